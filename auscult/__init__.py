@@ -1,0 +1,1 @@
+"""The roof: the auscult command, the demo and the reports."""

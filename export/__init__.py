@@ -1,0 +1,1 @@
+"""Export: a trained student in, a checked int8 bundle out."""

@@ -1,0 +1,1 @@
+"""The ground: recordings, log-mel, labels, splits, metrics, run folders."""

@@ -1,0 +1,40 @@
+"""How commands speak: errors in a sentence, progress on stderr, one JSON object on stdout."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Any, NoReturn, TypeVar
+
+import typer
+from rich.console import Console
+from rich.progress import track
+
+from lungsound.errors import InputError
+
+T = TypeVar("T")
+
+out = Console(soft_wrap=True)
+err = Console(stderr=True, soft_wrap=True)
+
+
+def run(app: typer.Typer) -> NoReturn:
+    """Run a command line: exit 0, 1 with one sentence on bad input, 2 on wrong usage, 130 when interrupted."""
+    try:
+        app()
+    except InputError as error:
+        err.print(f"error: {error}", style="bold red", markup=False, highlight=False)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        err.print("interrupted", style="bold red")
+        sys.exit(130)
+    sys.exit(0)
+
+
+def print_json(values: dict[str, Any]) -> None:
+    """Print one JSON object on stdout."""
+    sys.stdout.write(json.dumps(values, indent=2, allow_nan=False) + "\n")
+
+
+def progress(items: Iterable[T], doing: str, total: int | None = None) -> Iterator[T]:
+    """Iterate over `items` with a progress bar on stderr; silent where stderr is no terminal."""
+    return iter(track(items, description=doing, total=total, console=err, transient=True, disable=not err.is_terminal))

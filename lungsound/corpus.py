@@ -1,0 +1,111 @@
+"""One table of recordings and one of events, whatever corpus they come from."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+import pandas as pd
+
+from lungsound.labels import CLASSES
+
+RECORDING_COLUMNS = (
+    "recording",  # stem of the file, unique in the corpus
+    "path",  # absolute path of the audio as str, "" where there is none
+    "seconds",  # length of the audio, 0.0 where there is none
+    "sample_rate",  # Hz of the file, 0 where there is none
+    "patient",
+    "site",  # chest location in the corpus' own code
+    "device",
+    "split",  # official split: "train", "test", or the corpus' own name (SPRSound: "intra", "inter")
+    "record_type",  # SPRSound's record label, "" elsewhere
+    "continuous",  # False where the audio was pieced together, so that only annotated events may be read
+)
+
+EVENT_COLUMNS = (
+    "recording",
+    "path",
+    "start",  # seconds
+    "end",  # seconds
+    "crackle",  # 0 or 1
+    "wheeze",  # 0 or 1
+    "class",  # one of labels.CLASSES
+    "patient",
+    "site",
+    "device",
+    "split",
+    "event_type",  # SPRSound's own event label, "" elsewhere
+    "record_type",
+)
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A corpus of lung-sound recordings as read from disk.
+
+    Attributes
+    ----------
+    name : str
+        ``icbhi2017``, ``sprsound``, ``hls_cmds`` or ``synthetic``.
+    root : Path
+        Where it lies.
+    recordings : DataFrame
+        One row a recording, columns `RECORDING_COLUMNS`, sorted by recording.
+    events : DataFrame
+        One row an annotated cycle or event, columns `EVENT_COLUMNS`, sorted by recording and start.
+    notes : tuple of str
+        What was met and mended while reading, a sentence each.
+    synthetic : bool
+        Whether figures from it must be called synthetic.
+    """
+
+    name: str
+    root: Path
+    recordings: pd.DataFrame
+    events: pd.DataFrame
+    notes: tuple[str, ...] = ()
+    synthetic: bool = False
+
+    def where(self, recordings: pd.Series) -> Self:
+        """Return the corpus with the recordings for which the boolean series is true, and their events."""
+        kept = self.recordings[recordings].reset_index(drop=True)
+        events = self.events[self.events["recording"].isin(kept["recording"])].reset_index(drop=True)
+        return replace(self, recordings=kept, events=events)
+
+    def with_audio(self) -> Self:
+        """Return the corpus without the recordings that have annotations alone."""
+        return self.where(self.recordings["path"] != "")
+
+
+def make_corpus(
+    name: str,
+    root: Path,
+    recordings: list[dict[str, object]],
+    events: list[dict[str, object]],
+    notes: list[str] | tuple[str, ...] = (),
+    *,
+    synthetic: bool = False,
+) -> Corpus:
+    """Build the two tables from rows.
+
+    Parameters
+    ----------
+    name, root
+        See :class:`Corpus`.
+    recordings : list of dict
+        The values of `RECORDING_COLUMNS`.
+    events : list of dict
+        ``recording``, ``start``, ``end``, ``crackle``, ``wheeze`` and optionally ``event_type``;
+        the other columns are taken from the recording.
+    notes : list of str
+        See :class:`Corpus`.
+    synthetic : bool
+        See :class:`Corpus`.
+    """
+    table = pd.DataFrame(recordings, columns=list(RECORDING_COLUMNS)).sort_values("recording", ignore_index=True)
+    rows = pd.DataFrame(events, columns=["recording", "start", "end", "crackle", "wheeze", "event_type"])
+    rows = rows.fillna({"event_type": ""})
+    rows["class"] = [CLASSES[int(c) + 2 * int(w)] for c, w in zip(rows["crackle"], rows["wheeze"], strict=True)]
+    carried = table[["recording", "path", "patient", "site", "device", "split", "record_type"]]
+    rows = rows.merge(carried, on="recording", how="left", validate="many_to_one")
+    rows = rows[list(EVENT_COLUMNS)].sort_values(["recording", "start", "end"], ignore_index=True, kind="stable")
+    return Corpus(name, root, table, rows, tuple(notes), synthetic)

@@ -1,0 +1,85 @@
+"""What a model listens to: the facts that training, evaluation, export and firmware share."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+from lungsound.errors import InputError
+from lungsound.labels import LABELS
+from lungsound.logmel import LogMelSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """The window of sound that a model decides on.
+
+    Made once when a run starts, stored in the run and in every bundle, read back by everybody else.
+
+    Attributes
+    ----------
+    logmel : LogMelSpec
+        The front end, with the training corpus' mean and standard deviation.
+    seconds : float
+        Length of the window.
+    hop_seconds : float
+        From one window of a stream to the next; a whole number of log-mel frames.
+    labels : tuple of str
+        Order of the model's outputs.
+    """
+
+    logmel: LogMelSpec
+    seconds: float
+    hop_seconds: float
+    labels: tuple[str, ...] = LABELS
+
+    def __post_init__(self) -> None:
+        if not (self.seconds > 0 and self.hop_seconds > 0):
+            raise InputError(f"window and hop must be positive, got {self.seconds} s every {self.hop_seconds} s")
+        if abs(self.hop_samples / self.logmel.hop - self.hop_frames) > 1e-9:
+            raise InputError(f"the hop of {self.hop_seconds} s is not a whole number of log-mel frames")
+        self.logmel.frames(self.samples)
+
+    @classmethod
+    def with_whole_hop(cls, logmel: LogMelSpec, seconds: float, hop_seconds: float) -> Self:
+        """Round the hop to whole log-mel frames (at least one), so that overlapping windows share frames."""
+        frames = max(1, round(hop_seconds * logmel.sample_rate / logmel.hop))
+        return cls(logmel, float(seconds), frames * logmel.hop / logmel.sample_rate)
+
+    @property
+    def samples(self) -> int:
+        """Samples in a window."""
+        return self.logmel.samples(self.seconds)
+
+    @property
+    def hop_samples(self) -> int:
+        """Samples from one window of a stream to the next."""
+        return self.logmel.samples(self.hop_seconds)
+
+    @property
+    def frames(self) -> int:
+        """Log-mel frames in a window."""
+        return self.logmel.frames(self.samples)
+
+    @property
+    def hop_frames(self) -> int:
+        """Log-mel frames from one window of a stream to the next."""
+        return round(self.hop_samples / self.logmel.hop)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Make it from :meth:`to_dict`'s values.
+
+        Raises
+        ------
+        InputError
+            If a key is missing or a value is of the wrong type.
+        """
+        try:
+            logmel = LogMelSpec.from_dict(values["logmel"])
+            labels = tuple(str(label) for label in values["labels"])
+            return cls(logmel, float(values["seconds"]), float(values["hop_seconds"]), labels)
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"not a description of a model's input: {error}") from error

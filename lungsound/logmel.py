@@ -1,0 +1,220 @@
+"""The log-mel spectrogram: one frozen specification and its float64 reference."""
+
+from dataclasses import asdict, dataclass, fields, replace
+from functools import lru_cache
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lungsound.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class LogMelSpec:
+    """Everything that decides the value of a log-mel spectrogram.
+
+    Attributes
+    ----------
+    sample_rate : int
+        Hz.
+    window, hop, n_fft : int
+        Samples. The periodic Hann window sits in the middle of the FFT frame.
+    n_mels : int
+        Number of triangular bands between `f_min` and `f_max` (Hz).
+    mel_scale : {"slaney", "htk"}
+        Where the band edges lie; triangles are linear in Hz.
+    area_norm : bool
+        Divide each triangle by half its width in Hz (Slaney) or keep peak 1.
+    log : {"ln", "db"}
+        ``ln(x + floor)`` or ``10 log10(max(x, floor))`` of the mel power.
+    floor : float
+        See `log`.
+    padding : {"reflect", "none"}
+        Centred frames over ``n_fft // 2`` reflected samples, or only frames that lie inside the signal.
+    mean, std : float
+        Constants of the training corpus; the normalised value is ``(logmel - mean) / std``.
+    """
+
+    sample_rate: int
+    window: int
+    hop: int
+    n_fft: int
+    n_mels: int
+    f_min: float
+    f_max: float
+    mel_scale: Literal["slaney", "htk"]
+    area_norm: bool
+    log: Literal["ln", "db"]
+    floor: float
+    padding: Literal["reflect", "none"]
+    mean: float = 0.0
+    std: float = 1.0
+
+    def __post_init__(self) -> None:
+        for ok, what in (
+            (self.sample_rate > 0 and self.hop > 0 and self.n_mels > 0, "sample_rate, hop and n_mels must be positive"),
+            (0 < self.window <= self.n_fft, "window must lie between 1 and n_fft"),
+            (0 <= self.f_min < self.f_max <= self.sample_rate / 2, "f_min < f_max <= sample_rate / 2 must hold"),
+            (self.mel_scale in ("slaney", "htk"), "mel_scale must be slaney or htk"),
+            (self.log in ("ln", "db"), "log must be ln or db"),
+            (self.padding in ("reflect", "none"), "padding must be reflect or none"),
+            (self.floor > 0 and np.isfinite(self.floor), "floor must be positive"),
+            (np.isfinite(self.mean) and self.std > 0 and np.isfinite(self.std), "mean must be finite, std positive"),
+        ):
+            if not ok:
+                raise InputError(f"log-mel specification: {what}, got {self}")
+
+    def with_statistics(self, mean: float, std: float) -> Self:
+        """Return the same specification with the training corpus' constants."""
+        return replace(self, mean=float(mean), std=float(std))
+
+    def samples(self, seconds: float) -> int:
+        """Return the number of samples in `seconds`."""
+        return round(seconds * self.sample_rate)
+
+    def frames(self, samples: int) -> int:
+        """Return the number of frames that `samples` give.
+
+        Raises
+        ------
+        InputError
+            If the signal is too short for a single frame.
+        """
+        enough = self.n_fft // 2 + 1 if self.padding == "reflect" else self.n_fft
+        if samples < enough:
+            raise InputError(f"{samples} samples are too few for one log-mel frame; at least {enough} are needed")
+        if self.padding == "reflect":
+            return samples // self.hop + 1
+        return (samples - self.n_fft) // self.hop + 1
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Make a specification from :meth:`to_dict`'s values.
+
+        Raises
+        ------
+        InputError
+            If a key is missing or unknown, or a value is of the wrong type.
+        """
+        known = {f.name for f in fields(cls)}
+        if not isinstance(values, dict) or set(values) != known:
+            raise InputError(f"log-mel specification: expected exactly the keys {sorted(known)}")
+        example = SPECS["m2d"].to_dict()
+        for key, value in values.items():
+            wanted = (int, float) if isinstance(example[key], float) else type(example[key])
+            if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
+                raise InputError(f"log-mel specification: {key} must be {type(example[key]).__name__}, got {value!r}")
+        return cls(**values)
+
+
+_M2D = LogMelSpec(16000, 400, 160, 400, 80, 50.0, 8000.0, "slaney", True, "ln", 2.0**-23, "reflect")
+_PANNS = LogMelSpec(32000, 1024, 320, 1024, 64, 50.0, 14000.0, "slaney", True, "db", 1e-10, "reflect")
+
+SPECS: dict[str, LogMelSpec] = {
+    "m2d": _M2D,
+    "m2d_32k": replace(_M2D, sample_rate=32000, window=800, hop=320, n_fft=800, f_max=16000.0),
+    "panns_32k": _PANNS,
+    "panns_16k": replace(_PANNS, sample_rate=16000, window=512, hop=160, n_fft=512, f_max=8000.0),
+    "multibreath": LogMelSpec(16000, 1024, 512, 1024, 64, 50.0, 2000.0, "htk", False, "db", 1e-10, "reflect"),
+    # multibreath's 64 ms windows every 32 ms for a quarter of the samples. No padding: windows of a
+    # stream that overlap share their frames. The floor of M2D keeps digital silence near the noise of 16 bits.
+    "device_4k": LogMelSpec(4000, 256, 128, 256, 64, 50.0, 2000.0, "htk", False, "ln", 2.0**-23, "none"),
+}
+
+
+def mel_edges(spec: LogMelSpec) -> NDArray[np.float64]:
+    """Return the ``n_mels + 2`` band edges in Hz, equally spaced on the mel scale.
+
+    Slaney: linear (200/3 Hz a mel) below 1000 Hz, logarithmic (27 mels a factor 6.4) above.
+    HTK: ``2595 log10(1 + f / 700)``.
+    """
+    if spec.mel_scale == "htk":
+        low, high = (2595.0 * np.log10(1.0 + f / 700.0) for f in (spec.f_min, spec.f_max))
+        return np.asarray(700.0 * (10.0 ** (np.linspace(low, high, spec.n_mels + 2) / 2595.0) - 1.0))
+    step = 27.0 / np.log(6.4)
+    low, high = (
+        3.0 * f / 200.0 if f < 1000.0 else 15.0 + step * np.log(f / 1000.0) for f in (spec.f_min, spec.f_max)
+    )
+    mels = np.linspace(low, high, spec.n_mels + 2)
+    return np.where(mels < 15.0, 200.0 * mels / 3.0, 1000.0 * np.exp((mels - 15.0) / step))
+
+
+@lru_cache(maxsize=32)
+def mel_filters(spec: LogMelSpec) -> NDArray[np.float64]:
+    """Return the triangular filters, shape ``[n_mels, n_fft // 2 + 1]``, read-only."""
+    edges = mel_edges(spec)[:, None]
+    hertz = np.arange(spec.n_fft // 2 + 1) * (spec.sample_rate / spec.n_fft)
+    rising = (hertz - edges[:-2]) / (edges[1:-1] - edges[:-2])
+    falling = (edges[2:] - hertz) / (edges[2:] - edges[1:-1])
+    filters = np.maximum(0.0, np.minimum(rising, falling))
+    if spec.area_norm:
+        filters *= 2.0 / (edges[2:] - edges[:-2])
+    filters.flags.writeable = False
+    return filters
+
+
+@lru_cache(maxsize=32)
+def analysis_window(spec: LogMelSpec) -> NDArray[np.float64]:
+    """Return the periodic Hann window, zero-padded on both sides to ``[n_fft]``, read-only."""
+    hann = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(spec.window) / spec.window)
+    left = (spec.n_fft - spec.window) // 2
+    window = np.pad(hann, (left, spec.n_fft - spec.window - left))
+    window.flags.writeable = False
+    return window
+
+
+def mel_power(spec: LogMelSpec, wave: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Return the mel power spectrogram in float64.
+
+    Parameters
+    ----------
+    spec : LogMelSpec
+        What to compute.
+    wave : ndarray, shape [..., samples]
+        Samples in [-1, 1] at ``spec.sample_rate``.
+
+    Returns
+    -------
+    ndarray of float64, shape [..., frames, n_mels]
+        Sum over bins of filter times squared magnitude.
+
+    Raises
+    ------
+    InputError
+        If the signal is shorter than one frame.
+    """
+    signal = np.asarray(wave, dtype=np.float64)
+    frames = spec.frames(signal.shape[-1])
+    if spec.padding == "reflect":
+        half = spec.n_fft // 2
+        signal = np.pad(signal, [(0, 0)] * (signal.ndim - 1) + [(half, half)], mode="reflect")
+    framed = np.lib.stride_tricks.sliding_window_view(signal, spec.n_fft, axis=-1)[..., :: spec.hop, :][..., :frames, :]
+    spectrum = np.fft.rfft(framed * analysis_window(spec), axis=-1)
+    power = spectrum.real**2 + spectrum.imag**2
+    return np.asarray(power @ mel_filters(spec).T)
+
+
+def log_mel(spec: LogMelSpec, wave: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Return the log-mel spectrogram before normalisation, in float64.
+
+    Parameters and errors are those of :func:`mel_power`.
+
+    Returns
+    -------
+    ndarray of float64, shape [..., frames, n_mels]
+        Natural logarithm or dB, as ``spec.log`` says.
+    """
+    power = mel_power(spec, wave)
+    if spec.log == "ln":
+        return np.asarray(np.log(power + spec.floor))
+    return np.asarray(10.0 * np.log10(np.maximum(power, spec.floor)))
+
+
+def normalise(spec: LogMelSpec, logmel: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+    """Return ``(logmel - spec.mean) / spec.std``."""
+    return (logmel - spec.mean) / spec.std

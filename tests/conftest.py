@@ -1,0 +1,17 @@
+"""What every test may ask for."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of reference numbers and real recordings, $AUSCULT_SHARED or ../shared."""
+    path = Path(os.environ.get("AUSCULT_SHARED", Path(__file__).parents[1].parent / "shared")).resolve()
+    if path.is_dir():
+        return path
+    if os.environ.get("CI"):
+        pytest.fail(f"{path} is missing: CI must not skip what it holds")
+    pytest.skip(f"{path} is missing: set AUSCULT_SHARED to the folder of reference numbers and recordings")
