@@ -15,8 +15,8 @@ def _declare_torchvision_operators() -> None:
     """Declare the two operators that torchvision describes while it is imported."""
     for name in ("nms", "qnms"):
         signature = f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
-        library = torch.library.Library("torchvision", "FRAGMENT")
-        library.define(signature)
+        library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
+        library.define(signature)  # type: ignore[no-untyped-call]
         _KEPT_ALIVE.append(library)
 
 

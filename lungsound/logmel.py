@@ -137,9 +137,7 @@ def mel_edges(spec: LogMelSpec) -> NDArray[np.float64]:
         low, high = (2595.0 * np.log10(1.0 + f / 700.0) for f in (spec.f_min, spec.f_max))
         return np.asarray(700.0 * (10.0 ** (np.linspace(low, high, spec.n_mels + 2) / 2595.0) - 1.0))
     step = 27.0 / np.log(6.4)
-    low, high = (
-        3.0 * f / 200.0 if f < 1000.0 else 15.0 + step * np.log(f / 1000.0) for f in (spec.f_min, spec.f_max)
-    )
+    low, high = (3.0 * f / 200.0 if f < 1000.0 else 15.0 + step * np.log(f / 1000.0) for f in (spec.f_min, spec.f_max))
     mels = np.linspace(low, high, spec.n_mels + 2)
     return np.where(mels < 15.0, 200.0 * mels / 3.0, 1000.0 * np.exp((mels - 15.0) / step))
 
