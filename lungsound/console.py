@@ -1,15 +1,14 @@
 """How commands speak: errors in a sentence, progress on stderr, one JSON object on stdout."""
 
-import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NoReturn, TypeVar
 
-import typer
 from rich.console import Console
 from rich.progress import track
 
 from lungsound.errors import InputError
+from lungsound.plain_json import dumps
 
 T = TypeVar("T")
 
@@ -17,8 +16,8 @@ out = Console(soft_wrap=True)
 err = Console(stderr=True, soft_wrap=True)
 
 
-def run(app: typer.Typer) -> NoReturn:
-    """Run a command line: exit 0, 1 with one sentence on bad input, 2 on wrong usage, 130 when interrupted."""
+def run(app: Callable[[], object]) -> NoReturn:
+    """Run a typer app: exit 0, 1 with one sentence on bad input, 2 on wrong usage, 130 when interrupted."""
     try:
         app()
     except InputError as error:
@@ -32,7 +31,7 @@ def run(app: typer.Typer) -> NoReturn:
 
 def print_json(values: dict[str, Any]) -> None:
     """Print one JSON object on stdout."""
-    sys.stdout.write(json.dumps(values, indent=2, allow_nan=False) + "\n")
+    sys.stdout.write(dumps(values))
 
 
 def progress(items: Iterable[T], doing: str, total: int | None = None) -> Iterator[T]:

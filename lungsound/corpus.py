@@ -103,7 +103,7 @@ def make_corpus(
     """
     table = pd.DataFrame(recordings, columns=list(RECORDING_COLUMNS)).sort_values("recording", ignore_index=True)
     rows = pd.DataFrame(events, columns=["recording", "start", "end", "crackle", "wheeze", "event_type"])
-    rows = rows.fillna({"event_type": ""})
+    rows["event_type"] = rows["event_type"].astype(object).where(rows["event_type"].notna(), "")
     rows["class"] = [CLASSES[int(c) + 2 * int(w)] for c, w in zip(rows["crackle"], rows["wheeze"], strict=True)]
     carried = table[["recording", "path", "patient", "site", "device", "split", "record_type"]]
     rows = rows.merge(carried, on="recording", how="left", validate="many_to_one")

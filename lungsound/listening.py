@@ -7,6 +7,9 @@ from lungsound.errors import InputError
 from lungsound.labels import LABELS
 from lungsound.logmel import LogMelSpec
 
+PROTOCOLS = ("cycles", "stream")
+"""Annotated cycles tiled to the window, as the literature scores; sliding windows, as a device hears."""
+
 
 @dataclass(frozen=True, slots=True)
 class Listening:

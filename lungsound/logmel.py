@@ -2,12 +2,15 @@
 
 from dataclasses import asdict, dataclass, fields, replace
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lungsound.errors import InputError
+
+_FRAMES_AT_ONCE = 64  # their spectra stay in a core's cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ class LogMelSpec:
         for ok, what in (
             (self.sample_rate > 0 and self.hop > 0 and self.n_mels > 0, "sample_rate, hop and n_mels must be positive"),
             (0 < self.window <= self.n_fft, "window must lie between 1 and n_fft"),
+            (self.sample_rate <= 768_000 and self.n_fft <= 2**16 and self.n_mels <= 2**10, "absurdly large"),
             (0 <= self.f_min < self.f_max <= self.sample_rate / 2, "f_min < f_max <= sample_rate / 2 must hold"),
             (self.mel_scale in ("slaney", "htk"), "mel_scale must be slaney or htk"),
             (self.log in ("ln", "db"), "log must be ln or db"),
@@ -84,9 +88,8 @@ class LogMelSpec:
         enough = self.n_fft // 2 + 1 if self.padding == "reflect" else self.n_fft
         if samples < enough:
             raise InputError(f"{samples} samples are too few for one log-mel frame; at least {enough} are needed")
-        if self.padding == "reflect":
-            return samples // self.hop + 1
-        return (samples - self.n_fft) // self.hop + 1
+        padded = samples + 2 * (self.n_fft // 2) if self.padding == "reflect" else samples
+        return (padded - self.n_fft) // self.hop + 1
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -191,10 +194,43 @@ def mel_power(spec: LogMelSpec, wave: NDArray[np.floating[Any]]) -> NDArray[np.f
     if spec.padding == "reflect":
         half = spec.n_fft // 2
         signal = np.pad(signal, [(0, 0)] * (signal.ndim - 1) + [(half, half)], mode="reflect")
-    framed = np.lib.stride_tricks.sliding_window_view(signal, spec.n_fft, axis=-1)[..., :: spec.hop, :][..., :frames, :]
-    spectrum = np.fft.rfft(framed * analysis_window(spec), axis=-1)
-    power = spectrum.real**2 + spectrum.imag**2
-    return np.asarray(power @ mel_filters(spec).T)
+    framed = np.lib.stride_tricks.sliding_window_view(signal, spec.n_fft, axis=-1)[..., :: spec.hop, :]
+    mel = np.empty((*signal.shape[:-1], frames, spec.n_mels))
+    for first in range(0, frames, _FRAMES_AT_ONCE):
+        few = slice(first, first + _FRAMES_AT_ONCE)
+        spectrum = np.fft.rfft(framed[..., few, :] * analysis_window(spec), axis=-1)
+        mel[..., few, :] = _sum_bands(spec, spectrum.real**2 + spectrum.imag**2)
+    return mel
+
+
+def _sum_bands(spec: LogMelSpec, power: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Weigh and sum the bins of every band from the lowest to the highest.
+
+    A matrix product would round differently with the number of frames; here a frame is the same in every window.
+    """
+    bins, weights, ends, band = _taps(spec)
+    weighted = power[..., bins] * weights
+    mel = weighted[..., : spec.n_mels]
+    for first, last in pairwise(ends):
+        mel[..., : last - first] += weighted[..., first:last]
+    return mel[..., band]
+
+
+@lru_cache(maxsize=32)
+def _taps(spec: LogMelSpec) -> tuple[NDArray[np.intp], NDArray[np.float64], list[int], NDArray[np.intp]]:
+    """Return the filters' bins and weights: the first of every band, then the second of those that have two...
+
+    The widest band comes first, so that each of these runs (the third value says where they end) belongs to the
+    first bands of the one before. The last value finds the bands again.
+    """
+    filters = mel_filters(spec)
+    lowest = (filters > 0.0).argmax(axis=1)
+    widths = np.maximum(1, (filters > 0.0).sum(axis=1))  # a band without a bin has one weight of zero
+    widest_first = np.argsort(-widths, kind="stable")
+    runs = [widest_first[widths[widest_first] > tap] for tap in range(widths.max())]
+    bins = np.concatenate([lowest[bands] + tap for tap, bands in enumerate(runs)])
+    ends = np.cumsum([len(bands) for bands in runs])
+    return bins, filters[np.concatenate(runs), bins], ends.tolist(), np.argsort(widest_first)
 
 
 def log_mel(spec: LogMelSpec, wave: NDArray[np.floating[Any]]) -> NDArray[np.float64]:

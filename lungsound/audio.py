@@ -1,0 +1,191 @@
+"""Recordings as a device hears them: mono, 16 bits, at the model's rate, cut to windows."""
+
+import struct
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from lungsound.errors import InputError
+
+_RATES = (1_000, 768_000)
+_MOST_VALUES = 2**27  # 50 minutes of mono at 44.1 kHz, a gigabyte of float64
+_LOUDEST = 100.0  # +40 dB over full scale: integers written as floats, not sound
+_OPEN_END = 0x7FFFF000  # writers to a pipe put this or more where they do not know the length
+_IFF = {b"RIFF": "<", b"RF64": "<", b"RIFX": ">", b"FORM": ">"}  # WAV and AIFF, and their byte order
+
+
+def read_pcm(path: Path | str, sample_rate: int) -> NDArray[np.int16]:
+    """Read a recording as a device's converter would hand it over.
+
+    Channels are averaged, the mean is resampled by soxr at its very high quality (in double precision, so that
+    machines agree), rounded to 16 bits and saturated. Every later stage, training included, starts here.
+
+    Parameters
+    ----------
+    path : Path or str
+        A file in any container that libsndfile reads.
+    sample_rate : int
+        Hz, wanted.
+
+    Returns
+    -------
+    ndarray of int16, shape [samples]
+
+    Raises
+    ------
+    InputError
+        If there is no such file, or it is no audio, empty, cut short, absurdly long, or holds NaN.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; check the path")
+    try:
+        _refuse_cut_chunk(path)
+        with soundfile.SoundFile(path) as file:
+            _refuse_absurd_header(path, file)
+            promised, rate = file.frames, file.samplerate
+            sound = file.read(promised, dtype="float64", always_2d=True)
+    except (soundfile.LibsndfileError, OSError) as error:
+        reason = getattr(error, "error_string", None) or error.strerror
+        raise InputError(f"{path}: not readable as audio ({reason}); copy or convert it again") from error
+    if len(sound) < promised:
+        raise InputError(f"{path}: cut short, {len(sound)} of {promised} frames are there; copy the file again")
+    peak = max(sound.max(initial=0.0), -sound.min(initial=0.0))
+    if not peak <= _LOUDEST:  # true for NaN as well
+        raise InputError(f"{path}: holds a sample of {peak:g}; write finite samples between -1 and 1")
+    mono = sound[:, 0] if sound.shape[1] == 1 else sound.mean(axis=1)
+    pcm = to_pcm(soxr.resample(mono, rate, sample_rate, quality="VHQ"))
+    if len(pcm) == 0:
+        raise InputError(f"{path}: holds no sound; leave it out or record it again")
+    return pcm
+
+
+def to_pcm(wave: NDArray[np.floating[Any]]) -> NDArray[np.int16]:
+    """Round samples in [-1, 1] to 16 bits and saturate; the inverse of :func:`to_float`."""
+    return np.asarray(np.clip(np.rint(wave * 32768.0), -32768, 32767), dtype=np.int16)
+
+
+def to_float(pcm: NDArray[np.int16]) -> NDArray[np.float32]:
+    """Return ``pcm / 32768``."""
+    return pcm.astype(np.float32) / np.float32(32768.0)
+
+
+def tile_cycle(
+    wave: NDArray[np.float32], sample_rate: int, start: float, end: float, seconds: float
+) -> NDArray[np.float32]:
+    """Cut an annotated cycle out of a recording and repeat it until it fills a window.
+
+    As in ``scl_icbhi2017``: linear fades of 62.5 ms (1000 samples at 16 kHz) in and out of the cycle; a cycle longer
+    than the window gives its first `seconds`, any other is repeated and its window fades out at the end once more.
+    There a cycle is resampled after it is cut, here before.
+
+    Parameters
+    ----------
+    wave : ndarray of float32, shape [samples]
+        The whole recording.
+    sample_rate : int
+        Hz.
+    start, end : float
+        The cycle, in seconds. What lies beyond the recording is left out.
+    seconds : float
+        Length of the window.
+
+    Returns
+    -------
+    ndarray of float32, shape [round(seconds * sample_rate)]
+
+    Raises
+    ------
+    InputError
+        If no sample lies between `start` and `end`.
+    """
+    cycle = wave[max(0, int(start * sample_rate)) : max(0, int(end * sample_rate))]
+    if len(cycle) == 0:
+        raise InputError(f"no sound between {start:g} s and {end:g} s of {len(wave) / sample_rate:g} s; mend the times")
+    # Only cycles under 125 ms are too short for both fades; each then takes a half.
+    fade = min(sample_rate // 16, len(cycle) // 2)
+    cycle = _fade_out(cycle[::-1], fade)[::-1]
+    cycle = _fade_out(cycle, fade)
+    samples = round(seconds * sample_rate)
+    if len(cycle) > samples:
+        return cycle[:samples]
+    return _fade_out(np.resize(cycle, samples), sample_rate // 16)
+
+
+def cut_window(wave: NDArray[np.float32], sample_rate: int, start: float, seconds: float) -> NDArray[np.float32]:
+    """Cut a window out of a recording, sample for sample.
+
+    A recording shorter than the window is repeated until it fills the window.
+
+    Parameters
+    ----------
+    wave : ndarray of float32, shape [samples]
+        The whole recording.
+    sample_rate : int
+        Hz.
+    start, seconds : float
+        Where the window begins and how long it is.
+
+    Returns
+    -------
+    ndarray of float32, shape [round(seconds * sample_rate)]
+
+    Raises
+    ------
+    InputError
+        If the window reaches beyond a recording that is long enough for it.
+    """
+    first, samples = round(start * sample_rate), round(seconds * sample_rate)
+    if len(wave) < samples and first == 0:
+        return np.resize(wave, samples)
+    if first < 0 or first + samples > len(wave):
+        length = len(wave) / sample_rate
+        raise InputError(f"a window of {seconds:g} s from {start:g} s does not lie within {length:g} s of sound")
+    return wave[first : first + samples]
+
+
+def _fade_out(wave: NDArray[np.float32], samples: int) -> NDArray[np.float32]:
+    """Let the last `samples` fall from 1 to 0 in a straight line (at most all of them)."""
+    faded = wave.copy()
+    samples = min(samples, len(wave))
+    faded[len(wave) - samples :] *= np.linspace(1.0, 0.0, samples, dtype=np.float32)
+    return faded
+
+
+def _refuse_absurd_header(path: Path, file: soundfile.SoundFile) -> None:
+    lowest, highest = _RATES
+    if not lowest <= file.samplerate <= highest:
+        raise InputError(f"{path}: a rate of {file.samplerate} Hz is not sound; expected {lowest} to {highest} Hz")
+    if file.frames * file.channels > _MOST_VALUES:
+        raise InputError(f"{path}: {file.frames} frames of {file.channels} channels are too many; split the recording")
+
+
+def _refuse_cut_chunk(path: Path) -> None:
+    """Refuse a WAV or AIFF whose sound chunk ends after the file: libsndfile reads those without a word."""
+    with path.open("rb") as file:
+        order = _IFF.get(file.read(4))
+        file.seek(12)
+        if order is None:
+            return
+        promised = _sound_chunk_bytes(file, order)
+        present = path.stat().st_size - file.tell()
+    if promised is not None and present < promised:
+        raise InputError(f"{path}: cut short, {present} of {promised} bytes of sound are there; copy the file again")
+
+
+def _sound_chunk_bytes(file: BinaryIO, order: str) -> int | None:
+    """Walk to the sound chunk and return the length it states; None if there is none or it is left open."""
+    long_length = None
+    while len(header := file.read(8)) == 8:
+        name, length = struct.unpack(f"{order}4sI", header)
+        if name in (b"data", b"SSND"):
+            return length if length < _OPEN_END else long_length
+        if name == b"ds64" and len(lengths := file.read(16)) == 16:  # RF64 states 64-bit lengths here
+            long_length = int(struct.unpack("<QQ", lengths)[1])
+            file.seek(-16, 1)
+        file.seek(length + length % 2, 1)
+    return None

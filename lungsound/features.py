@@ -1,0 +1,249 @@
+"""From windows to log-mels on disk: every recording is read once, every window computed once."""
+
+import hashlib
+import json
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lungsound.atomic import whole_file
+from lungsound.audio import cut_window, read_pcm, tile_cycle, to_float, to_pcm
+from lungsound.console import progress
+from lungsound.errors import InputError
+from lungsound.logmel import LogMelSpec, log_mel
+
+if TYPE_CHECKING:  # boards have no pandas
+    import pandas as pd
+
+_FORMAT = 1  # raise it when the same windows give other numbers
+_WORTH_A_POOL = 16  # recordings; fewer are done before the processes have started
+_VALUES_AT_ONCE = 2**22  # 32 MiB of float64
+
+
+def window_pcm(
+    wave: NDArray[np.float32], sample_rate: int, protocol: str, start: float, end: float, seconds: float
+) -> NDArray[np.int16]:
+    """Return a window as the 16-bit samples that training, evaluation and devices share.
+
+    Parameters
+    ----------
+    wave : ndarray of float32, shape [samples]
+        The whole recording.
+    sample_rate : int
+        Hz.
+    protocol : {"cycles", "stream"}
+        Tile the cycle (:func:`lungsound.audio.tile_cycle`) or cut the window (:func:`lungsound.audio.cut_window`).
+    start, end, seconds : float
+        Of the cycle or window, and the window's length.
+
+    Returns
+    -------
+    ndarray of int16, shape [round(seconds * sample_rate)]
+    """
+    if protocol == "cycles":
+        return to_pcm(tile_cycle(wave, sample_rate, start, end, seconds))
+    return to_pcm(cut_window(wave, sample_rate, start, seconds))
+
+
+def pcm_windows(windows: "pd.DataFrame", sample_rate: int, seconds: float) -> NDArray[np.int16]:
+    """Return the sound of every window, in the order of the table.
+
+    Parameters
+    ----------
+    windows : DataFrame
+        Columns `windows.WINDOW_COLUMNS`.
+    sample_rate : int
+        Hz.
+    seconds : float
+        Length of the window.
+
+    Returns
+    -------
+    ndarray of int16, shape [len(windows), round(seconds * sample_rate)]
+
+    Raises
+    ------
+    InputError
+        If a recording cannot be read or a window does not lie within it.
+    """
+    sound = np.empty((len(windows), round(seconds * sample_rate)), dtype=np.int16)
+    for recording in _by_recording(windows):
+        for row, pcm in zip(recording.rows, recording.pcm(sample_rate, seconds), strict=True):
+            sound[row] = pcm
+    return sound
+
+
+def prepare(windows: "pd.DataFrame", logmel: LogMelSpec, seconds: float, cache: Path) -> NDArray[np.float32]:
+    """Return the log-mels of all windows, from the cache if they are there.
+
+    They are those of the float64 reference :func:`lungsound.logmel.log_mel`, rounded to float32, not normalised.
+
+    Parameters
+    ----------
+    windows : DataFrame
+        Columns `windows.WINDOW_COLUMNS`.
+    logmel : LogMelSpec
+        Mean and standard deviation play no part.
+    seconds : float
+        Length of the window.
+    cache : Path
+        Folder to keep them in.
+
+    Returns
+    -------
+    memmap of float32, shape [len(windows), frames, n_mels]
+        Read-only.
+
+    Raises
+    ------
+    InputError
+        If there are no windows, a recording cannot be read, or a window does not lie within it.
+    """
+    if len(windows) == 0:
+        raise InputError("no windows to prepare; choose another corpus, split or protocol")
+    shape = (len(windows), logmel.frames(logmel.samples(seconds)), logmel.n_mels)
+    file = cache / "features" / f"{feature_key(windows, logmel, seconds)}.npy"
+    stored = _stored(file, shape)
+    if stored is None:
+        with whole_file(file) as temporary:
+            empty = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float32, shape=shape)
+            fill = partial(_fill, file=temporary, first_byte=empty.offset, logmel=logmel, seconds=seconds)
+            recordings = _by_recording(windows)
+            for _ in progress(_in_parallel(fill, recordings), "preparing log-mels", total=len(recordings)):
+                pass
+        stored = np.load(file, mmap_mode="r")
+    return stored
+
+
+def feature_key(windows: "pd.DataFrame", logmel: LogMelSpec, seconds: float) -> str:
+    """Return what the log-mels of `windows` depend on as a hash, without reading any sound.
+
+    Parameters
+    ----------
+    windows : DataFrame
+        Path, start, end and protocol count; a file counts by its path, size and time of change.
+    logmel : LogMelSpec
+        All but mean and standard deviation counts.
+    seconds : float
+        Length of the window.
+
+    Returns
+    -------
+    str
+        32 hexadecimal digits.
+
+    Raises
+    ------
+    InputError
+        If a recording is missing.
+    """
+    spec = logmel.with_statistics(0.0, 1.0).to_dict()
+    paths, path_of_row = np.unique(windows["path"].to_numpy(str), return_inverse=True)
+    files = [_identity(path) for path in paths.tolist()]
+    digest = hashlib.sha256(json.dumps([_FORMAT, spec, float(seconds), files]).encode())
+    digest.update(path_of_row.astype("<i8").tobytes())
+    digest.update(windows[["start", "end"]].to_numpy("<f8").tobytes())
+    digest.update((windows["protocol"] == "cycles").to_numpy(np.uint8).tobytes())
+    return digest.hexdigest()[:32]
+
+
+def statistics(features: NDArray[np.float32], rows: NDArray[np.integer[Any]] | None = None) -> tuple[float, float]:
+    """Return mean and standard deviation over all values of the rows, summed in float64.
+
+    Parameters
+    ----------
+    features : ndarray of float32, shape [N, frames, n_mels]
+        From :func:`prepare`; read a chunk at a time.
+    rows : ndarray of int, optional
+        The training rows; all by default.
+
+    Raises
+    ------
+    InputError
+        If there are no rows.
+    """
+    rows = np.arange(len(features)) if rows is None else rows
+    if len(rows) == 0:
+        raise InputError("no training windows to take mean and deviation from; choose another split")
+    step = max(1, _VALUES_AT_ONCE // features[0].size)
+    origin = float(features[rows[0]].mean(dtype=np.float64))  # near the mean, so that squares cancel little
+    total = squares = 0.0
+    for first in range(0, len(rows), step):
+        values = features[rows[first : first + step]].astype(np.float64) - origin
+        total += float(values.sum())
+        squares += float(np.square(values, out=values).sum())
+    count = len(rows) * features[0].size
+    mean = total / count
+    return origin + mean, float(np.sqrt(max(0.0, squares / count - mean * mean)))
+
+
+@dataclass(frozen=True)
+class _Recording:
+    """A recording and its windows: rows in the table, and (protocol, start, end) of each."""
+
+    path: str
+    rows: list[int]
+    windows: list[tuple[str, float, float]]
+
+    def pcm(self, sample_rate: int, seconds: float) -> Iterator[NDArray[np.int16]]:
+        """Read the recording and yield the sound of its windows."""
+        wave = to_float(read_pcm(self.path, sample_rate))
+        for protocol, start, end in self.windows:
+            try:
+                window = window_pcm(wave, sample_rate, protocol, start, end, seconds)
+            except InputError as error:
+                raise InputError(f"{self.path}: {error}") from error
+            yield window
+
+
+def _by_recording(windows: "pd.DataFrame") -> list[_Recording]:
+    rows_of_path = windows.groupby("path", sort=False).indices
+    protocol, start, end = (windows[column].tolist() for column in ("protocol", "start", "end"))
+    return [
+        _Recording(str(path), np.asarray(rows).tolist(), [(protocol[row], start[row], end[row]) for row in rows])
+        for path, rows in rows_of_path.items()
+    ]
+
+
+def _in_parallel(fill: Callable[[_Recording], None], recordings: list[_Recording]) -> Iterator[None]:
+    """Fill recording by recording on all cores; in processes, as short array operations hold Python's lock."""
+    if len(recordings) < _WORTH_A_POOL:
+        yield from map(fill, recordings)
+        return
+    with ProcessPoolExecutor(initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)) as pool:
+        yield from pool.map(fill, recordings, chunksize=4)
+
+
+def _fill(recording: _Recording, file: Path, first_byte: int, logmel: LogMelSpec, seconds: float) -> None:
+    """Write a recording's rows; not through the memory map, where a full disk would be a bus error."""
+    with file.open("r+b") as handle:
+        for row, pcm in zip(recording.rows, recording.pcm(logmel.sample_rate, seconds), strict=True):
+            features = log_mel(logmel, pcm / 32768.0).astype(np.float32)
+            handle.seek(first_byte + row * features.nbytes)
+            handle.write(features.data)
+
+
+def _stored(file: Path, shape: tuple[int, ...]) -> NDArray[np.float32] | None:
+    """Open `file` if it is there and whole."""
+    if not file.is_file():
+        return None
+    try:
+        stored: NDArray[np.float32] = np.load(file, mmap_mode="r")
+    except (ValueError, EOFError):
+        return None
+    return stored if stored.shape == shape and stored.dtype == np.float32 else None
+
+
+def _identity(path: str) -> tuple[str, int, int]:
+    try:
+        found = Path(path).stat()
+    except OSError as error:
+        raise InputError(f"{path}: no such file; check the corpus' folder") from error
+    return path, found.st_size, found.st_mtime_ns

@@ -1,0 +1,35 @@
+"""Options that several commands share, each written once."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lungsound.listening import PROTOCOLS
+
+Data = Annotated[
+    list[str],
+    typer.Option(
+        "--data",
+        metavar="CORPUS[:ROOT]",
+        help="icbhi2017:ROOT, sprsound:ROOT, hls_cmds:ROOT or synthetic (embedded); may be repeated.",
+    ),
+]
+Protocols = Annotated[
+    list[str],
+    typer.Option("--protocol", help=f"How sound is cut: {' or '.join(PROTOCOLS)}; may be repeated to mix both."),
+]
+Seconds = Annotated[float, typer.Option(help="Length of a window in seconds.")]
+Hop = Annotated[float, typer.Option(help="Seconds from one window of a stream to the next.")]
+DropShared = Annotated[
+    bool,
+    typer.Option("--drop-shared", help="Leave the test recordings of training patients out."),
+]
+Validation = Annotated[float, typer.Option(help="Share of the training patients carved out for validation.")]
+SplitSeed = Annotated[int, typer.Option(help="Seed of the validation split.")]
+Seed = Annotated[int, typer.Option(help="Seed of everything else drawn at random.")]
+Epochs = Annotated[int, typer.Option(min=1, help="Passes over the training windows.")]
+BatchSize = Annotated[int, typer.Option(min=1, help="Windows a step.")]
+LearningRate = Annotated[float, typer.Option("--learning-rate", help="Highest learning rate.")]
+Runs = Annotated[Path, typer.Option("--runs", help="Folder that holds the runs.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout instead of text.")]

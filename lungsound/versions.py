@@ -1,0 +1,16 @@
+"""Versions of the packages that decide the numbers."""
+
+from importlib.metadata import PackageNotFoundError, version
+
+PACKAGES = ("auscult", "numpy", "torch", "lightning", "timm", "soxr", "ai-edge-litert", "ai-edge-quantizer")
+
+
+def versions() -> dict[str, str]:
+    """Return the installed version of each of `PACKAGES`, leaving out those that are not installed."""
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

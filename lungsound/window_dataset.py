@@ -1,0 +1,117 @@
+"""Batches of normalised log-mels, read from the memory-mapped store."""
+
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from lungsound.labels import LABELS
+from lungsound.logmel import LogMelSpec, normalise
+
+Batch = dict[str, torch.Tensor]
+
+
+class WindowDataset(Dataset[Batch]):
+    """Windows by a list of indices: one read from the store for a whole batch.
+
+    Parameters
+    ----------
+    windows : DataFrame
+        N windows with their labels.
+    features : ndarray of float32, shape [N, frames, n_mels]
+        Log-mels before normalisation.
+    logmel : LogMelSpec
+        Its mean and standard deviation normalise.
+    stored : mapping of str to ndarray, shape [N, ...]
+        Further arrays to hand out with the windows (stored teacher outputs).
+    """
+
+    def __init__(
+        self,
+        windows: pd.DataFrame,
+        features: NDArray[np.float32],
+        logmel: LogMelSpec,
+        stored: Mapping[str, NDArray[np.float32]] | None = None,
+    ) -> None:
+        self._labels = windows[list(LABELS)].to_numpy(np.float32)
+        self._features = features
+        self._logmel = logmel
+        self._stored = dict(stored or {})
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def __getitem__(self, index: list[int]) -> Batch:
+        """Return ``x`` [B, 1, frames, n_mels], ``labels`` [B, 2] and the stored arrays, all float32."""
+        logmel = normalise(self._logmel, self._features[index]).astype(np.float32)
+        batch = {"x": torch.from_numpy(logmel[:, None]), "labels": torch.from_numpy(self._labels[index])}
+        for name, values in self._stored.items():
+            batch[name] = torch.from_numpy(np.asarray(values[index], dtype=np.float32))
+        return batch
+
+
+class BatchIndices(Sampler[list[int]]):
+    """Index lists of batches; the order is a function of seed and epoch alone, so a resumed run repeats it.
+
+    Parameters
+    ----------
+    size : int
+        Number of windows.
+    batch_size : int
+        Windows a batch; the last one may be smaller.
+    seed : int or None
+        Of the shuffling; None keeps the order of the table.
+    """
+
+    def __init__(self, size: int, batch_size: int, seed: int | None = None) -> None:
+        self._size, self._batch_size, self._seed, self._epoch = size, batch_size, seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch's order; Lightning calls this."""
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return -(-self._size // self._batch_size)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        order = np.arange(self._size)
+        if self._seed is not None:
+            order = np.random.default_rng([self._seed, self._epoch]).permutation(order)
+        for start in range(0, self._size, self._batch_size):
+            yield order[start : start + self._batch_size].tolist()
+
+
+def batches(dataset: WindowDataset, batch_size: int, seed: int | None = None) -> DataLoader[Batch]:
+    """Return a loader of whole batches; shuffled if a seed is given."""
+    return DataLoader(dataset, batch_size=None, sampler=BatchIndices(len(dataset), batch_size, seed))
+
+
+@torch.inference_mode()
+def predict(
+    forward: Callable[[torch.Tensor], torch.Tensor],
+    windows: pd.DataFrame,
+    features: NDArray[np.float32],
+    logmel: LogMelSpec,
+    batch_size: int = 256,
+) -> NDArray[np.float64]:
+    """Return what `forward` makes of every window, in the order of the table.
+
+    Parameters
+    ----------
+    forward : callable
+        From [B, 1, frames, n_mels] to logits [B, C]; of a model in evaluation mode.
+    windows, features, logmel
+        See :class:`WindowDataset`.
+    batch_size : int
+        Windows at a time.
+
+    Returns
+    -------
+    ndarray of float64, shape [N, C]
+        Logits.
+    """
+    loader = batches(WindowDataset(windows, features, logmel), batch_size)
+    return np.concatenate([forward(batch["x"]).double().cpu().numpy() for batch in loader])

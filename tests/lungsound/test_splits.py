@@ -1,0 +1,130 @@
+"""Splits: nobody trains, validates and tests where the protocol forbids it."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from lungsound import icbhi2017, sprsound
+from lungsound.corpus import make_corpus
+from lungsound.errors import InputError
+from lungsound.splits import Split, assign, shared_patients
+
+SPLITS = ("train", "test", "intra", "inter", "")
+
+
+def corpus_of(rows):
+    """Make a corpus of (patient, split, classes of its events)."""
+    recordings, events = [], []
+    for number, (patient, split, kinds) in enumerate(rows):
+        name = f"r{number:03d}"
+        recordings.append(
+            {"recording": name, "path": f"/{name}.wav", "seconds": 9.0, "sample_rate": 4000, "patient": str(patient),
+             "site": "", "device": "", "split": split, "record_type": "", "continuous": True}
+        )  # fmt: skip
+        events += [
+            {"recording": name, "start": float(i), "end": i + 1.0, "crackle": kind % 2, "wheeze": kind // 2}
+            for i, kind in enumerate(kinds)
+        ]
+    return make_corpus("made", Path("/made"), recordings, events)
+
+
+corpora = st.lists(
+    st.tuples(st.integers(0, 9), st.sampled_from(SPLITS), st.lists(st.integers(0, 3), max_size=4)),
+    min_size=1,
+    max_size=40,
+).map(corpus_of)
+
+
+def patients(corpus, split, part):
+    return set(split.part(corpus, part).recordings["patient"])
+
+
+@given(corpora, st.booleans(), st.floats(0.05, 0.5), st.integers(0, 2**32 - 1))
+def test_the_rules_hold_for_any_corpus(corpus, drop_shared, validation, seed):
+    trained = set(corpus.recordings.loc[corpus.recordings["split"] == "train", "patient"])
+    assume(len(trained) != 1)
+    split = assign(corpus, drop_shared=drop_shared, validation=validation, seed=seed)
+    official = corpus.recordings.set_index("recording")["split"].to_dict()
+
+    training, held_out = patients(corpus, split, "train"), patients(corpus, split, "validation")
+    assert not training & held_out
+    assert training | held_out == trained
+    assert bool(training) == bool(held_out) == bool(trained)
+    for recording, part in split.parts.items():
+        assert (official[recording] or "test") == ("train" if part == "validation" else part)
+
+    left_out = {name for name in official if name not in split.parts}
+    if drop_shared:
+        assert not patients(corpus, split, "test") & trained
+        owner = corpus.recordings.set_index("recording")["patient"]
+        assert all(official[name] in ("test", "") and owner[name] in trained for name in left_out)
+    else:
+        assert not left_out
+
+
+@given(corpora, st.integers(0, 2**32 - 1))
+def test_a_split_survives_json_and_its_hash_guards_it(corpus, seed):
+    assume(corpus.recordings.loc[corpus.recordings["split"] == "train", "patient"].nunique() != 1)
+    split = assign(corpus, drop_shared=False, validation=0.2, seed=seed)
+    values = json.loads(json.dumps(split.to_dict()))
+    assert Split.from_dict(values) == split
+    assert assign(corpus, drop_shared=False, validation=0.2, seed=seed).hash == split.hash
+    values["parts"][next(iter(values["parts"]))] = "elsewhere"
+    with pytest.raises(InputError, match="is not that of its parts"):
+        Split.from_dict(values)
+
+
+def test_the_hash_is_that_of_the_sorted_lines():
+    # printf 'a test\nb train' | sha256sum
+    expected = "9a27a32bdb07e7e2d8c1b4f4bc4b6cc5bc9a5fd2c1a5b1bd8b42b0c6a5d0a8a2"
+    assert Split("x", {"b": "train", "a": "test"}).hash == expected
+
+
+@pytest.mark.parametrize("values", [{}, {"name": "x", "parts": [], "hash": ""}, {"name": "x", "parts": {}}, [], None])
+def test_what_is_no_split_is_refused(values):
+    with pytest.raises(InputError, match="not a split"):
+        Split.from_dict(values)
+
+
+@pytest.mark.parametrize("validation", [0.0, 0.6, -1.0, float("nan")])
+def test_an_impossible_share_is_refused(validation):
+    corpus = corpus_of([(0, "train", [0]), (1, "train", [1])])
+    with pytest.raises(InputError, match="validation share"):
+        assign(corpus, drop_shared=False, validation=validation, seed=0)
+
+
+def test_one_training_patient_is_too_few():
+    with pytest.raises(InputError, match="one training patient"):
+        assign(corpus_of([(0, "train", [0]), (1, "test", [0])]), drop_shared=False, validation=0.2, seed=0)
+
+
+@pytest.mark.parametrize(("drop_shared", "test"), [(False, 381), (True, 369)])
+def test_icbhi_2017_with_and_without_the_shared_patients(shared, drop_shared, test):
+    corpus = icbhi2017.load(shared / "data" / "icbhi2017")
+    assert shared_patients(corpus) == ("156", "218")
+    split = assign(corpus, drop_shared=drop_shared, validation=0.2, seed=0)
+    sizes = {part: len(split.part(corpus, part).recordings) for part in ("train", "validation", "test")}
+    assert sizes["test"] == test
+    assert sizes["train"] + sizes["validation"] == 539
+    assert len(patients(corpus, split, "train") | patients(corpus, split, "validation")) == 79
+
+
+def test_sprsound_keeps_intra_and_carves_validation_with_the_same_classes(shared):
+    corpus = sprsound.load(shared / "data" / "sprsound")
+    assert shared_patients(corpus) == ()
+    split = assign(corpus, drop_shared=True, validation=0.2, seed=0)
+    assert len(split.part(corpus, "intra").recordings) == 379
+    train, validation = (split.part(corpus, part) for part in ("train", "validation"))
+    assert len(train.recordings) + len(validation.recordings) == 1949
+    assert 0.15 < len(validation.recordings) / 1949 < 0.25
+    shares = [part.events["class"].value_counts(normalize=True) for part in (train, validation)]
+    assert (shares[0] - shares[1]).abs().max() < 0.02
+
+
+def test_another_seed_holds_others_out(shared):
+    corpus = icbhi2017.load(shared / "data" / "icbhi2017")
+    splits = [assign(corpus, drop_shared=False, validation=0.2, seed=seed) for seed in range(4)]
+    assert len({split.hash for split in splits}) == 4
