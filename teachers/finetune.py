@@ -1,0 +1,129 @@
+"""Fine-tuning of a teacher on two labels."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+from torchaudio.transforms import FrequencyMasking, TimeMasking
+
+from lungsound.trainer import LabelModule, fit, make_trainer
+from teachers.teacher import Teacher
+
+
+class SpecAugment(nn.Module):
+    """Blank two bands of mels and two spans of frames, drawn anew for each window (Park et al. 2019).
+
+    Parameters
+    ----------
+    frequency_mask, time_mask : int
+        Widths are drawn from 0 to these, in mels and in frames.
+    """
+
+    def __init__(self, frequency_mask: int, time_mask: int) -> None:
+        super().__init__()
+        frequency, time = FrequencyMasking(frequency_mask, iid_masks=True), TimeMasking(time_mask, iid_masks=True)
+        self._masks = nn.Sequential(frequency, frequency, time, time)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Mask normalised log-mels [B, 1, frames, mels] with 0, the mean of the training corpus."""
+        return self._masks(x.transpose(-1, -2)).transpose(-1, -2)  # type: ignore[no-any-return]
+
+
+class FinetuneModule(LabelModule):
+    """The Lightning module that trains a teacher with binary cross-entropy on each label.
+
+    Parameters
+    ----------
+    teacher : Teacher
+        Trained in place.
+    learning_rate, weight_decay : float
+        See :class:`lungsound.trainer.LabelModule`.
+    augment : nn.Module
+        Applied to ``x`` in training alone.
+    label_weights : Tensor of float, shape [C]
+        Weight of the positives of each label in the loss; ones leave it alone.
+    freeze_patches : bool
+        Keep the patch embedding as it was pre-trained, as M2D's own application to lung sounds does.
+    """
+
+    label_weights: Tensor
+
+    def __init__(
+        self,
+        teacher: Teacher,
+        learning_rate: float,
+        weight_decay: float,
+        augment: nn.Module,
+        label_weights: Tensor,
+        *,
+        freeze_patches: bool,
+    ) -> None:
+        super().__init__(learning_rate, weight_decay)
+        self.teacher = teacher
+        self.augment = augment
+        self.register_buffer("label_weights", label_weights)
+        teacher.encoder.patch_embed.requires_grad_(not freeze_patches)
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Return the teacher's logits [B, C] of normalised log-mels [B, 1, frames, mels]."""
+        return self.teacher(x).logits  # type: ignore[no-any-return]
+
+    def training_step(self, batch: dict[str, Tensor], batch_index: int) -> Tensor:
+        """Return the loss of an augmented batch."""
+        logits = self.logits(self.augment(batch["x"]))
+        loss = F.binary_cross_entropy_with_logits(logits, batch["labels"], pos_weight=self.label_weights)
+        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(logits))
+        return loss
+
+
+def train_teacher(
+    teacher: Teacher,
+    train_loader: DataLoader[Any],
+    validation_loader: DataLoader[Any],
+    folder: Path,
+    *,
+    epochs: int,
+    learning_rate: float,
+    seed: int,
+    weight_decay: float = 0.05,
+    frequency_mask: int = 10,
+    time_mask: int = 40,
+    label_weights: tuple[float, ...] | None = None,
+    freeze_patches: bool = False,
+    precision: str = "32-true",
+) -> Path:
+    """Train a teacher, or go on where an interrupted training of the same folder stopped.
+
+    Parameters
+    ----------
+    teacher : Teacher
+        Has the weights of the epoch with the best validation AUROC afterwards.
+    train_loader, validation_loader : DataLoader
+        Batches as dicts of ``x`` [B, 1, frames, mels], normalised log-mels, and ``labels`` [B, C], float; the
+        order must be a function of seed and epoch, as `lungsound.window_dataset.batches` makes it.
+    folder : Path
+        The run folder.
+    epochs, seed, precision
+        See :func:`lungsound.trainer.make_trainer`.
+    learning_rate, weight_decay
+        See :class:`lungsound.trainer.LabelModule`.
+    frequency_mask, time_mask : int
+        See :class:`SpecAugment`.
+    label_weights : tuple of float, optional
+        Weight of the positives of each label in the loss.
+    freeze_patches : bool
+        See :class:`FinetuneModule`.
+
+    Returns
+    -------
+    Path
+        The checkpoint of the best epoch.
+    """
+    weights = torch.ones(teacher.config.classes) if label_weights is None else torch.tensor(label_weights)
+    augment = SpecAugment(frequency_mask, time_mask)
+    module = FinetuneModule(teacher, learning_rate, weight_decay, augment, weights, freeze_patches=freeze_patches)
+    trainer = make_trainer(folder, epochs, seed, precision=precision, gradient_clip=1.0)
+    return fit(trainer, module, train_loader, validation_loader, folder)

@@ -1,0 +1,184 @@
+"""A teacher: an M2D encoder, the fusion of its layers, and a linear head."""
+
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from lungsound.atomic import whole_file
+from lungsound.errors import InputError
+from lungsound.labels import LABELS
+from teachers.fusion import Fusion, Layers, Pooling
+from teachers.m2d import M2DConfig, M2DEncoder
+from teachers.m2d_names import SIZES
+
+
+@dataclass(frozen=True, slots=True)
+class TeacherConfig:
+    """Everything that decides a teacher's shape.
+
+    Attributes
+    ----------
+    encoder : M2DConfig
+        The encoder.
+    layers : tuple of int or "all"
+        Blocks that are fused, counted from 1.
+    learnable : bool
+        Train a weight for each fused layer.
+    pooling : {"frames", "tokens"}
+        What the fusion pools.
+    classes : int
+        Number of logits.
+    """
+
+    encoder: M2DConfig
+    layers: Layers = "all"
+    learnable: bool = True
+    pooling: Pooling = "frames"
+    classes: int = len(LABELS)
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.learnable, bool) and isinstance(self.classes, int) and self.classes > 0):
+            raise InputError(f"teacher: learnable must be true or false and classes a positive number, got {self}")
+
+    @classmethod
+    def from_scratch(
+        cls,
+        size: str,
+        input_size: tuple[int, int],
+        *,
+        layers: Layers = "all",
+        learnable: bool = True,
+        pooling: Pooling = "frames",
+    ) -> Self:
+        """Return a teacher of 16 x 16 patches that hears a whole window at once.
+
+        Parameters
+        ----------
+        size : str
+            A key of `m2d_names.SIZES`.
+        input_size : tuple of int
+            Mels and frames of the window; frames are rounded up to whole patches.
+        layers, learnable, pooling
+            See :class:`TeacherConfig`.
+
+        Raises
+        ------
+        InputError
+            If the size is unknown or patches do not fill the mels.
+        """
+        if size not in SIZES:
+            raise InputError(f"no teacher of size {size!r}; choose one of {', '.join(SIZES)}")
+        mels, frames = input_size
+        encoder = M2DConfig(*SIZES[size], (mels, frames + -frames % 16), (16, 16))
+        return cls(encoder, layers, learnable, pooling)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Make it from :meth:`to_dict`'s values.
+
+        Raises
+        ------
+        InputError
+            If a key is unknown or missing, or a value makes no sense.
+        """
+        try:
+            encoder = dict(values["encoder"])
+            for name in ("input_size", "patch_size"):
+                encoder[name] = tuple(encoder[name])
+            layers = values["layers"] if values["layers"] == "all" else tuple(values["layers"])
+            return cls(
+                **{field.name: values[field.name] for field in fields(cls)}
+                | {"encoder": M2DConfig(**encoder), "layers": layers}
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"not a description of a teacher: {error}") from error
+
+
+class TeacherOutput(NamedTuple):
+    """What a teacher says of a batch of windows.
+
+    Attributes
+    ----------
+    logits : Tensor of float, shape [B, C]
+        One a label, in the order of `labels.LABELS`.
+    embedding : Tensor of float, shape [B, E]
+        The fused and pooled layers, on which the logits depend linearly.
+    """
+
+    logits: Tensor
+    embedding: Tensor
+
+
+class Teacher(nn.Module):
+    """Encoder, fusion and head; a log-mel in, logits and embedding out.
+
+    Parameters
+    ----------
+    config : TeacherConfig
+        Its shape.
+    """
+
+    def __init__(self, config: TeacherConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = M2DEncoder(config.encoder)
+        depth = config.encoder.depth
+        self.fusion = Fusion(depth, config.layers, learnable=config.learnable, pooling=config.pooling)
+        self.head = nn.Linear(self.embedding_dim, config.classes)
+
+    @property
+    def embedding_dim(self) -> int:
+        """Size of the embedding."""
+        rows = self.config.encoder.grid[0] if self.config.pooling == "frames" else 1
+        return len(self.fusion.layers) * rows * self.config.encoder.embed_dim
+
+    def forward(self, x: Tensor) -> TeacherOutput:
+        """Classify windows.
+
+        Parameters
+        ----------
+        x : Tensor of float, shape [B, 1, frames, mels]
+            Normalised log-mels of any length; what is longer than the encoder's input is encoded in chunks.
+        """
+        embedding = self.fusion(self.encoder.encode_layers(x.transpose(-1, -2)))
+        return TeacherOutput(self.head(embedding), embedding)
+
+    def save_weights(self, path: Path) -> None:
+        """Write parameters and fixed tables as safetensors."""
+        with whole_file(path) as temporary:
+            save_file({name: value.contiguous() for name, value in self.state_dict().items()}, temporary)
+
+    @classmethod
+    def load(cls, config: dict[str, Any], weights: Path) -> Self:
+        """Make a teacher from :meth:`TeacherConfig.to_dict` and :meth:`save_weights`; both stand in its run.
+
+        Raises
+        ------
+        InputError
+            If the description makes no sense, or the file is missing, damaged, of another shape, or holds a value
+            that is not finite.
+        """
+        teacher = cls(TeacherConfig.from_dict(config))
+        if not weights.is_file():
+            raise InputError(f"{weights}: missing; restore the file or train the teacher again")
+        try:
+            state = load_file(weights)
+        except SafetensorError as error:
+            raise InputError(f"{weights}: not a safetensors file ({error}); restore it or train again") from error
+        expected = teacher.state_dict()
+        for name in sorted(expected.keys() | state.keys()):
+            if name not in state or name not in expected or state[name].shape != expected[name].shape:
+                raise InputError(f"{weights}: {name} does not fit the teacher; use the run it was trained in")
+            if not torch.isfinite(state[name]).all():
+                raise InputError(f"{weights}: {name} holds a value that is not finite; train again")
+        teacher.load_state_dict(state)
+        return teacher

@@ -1,0 +1,221 @@
+"""From settings to a finished teacher run."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+
+from lungsound.atomic import whole_file
+from lungsound.console import err
+from lungsound.errors import InputError
+from lungsound.logmel import SPECS, LogMelSpec
+from lungsound.metrics import choose_thresholds, label_scores
+from lungsound.plain_json import dumps
+from lungsound.runs import RUN_FILE, WEIGHTS_FILE, Run
+from lungsound.training_data import DataOptions, TrainingData, prepare_training
+from lungsound.versions import versions
+from lungsound.window_dataset import WindowDataset, batches, predict
+from teachers.cards import CARDS, TeacherCard, card_of, scratch_card
+from teachers.checkpoints import load_m2d
+from teachers.finetune import train_teacher
+from teachers.fusion import Layers, Pooling
+from teachers.teacher import Teacher, TeacherConfig
+
+SETTINGS_FILE = "settings.json"
+FROM_SCRATCH = ("tiny", "small")
+PUBLISHED = "published"
+
+
+@dataclass(frozen=True)
+class FinetuneSettings:
+    """Everything a teacher's training is told.
+
+    Attributes
+    ----------
+    teacher : str
+        Name of a card.
+    size : str
+        `tiny` or `small` from scratch, `published` from the card's weights.
+    weights : str, optional
+        A published checkpoint on disk; taken instead of a download.
+    layers : tuple of int or "all"
+        Fused blocks, counted from 1.
+    learnable : bool
+        Train a weight for each fused layer.
+    pooling : {"frames", "tokens"}
+        The two readings of the fusion paper.
+    data : DataOptions
+        Which sound.
+    epochs, batch_size : int
+        Length of the training, windows a step.
+    learning_rate : float
+        The highest.
+    seed : int
+        Of the first weights, the order of windows and the masks.
+    """
+
+    teacher: str = "m2dx"
+    size: str = "tiny"
+    weights: str | None = None
+    layers: Layers = "all"
+    learnable: bool = True
+    pooling: Pooling = "frames"
+    data: DataOptions = field(default_factory=lambda: DataOptions(logmel="m2d"))
+    epochs: int = 10
+    batch_size: int = 32
+    learning_rate: float = 5e-4
+    seed: int = 0
+
+    def save(self, folder: Path) -> None:
+        """Write the settings where a resumed training finds them."""
+        with whole_file(folder / SETTINGS_FILE) as temporary:
+            temporary.write_text(dumps(asdict(self)))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read the settings of an interrupted training.
+
+        Raises
+        ------
+        InputError
+            If the folder has none or they are damaged.
+        """
+        file = folder / SETTINGS_FILE
+        try:
+            values = json.loads(file.read_text())
+            values["data"] = DataOptions.from_dict(values["data"])
+            values["layers"] = values["layers"] if values["layers"] == "all" else tuple(values["layers"])
+            return cls(**values)
+        except (OSError, KeyError, TypeError, ValueError) as error:
+            raise InputError(f"{file}: no settings to resume from ({error}); name a teacher's folder") from error
+
+
+def finetune(settings: FinetuneSettings, folder: Path, cache: Path) -> Run:
+    """Train a teacher, or go on where an interrupted training of the same folder stopped.
+
+    Parameters
+    ----------
+    settings : FinetuneSettings
+        What to do.
+    folder : Path
+        The run folder.
+    cache : Path
+        Where log-mels and downloads are stored.
+
+    Returns
+    -------
+    Run
+        Finished: weights of the epoch with the best validation AUROC, thresholds chosen on validation.
+    """
+    torch.manual_seed(settings.seed)
+    teacher, card, expected = _untrained(settings)
+    settings.save(folder)
+    data = prepare_training(settings.data, cache)
+    if expected is not None:
+        data = replace(data, listening=replace(data.listening, logmel=expected))
+    logmel = data.listening.logmel
+    train_teacher(
+        teacher,
+        batches(WindowDataset(data.train.windows, data.train.features, logmel), settings.batch_size, settings.seed),
+        batches(WindowDataset(data.validation.windows, data.validation.features, logmel), 64),
+        folder,
+        epochs=settings.epochs,
+        learning_rate=settings.learning_rate,
+        seed=settings.seed,
+    )
+    run = _finished(settings, card, teacher.eval(), data, folder)
+    run.save()
+    return run
+
+
+def finetuned(settings: FinetuneSettings, runs: Path, cache: Path) -> Run:
+    """Return the teacher of these settings: the finished run if there is one, otherwise train it now.
+
+    Parameters
+    ----------
+    settings : FinetuneSettings
+        They decide the name of the run folder.
+    runs : Path
+        Folder that holds the runs.
+    cache : Path
+        Where log-mels and downloads are stored.
+    """
+    digest = hashlib.sha256(dumps(asdict(settings)).encode()).hexdigest()[:12]
+    folder = runs / f"teacher-{settings.teacher}-{settings.size}-{digest}"
+    if (folder / RUN_FILE).is_file():
+        err.print(f"teacher: {folder}, trained before", highlight=False)
+        return Run.load(folder)
+    kind = "from its published weights" if settings.weights or settings.size == PUBLISHED else "from scratch"
+    err.print(f"teacher: training {settings.size} {kind} on {', '.join(settings.data.data)}, into {folder}")
+    return finetune(settings, folder, cache)
+
+
+def _untrained(settings: FinetuneSettings) -> tuple[Teacher, TeacherCard, LogMelSpec | None]:
+    """Return the teacher before lung sounds, its card, and the log-mel that published weights expect.
+
+    Raises
+    ------
+    InputError
+        If the weights listen to another log-mel than the settings say.
+    """
+    listening = settings.data.listening()
+    if settings.weights is None and settings.size in FROM_SCRATCH:
+        config = TeacherConfig.from_scratch(
+            settings.size,
+            (listening.logmel.n_mels, listening.frames),
+            layers=settings.layers,
+            learnable=settings.learnable,
+            pooling=settings.pooling,
+        )
+        return Teacher(config), scratch_card(settings.size, settings.data.data), None
+    card, path = _published(settings)
+    encoder = load_m2d(path)
+    if encoder.logmel.with_statistics(0, 1) != listening.logmel:
+        raise InputError(f"{path}: expects {encoder.logmel.sample_rate} Hz; give --logmel {_name_of(encoder.logmel)}")
+    teacher = Teacher(TeacherConfig(encoder.config, settings.layers, settings.learnable, settings.pooling))
+    teacher.encoder.load_state_dict(encoder.state_dict())
+    return teacher, card, encoder.logmel
+
+
+def _published(settings: FinetuneSettings) -> tuple[TeacherCard, Path]:
+    """Return the card and the file of published weights; a file on disk is credited by the name of its folder."""
+    card = card_of(settings.teacher)
+    if settings.weights is None:
+        if settings.size != PUBLISHED:
+            raise InputError(f"size {settings.size!r}: choose one of {', '.join((*FROM_SCRATCH, PUBLISHED))}")
+        return card, card.fetch()
+    path = Path(settings.weights)
+    name = path.resolve().parent.name
+    return CARDS.get(name) or replace(card, name=name, url=path.name, sha256=None), path
+
+
+def _name_of(logmel: LogMelSpec) -> str:
+    return next(name for name, spec in SPECS.items() if spec == logmel.with_statistics(0, 1))
+
+
+def _finished(settings: FinetuneSettings, card: TeacherCard, teacher: Teacher, data: TrainingData, folder: Path) -> Run:
+    validation = data.validation
+    logits = predict(lambda x: teacher(x).logits, validation.windows, validation.features, data.listening.logmel, 64)
+    thresholds = choose_thresholds(validation.labels, logits)
+    teacher.save_weights(folder / WEIGHTS_FILE)
+    options: dict[str, Any] = asdict(settings)
+    del options["data"]
+    return Run(
+        path=folder,
+        kind="teacher",
+        listening=data.listening,
+        model=teacher.config.to_dict(),
+        data=settings.data.data,
+        synthetic=data.selection.synthetic,
+        split=settings.data.split_record(data.selection),
+        protocols=settings.data.protocols,
+        seed=settings.seed,
+        teacher=card.credit(),
+        thresholds=thresholds,
+        validation=label_scores(validation.labels, logits, logits >= thresholds),
+        options={"logmel": settings.data.logmel} | options,
+        versions=versions(),
+    )
