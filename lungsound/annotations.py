@@ -64,12 +64,12 @@ def within_audio(corpus: Corpus) -> Corpus:
     events, notes = corpus.events.copy(), list(corpus.notes)
     if clipped.any():
         excess = (events["end"] - seconds)[clipped].max()
-        names = listed(events.loc[clipped, "recording"])
-        notes.append(f"events clipped to the end of their recording, by at most {excess:.3f} s: {names}")
+        names = listed(events.loc[clipped, "recording"].unique())
+        notes.append(f"events clipped to the end of their recording, by at most {excess:.3f} s, in {names}")
         events.loc[clipped, "end"] = seconds[clipped]
     if silent.any():
-        names = listed(events.loc[silent, "recording"])
-        notes.append(f"events that begin where their recording ends, not listened to: {names}")
+        names = listed(events.loc[silent, "recording"].unique())
+        notes.append(f"{silent.sum()} events that begin where their recording ends, not listened to, in {names}")
         events.loc[silent, "path"] = ""
     return replace(corpus, events=events, notes=tuple(notes))
 

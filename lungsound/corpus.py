@@ -18,12 +18,12 @@ RECORDING_COLUMNS = (
     "device",
     "split",  # official split: "train", "test", or the corpus' own name (SPRSound: "intra", "inter")
     "record_type",  # SPRSound's record label, "" elsewhere
-    "continuous",  # False where the audio was pieced together, so that only annotated events may be read
+    "continuous",  # False where sound without an event is not normal: pieced together, poor quality, not annotated
 )
 
 EVENT_COLUMNS = (
     "recording",
-    "path",
+    "path",  # "" where the event's sound is not in the recording's audio, or there is no audio
     "start",  # seconds
     "end",  # seconds
     "crackle",  # 0 or 1
@@ -72,8 +72,9 @@ class Corpus:
         return replace(self, recordings=kept, events=events)
 
     def with_audio(self) -> Self:
-        """Return the corpus without the recordings that have annotations alone."""
-        return self.where(self.recordings["path"] != "")
+        """Return the corpus without the recordings that have annotations alone, and the events without sound."""
+        heard = self.where(self.recordings["path"] != "")
+        return replace(heard, events=heard.events[heard.events["path"] != ""].reset_index(drop=True))
 
 
 def make_corpus(

@@ -27,7 +27,9 @@ SYNTHETIC_MARK = "synthetic.json"
 """Stands beside a corpus in this layout that was generated, so that no figure from it passes for a real one."""
 
 RENAMED_TO = "Meditron"
-NAME = re.compile(r"(?P<patient>\d+)_(?P<index>\d+[a-z]\d+)_(?P<site>[A-Z][a-z])_(?P<mode>sc|mc)_(?P<device>\w+)")
+NAME = re.compile(r"\d+_\d+[a-z]\d+_[A-Z][a-z]_(sc|mc)_\w+")
+"""Patient, index of the recording, site, mode and device."""
+
 PATIENT_COLUMNS = ("patient", "diagnosis", "age", "sex", "adult_bmi", "child_weight_kg", "child_height_cm")
 
 
@@ -69,7 +71,7 @@ def load(root: Path) -> Corpus:
         cycles = _cycles(path)
         events += [{"recording": name, **cycle} for cycle in cycles]
         silent |= {(name, cycles[number - 1]["start"]) for number in _within(missing.get(name, []), cycles, name)}
-        fields = _fields(name)
+        patient, _, site, _, device = name.split("_", 4)
         file, seconds, sample_rate = measure(audio.get(name))
         recordings.append(
             {
@@ -77,9 +79,9 @@ def load(root: Path) -> Corpus:
                 "path": file,
                 "seconds": seconds,
                 "sample_rate": sample_rate,
-                "patient": fields["patient"],
-                "site": fields["site"],
-                "device": RENAMED_TO if name in renamed else fields["device"],
+                "patient": patient,
+                "site": site,
+                "device": RENAMED_TO if name in renamed else device,
                 "split": splits.get(name, ""),
                 "record_type": "",
                 "continuous": name not in pieced,
@@ -162,12 +164,6 @@ def _annotation_folder(root: Path) -> Path:
 def _listed_file(root: Path, folder: Path, *names: str) -> Path | None:
     places = (place / name for place in (root, folder) for name in names)
     return next((path for path in places if path.is_file()), None)
-
-
-def _fields(name: str) -> dict[str, str]:
-    match = NAME.fullmatch(name)
-    assert match is not None
-    return match.groupdict()
 
 
 def _audio(folder: Path, annotations: dict[str, Path], notes: list[str]) -> dict[str, Path]:

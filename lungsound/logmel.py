@@ -125,8 +125,9 @@ SPECS: dict[str, LogMelSpec] = {
     "panns_16k": replace(_PANNS, sample_rate=16000, window=512, hop=160, n_fft=512, f_max=8000.0),
     "multibreath": LogMelSpec(16000, 1024, 512, 1024, 64, 50.0, 2000.0, "htk", False, "db", 1e-10, "reflect"),
     # multibreath's 64 ms windows every 32 ms for a quarter of the samples. No padding: windows of a
-    # stream that overlap share their frames. The floor of M2D keeps digital silence near the noise of 16 bits.
-    "device_4k": LogMelSpec(4000, 256, 128, 256, 64, 50.0, 2000.0, "htk", False, "ln", 2.0**-23, "none"),
+    # stream that overlap share their frames. The floor is the power that rounding to 16 bits puts into a bin:
+    # 96 (sum of the squared window) * 2^-30 / 12.
+    "device_4k": LogMelSpec(4000, 256, 128, 256, 64, 50.0, 2000.0, "htk", False, "ln", 2.0**-27, "none"),
 }
 
 

@@ -1,16 +1,20 @@
 """Which recordings train, validate and test."""
 
 import hashlib
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-import pandas as pd
 
 from lungsound.corpus import Corpus
 from lungsound.errors import InputError
+
+APART = ("test", "inter")
+"""Tests whose patients training should not have; SPRSound's ``intra`` has them by design."""
+
+DRAWS = 200
+"""Draws of validation patients from which the most even one is taken."""
 
 
 @dataclass(frozen=True)
@@ -64,10 +68,11 @@ class Split:
 def assign(corpus: Corpus, *, drop_shared: bool, validation: float, seed: int) -> Split:
     """Take the official split and carve validation out of its training patients.
 
-    Validation is the only part that is drawn: whole patients, so that the classes of events have about the same
-    shares as in training. Recordings without an official split are for testing. A patient on both sides of the
-    official split stays on both, in training or validation with some recordings and in the test with others, unless
-    `drop_shared`. SPRSound's ``intra`` test shares its patients with training by design and is left as it is.
+    Validation is the only part that is drawn: whole patients, so that of the events of every class about the same
+    share is held out. A patient on both sides of the official split stays on both, in training or validation
+    with some recordings and in the test with others, unless `drop_shared`. SPRSound's ``intra`` test shares its
+    patients with training by design and is left as it is. A corpus without any official split is all test; where
+    there is one, recordings that it does not name take no part.
 
     Parameters
     ----------
@@ -76,56 +81,53 @@ def assign(corpus: Corpus, *, drop_shared: bool, validation: float, seed: int) -
     drop_shared : bool
         Leave test recordings of patients that training has, too, out (ICBHI 2017: 12 recordings of 156 and 218).
     validation : float
-        Share of the training data, 0.05 to 0.5, rounded to 1/2, 1/3, 1/4 and so on.
+        Share of the training patients, 0.05 to 0.5.
     seed : int
-        Of the draw.
+        Of the draw, 0 to 2**32 - 1.
 
     Raises
     ------
     InputError
-        If `validation` is out of range, or there is only one training patient.
+        If `validation` or `seed` is out of range, or there is only one training patient.
     """
     if not 0.05 <= validation <= 0.5:
         raise InputError(f"a validation share of {validation} is impossible; give 0.05 to 0.5 of the training patients")
+    if not 0 <= seed < 2**32:
+        raise InputError(f"a seed of {seed} is impossible; give 0 to {2**32 - 1}")
     recordings = corpus.recordings
-    parts = recordings["split"].mask(recordings["split"] == "", "test")
+    parts = recordings["split"] if recordings["split"].ne("").any() else recordings["split"].replace("", "test")
     if drop_shared:
-        parts = parts.mask(parts.eq("test") & recordings["patient"].isin(shared_patients(corpus)))
+        parts = parts.mask(parts.isin(APART) & recordings["patient"].isin(shared_patients(corpus)), "")
     training = corpus.where(recordings["split"] == "train")
     if len(training.recordings):
-        held_out = _held_out(training, round(1 / validation), seed)
+        held_out = _held_out(training, validation, seed)
         parts = parts.mask(parts.eq("train") & recordings["patient"].isin(held_out), "validation")
-    assigned = dict(zip(recordings["recording"], parts, strict=True))
     name = "official without shared patients" if drop_shared else "official"
-    return Split(name, {recording: part for recording, part in assigned.items() if isinstance(part, str)})
+    return Split(name, {key: part for key, part in zip(recordings["recording"], parts, strict=True) if part})
 
 
 def shared_patients(corpus: Corpus) -> tuple[str, ...]:
-    """Return the patients of whom both training and the tests that should have others have recordings.
-
-    Those are ``test`` and ``inter``; ``intra`` shares patients by design.
-    """
+    """Return the patients of whom both training and a test that should have others hold recordings."""
     recordings = corpus.recordings
     trained = set(recordings.loc[recordings["split"] == "train", "patient"])
-    tested = set(recordings.loc[recordings["split"].isin(["test", "inter"]), "patient"])
+    tested = set(recordings.loc[recordings["split"].isin(APART), "patient"])
     return tuple(sorted(trained & tested))
 
 
-def _held_out(training: Corpus, folds: int, seed: int) -> set[str]:
-    """Return one fold of the training patients."""
-    from sklearn.model_selection import StratifiedGroupKFold
+def _held_out(training: Corpus, share: float, seed: int) -> set[str]:
+    """Draw `share` of the patients many times; return the draw that holds this share of every class best."""
+    from sklearn.model_selection import GroupShuffleSplit
 
     recordings = training.recordings[["recording", "patient"]]
     # A recording without events (SPRSound's poor quality) counts as a class of its own.
-    rows = recordings.merge(training.events[["recording", "class"]], on="recording", how="left").fillna("none")
-    folds = min(folds, rows["patient"].nunique())
-    if folds < 2:
+    rows = recordings.merge(training.events[["recording", "class"]], on="recording", how="left")
+    patients, kinds = rows["patient"].to_numpy(str), rows["class"].astype(str).to_numpy(str)
+    if len(set(patients)) < 2:
         raise InputError(f"{training.root}: one training patient cannot give training and validation; add another")
-    kinds, patients = rows["class"].to_numpy(str), rows["patient"].to_numpy(str)
-    rng = np.random.default_rng(seed)
-    folded = StratifiedGroupKFold(folds, shuffle=True, random_state=int(rng.integers(2**31)))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # a class with fewer members than folds is no reason to worry
-        drawn = list(folded.split(kinds, kinds, patients))
-    _, chosen = drawn[int(rng.integers(folds))]
-    return set(pd.unique(patients[chosen]))
+    member = kinds[:, None] == np.unique(kinds)
+    best: tuple[float, set[str]] = (np.inf, set())
+    for _, chosen in GroupShuffleSplit(DRAWS, test_size=share, random_state=seed).split(kinds, groups=patients):
+        distance = float(np.abs(member[chosen].sum(axis=0) / member.sum(axis=0) - share).max())
+        if distance < best[0]:
+            best = distance, set(patients[chosen].tolist())
+    return best[1]

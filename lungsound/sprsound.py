@@ -21,7 +21,8 @@ YEARS = ("2022", "")
 """What stands in the folders' names: ``train2022_json`` at present, ``train_json`` in the first releases."""
 
 DEVICE = "Yunting II"
-NAME = re.compile(r"(?P<patient>\d+)_(?P<age>[\d.]+)_(?P<sex>[01])_(?P<site>p\d)_(?P<index>\d+)")
+POOR = "Poor Quality"
+NAME = re.compile(r"(?P<patient>\d+)_[\d.]+_[01]_(?P<site>p\d)_\d+")
 
 
 def load(root: Path) -> Corpus:
@@ -38,7 +39,8 @@ def load(root: Path) -> Corpus:
     Returns
     -------
     Corpus
-        With SPRSound's own labels in ``event_type`` and ``record_type``. Recordings of poor quality have no events.
+        With SPRSound's own labels in ``event_type`` and ``record_type``. A recording of poor quality has no events,
+        which does not make it normal: its ``continuous`` is False, so that no window of it counts as such.
 
     Raises
     ------
@@ -64,6 +66,8 @@ def load(root: Path) -> Corpus:
             f"{root}: no annotations of SPRSound 2022 here (BioCAS2022/train2022_json/*.json and so on); "
             "name the folder of the unpacked corpus"
         )
+    if poor := sum(row["record_type"] == POOR for row in recordings):
+        notes.append(f"recordings of poor quality, which nobody annotated, not listened to as a stream: {poor}")
     if without := [str(row["recording"]) for row in recordings if not row["path"]]:
         notes.append(f"recordings with annotations alone, without audio: {listed(without)}")
     if left := sorted({name for *_, sounds in _folders(root) for name in audio_files(sounds)} - splits.keys()):
@@ -98,7 +102,7 @@ def _recording(path: Path, audio: Path | None, split: str, record_type: str) -> 
         "device": DEVICE,
         "split": split,
         "record_type": record_type,
-        "continuous": True,
+        "continuous": record_type != POOR,
     }
 
 

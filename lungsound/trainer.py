@@ -6,7 +6,7 @@ import signal
 import time
 import warnings
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from lungsound import cpu_wheels as cpu_wheels  # isort: skip  # before lightning, which imports torchvision
 
@@ -100,8 +100,6 @@ def make_trainer(
     epochs: int,
     seed: int,
     *,
-    monitor: str = "val_auroc",
-    mode: Literal["min", "max"] = "max",
     precision: str = "32-true",
     gradient_clip: float | None = None,
 ) -> Any:
@@ -114,15 +112,12 @@ def make_trainer(
     Parameters
     ----------
     folder : Path
-        The run folder; checkpoints go to ``checkpoints/``, figures by epoch to ``log/``.
+        The run folder; checkpoints of the last epoch and of the one with the best ``val_auroc`` go to
+        ``checkpoints/``, figures by epoch to ``log/``.
     epochs : int
         In all, those before a resumption included.
     seed : int
         See above.
-    monitor : str
-        Figure by which ``best.ckpt`` is chosen.
-    mode : {"min", "max"}
-        Whether less or more of it is better.
     precision : str
         Lightning's name of the arithmetic: ``32-true``, ``bf16-mixed``...
     gradient_clip : float, optional
@@ -141,7 +136,7 @@ def make_trainer(
         callbacks=[
             SeedEachEpoch(seed),
             TellEachEpoch(),
-            ModelCheckpoint(filename="best", monitor=monitor, mode=mode, **kept),
+            ModelCheckpoint(filename="best", monitor="val_auroc", mode="max", **kept),
             # A checkpoint of its own: `save_last` skips the epochs that were not the best.
             ModelCheckpoint(filename="last", **kept),
         ],

@@ -15,7 +15,7 @@ from lungsound.runs import new_run_folder
 from lungsound.training_data import DataOptions
 from teachers.cards import ALIASES, CARDS
 from teachers.fusion import Layers, Pooling
-from teachers.training import FinetuneSettings, finetune
+from teachers.training import FinetuneSettings, finetune, usual_learning_rate, usual_logmel
 
 DEFAULT = FinetuneSettings()
 
@@ -29,7 +29,9 @@ def finetune_command(
     weights: Annotated[Path | None, typer.Option(help="Published checkpoint on disk, instead of a download.")] = None,
     data: options.Data = list(DEFAULT.data.data),  # noqa: B006
     protocol: options.Protocols = list(DEFAULT.data.protocols),  # noqa: B006
-    logmel: Annotated[str, typer.Option(help="Log-mel specification.")] = DEFAULT.data.logmel,
+    logmel: Annotated[
+        str | None, typer.Option(help="Log-mel specification [what the weights expect; from scratch: device_4k].")
+    ] = None,
     seconds: options.Seconds = DEFAULT.data.seconds,
     hop: options.Hop = DEFAULT.data.hop_seconds,
     drop_shared: options.DropShared = False,
@@ -37,7 +39,9 @@ def finetune_command(
     split_seed: options.SplitSeed = DEFAULT.data.split_seed,
     epochs: options.Epochs = DEFAULT.epochs,
     batch_size: options.BatchSize = DEFAULT.batch_size,
-    learning_rate: options.LearningRate = DEFAULT.learning_rate,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Highest learning rate [1e-3 from scratch, 1e-4 from published weights].")
+    ] = None,
     seed: options.Seed = 0,
     runs: options.Runs = Path("runs"),
     resume: Annotated[Path | None, typer.Option(help="Go on with an interrupted run; its own settings count.")] = None,
@@ -52,6 +56,7 @@ def finetune_command(
     if resume is not None:
         settings, folder = FinetuneSettings.load(resume), resume
     else:
+        logmel = logmel or usual_logmel(teacher, size, weights)
         chosen = DataOptions(tuple(data), tuple(protocol), logmel, seconds, hop, drop_shared, validation, split_seed)
         settings = FinetuneSettings(
             teacher,
@@ -63,7 +68,7 @@ def finetune_command(
             chosen,
             epochs,
             batch_size,
-            learning_rate,
+            learning_rate or usual_learning_rate(size, weights),
             seed,
         )
         folder = new_run_folder(runs, f"teacher-{teacher}-{size}")

@@ -4,14 +4,11 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from lungsound.atomic import whole_file
 from lungsound.errors import InputError
 from lungsound.labels import LABELS
+from lungsound.weights import load_weights, save_weights
 from teachers.fusion import Fusion, Layers, Pooling
 from teachers.m2d import M2DConfig, M2DEncoder
 from teachers.m2d_names import SIZES
@@ -50,12 +47,13 @@ class TeacherConfig:
         cls,
         size: str,
         input_size: tuple[int, int],
+        patch_size: tuple[int, int] = (16, 16),
         *,
         layers: Layers = "all",
         learnable: bool = True,
         pooling: Pooling = "frames",
     ) -> Self:
-        """Return a teacher of 16 x 16 patches that hears a whole window at once.
+        """Return a teacher that hears a whole window at once.
 
         Parameters
         ----------
@@ -63,6 +61,8 @@ class TeacherConfig:
             A key of `m2d_names.SIZES`.
         input_size : tuple of int
             Mels and frames of the window; frames are rounded up to whole patches.
+        patch_size : tuple of int
+            Mels and frames.
         layers, learnable, pooling
             See :class:`TeacherConfig`.
 
@@ -74,7 +74,7 @@ class TeacherConfig:
         if size not in SIZES:
             raise InputError(f"no teacher of size {size!r}; choose one of {', '.join(SIZES)}")
         mels, frames = input_size
-        encoder = M2DConfig(*SIZES[size], (mels, frames + -frames % 16), (16, 16))
+        encoder = M2DConfig(*SIZES[size], (mels, frames + -frames % patch_size[1]), patch_size)
         return cls(encoder, layers, learnable, pooling)
 
     def to_dict(self) -> dict[str, Any]:
@@ -153,9 +153,8 @@ class Teacher(nn.Module):
         return TeacherOutput(self.head(embedding), embedding)
 
     def save_weights(self, path: Path) -> None:
-        """Write parameters and fixed tables as safetensors."""
-        with whole_file(path) as temporary:
-            save_file({name: value.contiguous() for name, value in self.state_dict().items()}, temporary)
+        """Write the weights as safetensors."""
+        save_weights(self, path)
 
     @classmethod
     def load(cls, config: dict[str, Any], weights: Path) -> Self:
@@ -164,21 +163,8 @@ class Teacher(nn.Module):
         Raises
         ------
         InputError
-            If the description makes no sense, or the file is missing, damaged, of another shape, or holds a value
-            that is not finite.
+            If the description makes no sense, or see :func:`lungsound.weights.load_weights`.
         """
         teacher = cls(TeacherConfig.from_dict(config))
-        if not weights.is_file():
-            raise InputError(f"{weights}: missing; restore the file or train the teacher again")
-        try:
-            state = load_file(weights)
-        except SafetensorError as error:
-            raise InputError(f"{weights}: not a safetensors file ({error}); restore it or train again") from error
-        expected = teacher.state_dict()
-        for name in sorted(expected.keys() | state.keys()):
-            if name not in state or name not in expected or state[name].shape != expected[name].shape:
-                raise InputError(f"{weights}: {name} does not fit the teacher; use the run it was trained in")
-            if not torch.isfinite(state[name]).all():
-                raise InputError(f"{weights}: {name} holds a value that is not finite; train again")
-        teacher.load_state_dict(state)
+        load_weights(teacher, weights)
         return teacher

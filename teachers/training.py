@@ -27,6 +27,10 @@ from teachers.teacher import Teacher, TeacherConfig
 SETTINGS_FILE = "settings.json"
 FROM_SCRATCH = ("tiny", "small")
 PUBLISHED = "published"
+FROM_SCRATCH_RATE, PUBLISHED_RATE = 1e-3, 1e-4
+"""Highest learning rates; the second one is the fusion paper's."""
+PATCH_SECONDS = 0.16
+"""Of a teacher from scratch: the published 16 frames of 10 ms, whatever the log-mel's hop."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +67,10 @@ class FinetuneSettings:
     layers: Layers = "all"
     learnable: bool = True
     pooling: Pooling = "frames"
-    data: DataOptions = field(default_factory=lambda: DataOptions(logmel="m2d"))
+    data: DataOptions = field(default_factory=DataOptions)
     epochs: int = 10
     batch_size: int = 32
-    learning_rate: float = 5e-4
+    learning_rate: float = FROM_SCRATCH_RATE
     seed: int = 0
 
     def save(self, folder: Path) -> None:
@@ -91,6 +95,17 @@ class FinetuneSettings:
             return cls(**values)
         except (OSError, KeyError, TypeError, ValueError) as error:
             raise InputError(f"{file}: no settings to resume from ({error}); name a teacher's folder") from error
+
+
+def usual_logmel(teacher: str, size: str, weights: Path | None) -> str:
+    """Return the log-mel a teacher listens to: what its published weights expect; from scratch, a device's."""
+    from_scratch = weights is None and size in FROM_SCRATCH
+    return DataOptions().logmel if from_scratch else card_of(teacher).logmel
+
+
+def usual_learning_rate(size: str, weights: Path | None) -> float:
+    """Return the learning rate that suits a teacher from scratch or from published weights."""
+    return FROM_SCRATCH_RATE if weights is None and size in FROM_SCRATCH else PUBLISHED_RATE
 
 
 def finetune(settings: FinetuneSettings, folder: Path, cache: Path) -> Run:
@@ -125,10 +140,11 @@ def finetune(settings: FinetuneSettings, folder: Path, cache: Path) -> Run:
         epochs=settings.epochs,
         learning_rate=settings.learning_rate,
         seed=settings.seed,
+        freeze_patches=expected is not None,
     )
     run = _finished(settings, card, teacher.eval(), data, folder)
     run.save()
-    return run
+    return Run.load(folder)
 
 
 def finetuned(settings: FinetuneSettings, runs: Path, cache: Path) -> Run:
@@ -166,6 +182,7 @@ def _untrained(settings: FinetuneSettings) -> tuple[Teacher, TeacherCard, LogMel
         config = TeacherConfig.from_scratch(
             settings.size,
             (listening.logmel.n_mels, listening.frames),
+            (16, round(PATCH_SECONDS * listening.logmel.sample_rate / listening.logmel.hop)),
             layers=settings.layers,
             learnable=settings.learnable,
             pooling=settings.pooling,

@@ -3,6 +3,9 @@
 import os
 from pathlib import Path
 
+# Before torch is imported: two threads that wait for each other on a busy machine take ten times as long as one.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
 from hypothesis import settings
 

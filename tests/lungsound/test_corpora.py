@@ -25,7 +25,9 @@ def test_what_a_command_line_says(text, expected):
     assert parse_data(text) == expected
 
 
-@pytest.mark.parametrize(("name", "folder"), [("icbhi2017", "icbhi2017"), ("sprsound", "sprsound"), ("hls_cmds", "hls_cmds")])
+@pytest.mark.parametrize(
+    ("name", "folder"), [("icbhi2017", "icbhi2017"), ("sprsound", "sprsound"), ("hls_cmds", "hls_cmds")]
+)
 def test_every_corpus_gives_the_same_two_tables(shared, name, folder):
     corpus = open_corpus(name, shared / "data" / folder)
     assert corpus.name == name

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from lungsound import icbhi2017, sprsound
@@ -42,6 +42,7 @@ def patients(corpus, split, part):
     return set(split.part(corpus, part).recordings["patient"])
 
 
+@settings(max_examples=25)
 @given(corpora, st.booleans(), st.floats(0.05, 0.5), st.integers(0, 2**32 - 1))
 def test_the_rules_hold_for_any_corpus(corpus, drop_shared, validation, seed):
     trained = set(corpus.recordings.loc[corpus.recordings["split"] == "train", "patient"])
@@ -53,18 +54,22 @@ def test_the_rules_hold_for_any_corpus(corpus, drop_shared, validation, seed):
     assert not training & held_out
     assert training | held_out == trained
     assert bool(training) == bool(held_out) == bool(trained)
+    unsplit = not any(official.values())
     for recording, part in split.parts.items():
-        assert (official[recording] or "test") == ("train" if part == "validation" else part)
+        assert ("test" if unsplit else official[recording]) == ("train" if part == "validation" else part)
 
     left_out = {name for name in official if name not in split.parts}
+    shared = {name for name in left_out if official[name]}
+    assert left_out - shared == (set() if unsplit else {name for name in official if not official[name]})
     if drop_shared:
-        assert not patients(corpus, split, "test") & trained
+        assert not (patients(corpus, split, "test") | patients(corpus, split, "inter")) & trained
         owner = corpus.recordings.set_index("recording")["patient"]
-        assert all(official[name] in ("test", "") and owner[name] in trained for name in left_out)
+        assert all(official[name] in ("test", "inter") and owner[name] in trained for name in shared)
     else:
-        assert not left_out
+        assert not shared
 
 
+@settings(max_examples=25)
 @given(corpora, st.integers(0, 2**32 - 1))
 def test_a_split_survives_json_and_its_hash_guards_it(corpus, seed):
     assume(corpus.recordings.loc[corpus.recordings["split"] == "train", "patient"].nunique() != 1)
@@ -79,7 +84,7 @@ def test_a_split_survives_json_and_its_hash_guards_it(corpus, seed):
 
 def test_the_hash_is_that_of_the_sorted_lines():
     # printf 'a test\nb train' | sha256sum
-    expected = "9a27a32bdb07e7e2d8c1b4f4bc4b6cc5bc9a5fd2c1a5b1bd8b42b0c6a5d0a8a2"
+    expected = "cb9221ef658627d8a98c739c63276240b60221e599738c46354623aa6ac2898e"
     assert Split("x", {"b": "train", "a": "test"}).hash == expected
 
 
@@ -87,6 +92,12 @@ def test_the_hash_is_that_of_the_sorted_lines():
 def test_what_is_no_split_is_refused(values):
     with pytest.raises(InputError, match="not a split"):
         Split.from_dict(values)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_an_impossible_seed_is_refused(seed):
+    with pytest.raises(InputError, match="seed"):
+        assign(corpus_of([(0, "train", [0])]), drop_shared=False, validation=0.2, seed=seed)
 
 
 @pytest.mark.parametrize("validation", [0.0, 0.6, -1.0, float("nan")])
@@ -119,9 +130,9 @@ def test_sprsound_keeps_intra_and_carves_validation_with_the_same_classes(shared
     assert len(split.part(corpus, "intra").recordings) == 379
     train, validation = (split.part(corpus, part) for part in ("train", "validation"))
     assert len(train.recordings) + len(validation.recordings) == 1949
-    assert 0.15 < len(validation.recordings) / 1949 < 0.25
+    assert validation.recordings["patient"].nunique() == 51  # a fifth of 251, rounded up
     shares = [part.events["class"].value_counts(normalize=True) for part in (train, validation)]
-    assert (shares[0] - shares[1]).abs().max() < 0.02
+    assert (shares[0] - shares[1]).abs().max() < 0.05
 
 
 def test_another_seed_holds_others_out(shared):

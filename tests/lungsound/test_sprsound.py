@@ -8,6 +8,7 @@ import soundfile
 
 from lungsound.errors import InputError
 from lungsound.sprsound import load
+from lungsound.windows import stream
 
 EVENTS = [
     {"start": "2000", "end": "3500", "type": "Wheeze+Crackle"},
@@ -44,7 +45,8 @@ def test_the_whole_corpus_has_the_published_counts(shared, root):
     poor = corpus.recordings[corpus.recordings["record_type"] == "Poor Quality"]
     assert len(poor) == 179
     assert not corpus.events["recording"].isin(poor["recording"]).any()
-    assert corpus.notes == ()
+    assert len(corpus.notes) == 1
+    assert corpus.notes[0].endswith(": 179")
 
 
 @pytest.mark.parametrize("year", ["2022", ""])
@@ -88,11 +90,13 @@ def test_spellings_of_the_description_of_the_corpus(tmp_path):
     assert corpus.recordings["record_type"].tolist() == ["CAS & DAS"]
 
 
-def test_poor_quality_has_no_events(tmp_path):
+def test_poor_quality_is_not_taken_for_normal(tmp_path):
     write(tmp_path, values={"record_annotation": "Poor Quality", "event_annotation": []})
+    write(tmp_path, name="41203687_11.8_0_p3_2523", values={"record_annotation": "Normal", "event_annotation": []})
     corpus = load(tmp_path)
-    assert len(corpus.recordings) == 1
+    assert len(corpus.recordings) == 2
     assert corpus.events.empty
+    assert set(stream(corpus, 1.0, 0.5)["recording"]) == {"41203687_11.8_0_p3_2523"}
 
 
 def test_annotations_without_audio_and_audio_without_annotation(tmp_path):

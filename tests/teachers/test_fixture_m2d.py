@@ -21,12 +21,13 @@ from teachers.m2d_names import M2DName
 
 SHARED = Path(os.environ.get("AUSCULT_SHARED", Path(__file__).parents[2].parent / "shared"))
 FIXTURES = SHARED / "reference" / "fixtures"
+pytestmark = pytest.mark.usefixtures("shared")  # which skips, or fails in CI, where the folder is missing
 
 
 def cases(system: str) -> list[Any]:
     listing = FIXTURES / system / "fixture.json"
     if not listing.is_file():
-        return [pytest.param({}, marks=pytest.mark.skip(reason=f"{listing} is missing"))]
+        return [pytest.param({}, id="missing")]
     return [pytest.param(case, id=case["name"]) for case in json.loads(listing.read_text())["cases"]]
 
 

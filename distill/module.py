@@ -1,0 +1,75 @@
+"""The Lightning module that trains a student from labels and stored teacher outputs."""
+
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from distill.losses import LossWeights, embedding_loss, logit_loss
+from lungsound.trainer import LabelModule
+from students.student import Student
+
+
+class DistillModule(LabelModule):
+    """Student, projector and loss.
+
+    Parameters
+    ----------
+    student : Student
+        Trained in place.
+    teacher_dim : int
+        Size of the teacher's embedding; 0 trains without a projector.
+    weights : LossWeights
+        Of the three losses.
+    learning_rate, weight_decay : float
+        See :class:`lungsound.trainer.LabelModule`.
+    augment : nn.Module
+        Applied to ``x`` in training alone.
+    """
+
+    def __init__(
+        self,
+        student: Student,
+        teacher_dim: int,
+        weights: LossWeights,
+        learning_rate: float,
+        weight_decay: float,
+        augment: nn.Module,
+    ) -> None:
+        super().__init__(learning_rate, weight_decay)
+        self.student = student
+        self.projector = nn.Linear(student.embedding_dim, teacher_dim) if teacher_dim else None
+        self.augment = augment
+        self._weights = weights
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Return the student's logits [B, C] of normalised log-mels [B, 1, frames, mels]."""
+        return self.student(x)  # type: ignore[no-any-return]
+
+    def losses(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return each loss that counts, by the name of its weight.
+
+        Parameters
+        ----------
+        batch : mapping
+            ``x`` [B, 1, frames, mels], ``labels`` [B, C] and, where the teacher counts, ``logits`` [B, C] and
+            ``embedding`` [B, E].
+        """
+        feature_map = self.student.features(batch["x"])
+        logits = self.student.head(feature_map)
+        parts = {"labels": F.binary_cross_entropy_with_logits(logits, batch["labels"])}
+        if self._weights.logits:
+            parts["logits"] = logit_loss(logits, batch["logits"], self._weights.temperature)
+        if self.projector is not None:
+            projected = self.projector(self.student.pool(feature_map))
+            parts["embedding"] = embedding_loss(projected, batch["embedding"])
+        return parts
+
+    def training_step(self, batch: dict[str, Tensor], batch_index: int) -> Tensor:
+        """Sum the weighted losses of an augmented batch."""
+        parts = self.losses(batch | {"x": self.augment(batch["x"])})
+        total = torch.stack([getattr(self._weights, name) * value for name, value in parts.items()]).sum()
+        figures = {f"train_{name}": value for name, value in parts.items()}
+        self.log_dict(figures, on_step=False, on_epoch=True, batch_size=len(batch["x"]))
+        return total

@@ -1,0 +1,182 @@
+"""From settings to a finished student run."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+
+from distill.losses import LossWeights
+from distill.module import DistillModule
+from distill.store import TeacherOutputs, teacher_outputs
+from lungsound.atomic import whole_file
+from lungsound.console import err
+from lungsound.errors import InputError
+from lungsound.metrics import choose_thresholds, label_scores
+from lungsound.plain_json import dumps
+from lungsound.runs import WEIGHTS_FILE, Run
+from lungsound.trainer import fit, make_trainer
+from lungsound.training_data import DataOptions, Part, TrainingData, prepare_training
+from lungsound.versions import versions
+from lungsound.window_dataset import WindowDataset, batches, predict
+from students.student import Student, StudentConfig
+from teachers.finetune import SpecAugment
+from teachers.teacher import Teacher
+
+SETTINGS_FILE = "settings.json"
+
+
+@dataclass(frozen=True)
+class DistillSettings:
+    """Everything a distillation is told.
+
+    Attributes
+    ----------
+    teacher_run : str
+        Folder of a finished teacher run; its training split should be the student's.
+    data : DataOptions
+        Which sound.
+    student : StudentConfig
+        Which student.
+    losses : LossWeights
+        What counts.
+    epochs, batch_size : int
+        Length of the training, windows a step.
+    learning_rate, weight_decay : float
+        AdamW's.
+    frequency_mask, time_mask : int
+        Largest width of the two masks a window gets on each axis, in mels and frames.
+    seed : int
+        Of the student's first weights, the order of windows and the masks.
+    """
+
+    teacher_run: str
+    data: DataOptions = field(default_factory=DataOptions)
+    student: StudentConfig = field(default_factory=StudentConfig)
+    losses: LossWeights = field(default_factory=LossWeights)
+    epochs: int = 20
+    batch_size: int = 64
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-2
+    frequency_mask: int = 8
+    time_mask: int = 16
+    seed: int = 0
+
+    def save(self, folder: Path) -> None:
+        """Write the settings where a resumed training finds them."""
+        with whole_file(folder / SETTINGS_FILE) as temporary:
+            temporary.write_text(dumps(asdict(self)))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read the settings of an interrupted training.
+
+        Raises
+        ------
+        InputError
+            If the folder has none or they are damaged.
+        """
+        file = folder / SETTINGS_FILE
+        try:
+            values = json.loads(file.read_text())
+            values["data"] = DataOptions.from_dict(values["data"])
+            values["student"] = StudentConfig.from_dict(values["student"])
+            values["losses"] = LossWeights(**values["losses"])
+            return cls(**values)
+        except (OSError, KeyError, TypeError, ValueError) as error:
+            raise InputError(
+                f"{file}: no settings to resume from ({error}); name the folder of a distillation"
+            ) from error
+
+
+def distill(settings: DistillSettings, folder: Path, cache: Path) -> Run:
+    """Train a student, or go on where an interrupted training of the same folder stopped.
+
+    Parameters
+    ----------
+    settings : DistillSettings
+        What to do.
+    folder : Path
+        The run folder.
+    cache : Path
+        Where log-mels and teacher outputs are stored.
+
+    Returns
+    -------
+    Run
+        Finished: weights of the epoch with the best validation AUROC, thresholds chosen on validation.
+    """
+    teacher_run = Run.load(Path(settings.teacher_run))
+    settings.save(folder)
+    data = prepare_training(settings.data, cache)
+    _warn_of_another_split(teacher_run, data)
+    outputs = _outputs(settings, teacher_run, data.train, cache)
+    student = _train(settings, data, outputs, folder)
+    validation = data.validation
+    logits = predict(student.eval(), validation.windows, validation.features, data.listening.logmel)
+    thresholds = choose_thresholds(validation.labels, logits)
+    student.save_weights(folder / WEIGHTS_FILE)
+    run = Run(
+        path=folder,
+        kind="student",
+        listening=data.listening,
+        model=settings.student.to_dict(),
+        data=settings.data.data,
+        synthetic=data.selection.synthetic,
+        split=settings.data.split_record(data.selection),
+        protocols=settings.data.protocols,
+        seed=settings.seed,
+        teacher=teacher_run.teacher | {"run": settings.teacher_run, "split_hash": teacher_run.split["hash"]},
+        thresholds=thresholds,
+        validation=label_scores(validation.labels, logits, logits >= thresholds),
+        options={"logmel": settings.data.logmel} | _options(settings),
+        versions=versions(),
+    )
+    run.save()
+    return Run.load(folder)
+
+
+def _options(settings: DistillSettings) -> dict[str, Any]:
+    values = asdict(settings)
+    return {name: values[name] for name in values if name not in ("data", "student", "teacher_run", "seed")}
+
+
+def _warn_of_another_split(teacher_run: Run, data: TrainingData) -> None:
+    if teacher_run.split["hash"] != data.selection.hash:
+        err.print(
+            f"note: the teacher {teacher_run.path} was trained on another split; it may have heard recordings "
+            "that this student is validated or tested on",
+            style="yellow",
+        )
+
+
+def _outputs(settings: DistillSettings, teacher_run: Run, part: Part, cache: Path) -> TeacherOutputs | None:
+    if not (settings.losses.logits or settings.losses.embedding):
+        return None
+    if teacher_run.listening.seconds != settings.data.seconds:
+        raise InputError(
+            f"{teacher_run.path}: the teacher listens to {teacher_run.listening.seconds} s, the student to "
+            f"{settings.data.seconds} s; give --seconds {teacher_run.listening.seconds} or another teacher"
+        )
+    teacher = Teacher.load(teacher_run.model, teacher_run.weights)
+    return teacher_outputs(teacher, teacher_run.listening, part, cache)
+
+
+def _train(settings: DistillSettings, data: TrainingData, outputs: TeacherOutputs | None, folder: Path) -> Student:
+    torch.manual_seed(settings.seed)
+    module = DistillModule(
+        Student(settings.student),
+        outputs.embedding.shape[1] if outputs is not None and settings.losses.embedding else 0,
+        settings.losses,
+        settings.learning_rate,
+        settings.weight_decay,
+        SpecAugment(settings.frequency_mask, settings.time_mask),
+    )
+    stored = {} if outputs is None else {"logits": outputs.logits, "embedding": outputs.embedding}
+    logmel = data.listening.logmel
+    train = WindowDataset(data.train.windows, data.train.features, logmel, stored)
+    validation = WindowDataset(data.validation.windows, data.validation.features, logmel)
+    trainer = make_trainer(folder, settings.epochs, settings.seed)
+    fit(trainer, module, batches(train, settings.batch_size, settings.seed), batches(validation, 256), folder)
+    return module.student
