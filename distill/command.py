@@ -13,11 +13,13 @@ from lungsound.cache import cache_folder
 from lungsound.console import err, out, print_json, run
 from lungsound.report import scores_table
 from lungsound.runs import Run, new_run_folder
+from lungsound.settings_file import load_settings
 from lungsound.training_data import DataOptions
 from students.student import StudentConfig
 from teachers.training import FinetuneSettings, finetuned, usual_learning_rate, usual_logmel
 
 DEFAULT = DataOptions()
+TEACHER = FinetuneSettings()
 
 
 def distill_command(
@@ -29,9 +31,11 @@ def distill_command(
     weights: Annotated[Path | None, typer.Option(help="Published checkpoint that the teacher starts from.")] = None,
     size: Annotated[str, typer.Option(help="tiny or small: from scratch; published: the card's weights.")] = "tiny",
     teacher_logmel: Annotated[
-        str | None, typer.Option(help="Teacher's log-mel [what the weights expect; from scratch: device_4k].")
+        str | None, typer.Option(help="Teacher's log-mel; by default what the weights expect, from scratch device_4k.")
     ] = None,
-    teacher_epochs: Annotated[int, typer.Option(min=1, help="Epochs of a teacher that is trained first.")] = 10,
+    teacher_epochs: Annotated[
+        int, typer.Option(min=1, help="Epochs of a teacher that is trained first.")
+    ] = TEACHER.epochs,
     data: options.Data = list(DEFAULT.data),  # noqa: B006
     protocol: options.Protocols = list(DEFAULT.protocols),  # noqa: B006
     logmel: Annotated[str, typer.Option(help="Log-mel specification of the student.")] = DEFAULT.logmel,
@@ -44,8 +48,8 @@ def distill_command(
     logit_weight: Annotated[float, typer.Option(help="Weight of the loss on the teacher's logits.")] = 1.0,
     embedding_weight: Annotated[float, typer.Option(help="Weight of the loss on the teacher's embedding.")] = 1.0,
     temperature: Annotated[float, typer.Option(help="Softens the logits of both sides.")] = 2.0,
-    epochs: options.Epochs = 20,
-    batch_size: options.BatchSize = 64,
+    epochs: options.Epochs = 30,
+    batch_size: options.BatchSize = 32,
     learning_rate: options.LearningRate = 2e-3,
     seed: options.Seed = 0,
     runs: options.Runs = Path("runs"),
@@ -60,7 +64,7 @@ def distill_command(
     JSON keys: run (folder), synthetic, thresholds, validation (sp, se, score, se_any, score_any, auroc, n), parameters.
     """
     if resume is not None:
-        finished = distill(DistillSettings.load(resume), resume, cache_folder())
+        finished = distill(load_settings(resume, DistillSettings.from_dict), resume, cache_folder())
     else:
         chosen = DataOptions(tuple(data), tuple(protocol), logmel, seconds, hop, drop_shared, validation, split_seed)
         config = StudentConfig(trunk=student, width=width, heads=heads)

@@ -1,6 +1,5 @@
 """From settings to a finished student run."""
 
-import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -10,12 +9,11 @@ import torch
 from distill.losses import LossWeights
 from distill.module import DistillModule
 from distill.store import TeacherOutputs, teacher_outputs
-from lungsound.atomic import whole_file
 from lungsound.console import err
 from lungsound.errors import InputError
 from lungsound.metrics import choose_thresholds, label_scores
-from lungsound.plain_json import dumps
 from lungsound.runs import WEIGHTS_FILE, Run
+from lungsound.settings_file import save_settings
 from lungsound.trainer import fit, make_trainer
 from lungsound.training_data import DataOptions, Part, TrainingData, prepare_training
 from lungsound.versions import versions
@@ -23,8 +21,6 @@ from lungsound.window_dataset import WindowDataset, batches, predict
 from students.student import Student, StudentConfig
 from teachers.finetune import SpecAugment
 from teachers.teacher import Teacher
-
-SETTINGS_FILE = "settings.json"
 
 
 @dataclass(frozen=True)
@@ -55,39 +51,23 @@ class DistillSettings:
     data: DataOptions = field(default_factory=DataOptions)
     student: StudentConfig = field(default_factory=StudentConfig)
     losses: LossWeights = field(default_factory=LossWeights)
-    epochs: int = 20
-    batch_size: int = 64
+    epochs: int = 30
+    batch_size: int = 32
     learning_rate: float = 2e-3
     weight_decay: float = 1e-2
     frequency_mask: int = 8
     time_mask: int = 16
     seed: int = 0
 
-    def save(self, folder: Path) -> None:
-        """Write the settings where a resumed training finds them."""
-        with whole_file(folder / SETTINGS_FILE) as temporary:
-            temporary.write_text(dumps(asdict(self)))
-
     @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read the settings of an interrupted training.
-
-        Raises
-        ------
-        InputError
-            If the folder has none or they are damaged.
-        """
-        file = folder / SETTINGS_FILE
-        try:
-            values = json.loads(file.read_text())
-            values["data"] = DataOptions.from_dict(values["data"])
-            values["student"] = StudentConfig.from_dict(values["student"])
-            values["losses"] = LossWeights(**values["losses"])
-            return cls(**values)
-        except (OSError, KeyError, TypeError, ValueError) as error:
-            raise InputError(
-                f"{file}: no settings to resume from ({error}); name the folder of a distillation"
-            ) from error
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Make them from the values of ``dataclasses.asdict`` after their way through JSON."""
+        made = {
+            "data": DataOptions.from_dict(values["data"]),
+            "student": StudentConfig.from_dict(values["student"]),
+            "losses": LossWeights(**values["losses"]),
+        }
+        return cls(**values | made)
 
 
 def distill(settings: DistillSettings, folder: Path, cache: Path) -> Run:
@@ -108,7 +88,7 @@ def distill(settings: DistillSettings, folder: Path, cache: Path) -> Run:
         Finished: weights of the epoch with the best validation AUROC, thresholds chosen on validation.
     """
     teacher_run = Run.load(Path(settings.teacher_run))
-    settings.save(folder)
+    save_settings(settings, folder)
     data = prepare_training(settings.data, cache)
     _warn_of_another_split(teacher_run, data)
     outputs = _outputs(settings, teacher_run, data.train, cache)

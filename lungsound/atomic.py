@@ -74,6 +74,6 @@ def _full_disk_is_input_error(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise InputError(f"{path}: the disk is full; free some space or write to another place") from error
         raise

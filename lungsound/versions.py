@@ -2,7 +2,19 @@
 
 from importlib.metadata import PackageNotFoundError, version
 
-PACKAGES = ("auscult", "numpy", "torch", "lightning", "timm", "soxr", "ai-edge-litert", "ai-edge-quantizer")
+PACKAGES = (
+    "auscult",
+    "numpy",
+    "torch",
+    "lightning",
+    "timm",
+    "soxr",
+    "ai-edge-litert",
+    "ai-edge-quantizer",
+    "nncf",
+    "onnx",
+    "onnxruntime",
+)
 
 
 def versions() -> dict[str, str]:

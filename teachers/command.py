@@ -12,6 +12,7 @@ from lungsound.console import err, out, print_json
 from lungsound.errors import InputError
 from lungsound.report import scores_table
 from lungsound.runs import new_run_folder
+from lungsound.settings_file import load_settings
 from lungsound.training_data import DataOptions
 from teachers.cards import ALIASES, CARDS
 from teachers.fusion import Layers, Pooling
@@ -30,7 +31,8 @@ def finetune_command(
     data: options.Data = list(DEFAULT.data.data),  # noqa: B006
     protocol: options.Protocols = list(DEFAULT.data.protocols),  # noqa: B006
     logmel: Annotated[
-        str | None, typer.Option(help="Log-mel specification [what the weights expect; from scratch: device_4k].")
+        str | None,
+        typer.Option(help="Log-mel specification; by default what the weights expect, from scratch device_4k."),
     ] = None,
     seconds: options.Seconds = DEFAULT.data.seconds,
     hop: options.Hop = DEFAULT.data.hop_seconds,
@@ -40,7 +42,8 @@ def finetune_command(
     epochs: options.Epochs = DEFAULT.epochs,
     batch_size: options.BatchSize = DEFAULT.batch_size,
     learning_rate: Annotated[
-        float | None, typer.Option(help="Highest learning rate [1e-3 from scratch, 1e-4 from published weights].")
+        float | None,
+        typer.Option(help="Highest learning rate; by default 1e-3 from scratch, 1e-4 from published weights."),
     ] = None,
     seed: options.Seed = 0,
     runs: options.Runs = Path("runs"),
@@ -54,7 +57,7 @@ def finetune_command(
     JSON keys: run (folder), synthetic, teacher (name, licence, paper, note, weights), thresholds, validation.
     """
     if resume is not None:
-        settings, folder = FinetuneSettings.load(resume), resume
+        settings, folder = load_settings(resume, FinetuneSettings.from_dict), resume
     else:
         logmel = logmel or usual_logmel(teacher, size, weights)
         chosen = DataOptions(tuple(data), tuple(protocol), logmel, seconds, hop, drop_shared, validation, split_seed)

@@ -1,20 +1,19 @@
 """From settings to a finished teacher run."""
 
 import hashlib
-import json
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
 import torch
 
-from lungsound.atomic import whole_file
 from lungsound.console import err
 from lungsound.errors import InputError
 from lungsound.logmel import SPECS, LogMelSpec
 from lungsound.metrics import choose_thresholds, label_scores
 from lungsound.plain_json import dumps
 from lungsound.runs import RUN_FILE, WEIGHTS_FILE, Run
+from lungsound.settings_file import save_settings
 from lungsound.training_data import DataOptions, TrainingData, prepare_training
 from lungsound.versions import versions
 from lungsound.window_dataset import WindowDataset, batches, predict
@@ -24,7 +23,6 @@ from teachers.finetune import train_teacher
 from teachers.fusion import Layers, Pooling
 from teachers.teacher import Teacher, TeacherConfig
 
-SETTINGS_FILE = "settings.json"
 FROM_SCRATCH = ("tiny", "small")
 PUBLISHED = "published"
 FROM_SCRATCH_RATE, PUBLISHED_RATE = 1e-3, 1e-4
@@ -68,33 +66,16 @@ class FinetuneSettings:
     learnable: bool = True
     pooling: Pooling = "frames"
     data: DataOptions = field(default_factory=DataOptions)
-    epochs: int = 10
-    batch_size: int = 32
+    epochs: int = 20
+    batch_size: int = 16
     learning_rate: float = FROM_SCRATCH_RATE
     seed: int = 0
 
-    def save(self, folder: Path) -> None:
-        """Write the settings where a resumed training finds them."""
-        with whole_file(folder / SETTINGS_FILE) as temporary:
-            temporary.write_text(dumps(asdict(self)))
-
     @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read the settings of an interrupted training.
-
-        Raises
-        ------
-        InputError
-            If the folder has none or they are damaged.
-        """
-        file = folder / SETTINGS_FILE
-        try:
-            values = json.loads(file.read_text())
-            values["data"] = DataOptions.from_dict(values["data"])
-            values["layers"] = values["layers"] if values["layers"] == "all" else tuple(values["layers"])
-            return cls(**values)
-        except (OSError, KeyError, TypeError, ValueError) as error:
-            raise InputError(f"{file}: no settings to resume from ({error}); name a teacher's folder") from error
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Make them from the values of ``dataclasses.asdict`` after their way through JSON."""
+        layers = values["layers"] if values["layers"] == "all" else tuple(values["layers"])
+        return cls(**values | {"data": DataOptions.from_dict(values["data"]), "layers": layers})
 
 
 def usual_logmel(teacher: str, size: str, weights: Path | None) -> str:
@@ -127,7 +108,7 @@ def finetune(settings: FinetuneSettings, folder: Path, cache: Path) -> Run:
     """
     torch.manual_seed(settings.seed)
     teacher, card, expected = _untrained(settings)
-    settings.save(folder)
+    save_settings(settings, folder)
     data = prepare_training(settings.data, cache)
     if expected is not None:
         data = replace(data, listening=replace(data.listening, logmel=expected))
@@ -178,6 +159,7 @@ def _untrained(settings: FinetuneSettings) -> tuple[Teacher, TeacherCard, LogMel
         If the weights listen to another log-mel than the settings say.
     """
     listening = settings.data.listening()
+    card_of(settings.teacher)  # a wrong name is wrong from scratch, too
     if settings.weights is None and settings.size in FROM_SCRATCH:
         config = TeacherConfig.from_scratch(
             settings.size,

@@ -23,3 +23,45 @@ def shared() -> Path:
     if os.environ.get("CI"):
         pytest.fail(f"{path} is missing: CI must not skip what it holds")
     pytest.skip(f"{path} is missing: set AUSCULT_SHARED to the folder of reference numbers and recordings")
+
+
+@pytest.fixture(scope="session")
+def place(tmp_path_factory) -> Path:
+    """A folder for the small chain below: corpus/, runs/, cache/."""
+    return tmp_path_factory.mktemp("chain")
+
+
+@pytest.fixture(scope="session")
+def small_options(place):
+    """A small synthetic corpus in the ICBHI layout, heard as a stream of 2 s windows."""
+    from lungsound.synthetic import generate
+    from lungsound.training_data import DataOptions
+
+    generate(place / "corpus", seed=5, patients=10)
+    return DataOptions(data=(f"icbhi2017:{place / 'corpus'}",), protocols=("stream",), seconds=2.0, validation=0.34)
+
+
+@pytest.fixture(scope="session")
+def small_teacher(place, small_options):
+    """A finished run of a tiny teacher."""
+    from teachers.training import FinetuneSettings, finetuned
+
+    return finetuned(FinetuneSettings(data=small_options, epochs=1, layers=(2, 4)), place / "runs", place / "cache")
+
+
+@pytest.fixture(scope="session")
+def small_settings(small_teacher, small_options):
+    """Settings of the small student's distillation."""
+    from distill.training import DistillSettings
+    from students.student import StudentConfig
+
+    student = StudentConfig(width=0.125, heads=2)
+    return DistillSettings(str(small_teacher.path), small_options, student, epochs=3, batch_size=32)
+
+
+@pytest.fixture(scope="session")
+def small_student(place, small_settings):
+    """A finished run of a small student."""
+    from distill.training import distill
+
+    return distill(small_settings, place / "runs" / "student", place / "cache")

@@ -3,7 +3,6 @@
 import json
 import shutil
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,77 +14,50 @@ from distill.store import teacher_outputs
 from distill.training import DistillSettings, distill
 from lungsound.errors import InputError
 from lungsound.runs import Run
-from lungsound.synthetic import generate
+from lungsound.settings_file import load_settings, save_settings
 from lungsound.trainer import TellEachEpoch
-from lungsound.training_data import DataOptions, prepare_training
+from lungsound.training_data import prepare_training
 from lungsound.window_dataset import predict
 from students.student import Student, StudentConfig
 from teachers.teacher import Teacher
 from teachers.training import FinetuneSettings, finetune, finetuned
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory) -> Path:
-    return tmp_path_factory.mktemp("distillation")
-
-
-@pytest.fixture(scope="module")
-def options(place) -> DataOptions:
-    generate(place / "corpus", seed=5, patients=10)
-    return DataOptions(data=(f"icbhi2017:{place / 'corpus'}",), protocols=("stream",), seconds=2.0, validation=0.34)
-
-
-@pytest.fixture(scope="module")
-def teacher(place, options) -> Run:
-    settings = FinetuneSettings(data=options, epochs=1, layers=(2, 4))
-    return finetuned(settings, place / "runs", place / "cache")
-
-
-@pytest.fixture(scope="module")
-def settings(teacher, options) -> DistillSettings:
-    return DistillSettings(str(teacher.path), options, StudentConfig(width=0.125, heads=2), epochs=3, batch_size=32)
-
-
-@pytest.fixture(scope="module")
-def student(place, settings) -> Run:
-    return distill(settings, place / "runs" / "student", place / "cache")
-
-
-def test_a_finished_run_tells_what_it_is(student, teacher, options):
-    run = Run.load(student.path)
-    assert run == student
-    assert run.split["hash"] == teacher.split["hash"]
+def test_a_finished_run_tells_what_it_is(small_student, small_teacher, small_options):
+    run = Run.load(small_student.path)
+    assert run == small_student
+    assert run.split["hash"] == small_teacher.split["hash"]
     assert run.teacher["licence"] == "Apache-2.0"
     assert run.protocols == ("stream",)
     assert set(run.validation) >= {"sp", "se", "score", "auroc", "n"}
 
 
-def test_statistics_are_those_of_the_training_part(student, options, place):
-    data = prepare_training(options, place / "cache")
-    spec = student.listening.logmel
+def test_statistics_are_those_of_the_training_part(small_student, small_options, place):
+    data = prepare_training(small_options, place / "cache")
+    spec = small_student.listening.logmel
     values = np.asarray(data.train.features, dtype=np.float64)
     assert (spec.mean, spec.std) == pytest.approx((values.mean(), values.std()), rel=1e-9)
 
 
-def test_no_patient_of_validation_is_heard_in_training(options, place):
-    data = prepare_training(options, place / "cache")
+def test_no_patient_of_validation_is_heard_in_training(small_options, place):
+    data = prepare_training(small_options, place / "cache")
     assert not set(data.train.windows["patient"]) & set(data.validation.windows["patient"])
 
 
-def test_stored_weights_give_the_figures_of_the_run(student, options, place):
-    part = prepare_training(options, place / "cache").validation
-    model = Student.load(student.model, student.weights).eval()
-    logits = predict(model, part.windows, part.features, student.listening.logmel)
-    decided = logits >= np.asarray(student.thresholds)
+def test_stored_weights_give_the_figures_of_the_run(small_student, small_options, place):
+    part = prepare_training(small_options, place / "cache").validation
+    model = Student.load(small_student.model, small_student.weights).eval()
+    logits = predict(model, part.windows, part.features, small_student.listening.logmel)
+    decided = logits >= np.asarray(small_student.thresholds)
     normal = ~part.labels.any(axis=1)
-    assert student.validation["sp"] == pytest.approx((~decided[normal].any(axis=1)).mean())
+    assert small_student.validation["sp"] == pytest.approx((~decided[normal].any(axis=1)).mean())
 
 
-def test_teacher_outputs_are_those_of_the_teacher(student, teacher, options, place):
-    part = prepare_training(options, place / "cache").train
-    model = Teacher.load(teacher.model, teacher.weights).eval()
-    stored = teacher_outputs(model, teacher.listening, part, place / "cache")
-    spec = teacher.listening.logmel
+def test_teacher_outputs_are_those_of_the_teacher(small_student, small_teacher, small_options, place):
+    part = prepare_training(small_options, place / "cache").train
+    model = Teacher.load(small_teacher.model, small_teacher.weights).eval()
+    stored = teacher_outputs(model, small_teacher.listening, part, place / "cache")
+    spec = small_teacher.listening.logmel
     rows = [0, len(part.windows) // 2, len(part.windows) - 1]
     x = torch.from_numpy(((part.features[rows] - spec.mean) / spec.std).astype(np.float32))[:, None]
     with torch.inference_mode():
@@ -94,16 +66,16 @@ def test_teacher_outputs_are_those_of_the_teacher(student, teacher, options, pla
     np.testing.assert_allclose(stored.embedding[rows], said.embedding, rtol=1e-4, atol=1e-4)
 
 
-def test_a_second_student_does_not_run_the_teacher(student, settings, place, monkeypatch):
+def test_a_second_student_does_not_run_the_teacher(small_student, small_settings, place, monkeypatch):
     def forbidden(*_):
         pytest.fail("the teacher ran again")
 
     monkeypatch.setattr(Teacher, "forward", forbidden)
-    other = replace(settings, student=StudentConfig(width=0.125, heads=1), epochs=1)
+    other = replace(small_settings, student=StudentConfig(width=0.125, heads=1), epochs=1)
     assert distill(other, place / "runs" / "second", place / "cache").model["heads"] == 1
 
 
-def test_a_killed_training_resumes_to_the_same_weights(student, settings, place, monkeypatch):
+def test_a_killed_training_resumes_to_the_same_weights(small_student, small_settings, place, monkeypatch):
     folder = place / "runs" / "killed"
 
     class Killed(Exception):
@@ -113,56 +85,57 @@ def test_a_killed_training_resumes_to_the_same_weights(student, settings, place,
         if trainer.current_epoch == 1:
             raise Killed
 
-    with monkeypatch.context() as patch, pytest.raises(Killed):
+    with monkeypatch.context() as patch:
         patch.setattr(TellEachEpoch, "on_train_epoch_end", die)
-        distill(settings, folder, place / "cache")
+        with pytest.raises(Killed):
+            distill(small_settings, folder, place / "cache")
     assert not (folder / "run.json").exists()
     with pytest.raises(InputError, match="no finished run"):
         Run.load(folder)
 
-    resumed = distill(DistillSettings.load(folder), folder, place / "cache")
-    expected, got = load_file(student.weights), load_file(resumed.weights)
+    resumed = distill(load_settings(folder, DistillSettings.from_dict), folder, place / "cache")
+    expected, got = load_file(small_student.weights), load_file(resumed.weights)
     assert expected.keys() == got.keys()
     assert all(torch.equal(expected[name], got[name]) for name in expected)
-    assert resumed.thresholds == student.thresholds
+    assert resumed.thresholds == small_student.thresholds
 
 
-def test_without_teacher_losses_no_teacher_runs(settings, place, monkeypatch):
+def test_without_teacher_losses_no_teacher_runs(small_settings, place, monkeypatch):
     monkeypatch.setattr(Teacher, "forward", lambda *_: pytest.fail("the teacher ran"))
-    alone = replace(settings, losses=LossWeights(logits=0, embedding=0), epochs=1)
+    alone = replace(small_settings, losses=LossWeights(logits=0, embedding=0), epochs=1)
     assert distill(alone, place / "runs" / "alone", place / "cache").options["losses"]["labels"] == 1
 
 
-def test_a_teacher_with_another_window_is_refused(settings, place, options):
-    longer = replace(settings, data=replace(options, seconds=4.0))
+def test_a_teacher_with_another_window_is_refused(small_settings, place, small_options):
+    longer = replace(small_settings, data=replace(small_options, seconds=4.0))
     with pytest.raises(InputError, match=r"listens to 2\.0 s"):
         distill(longer, place / "runs" / "longer", place / "cache")
 
 
-def test_a_teacher_of_the_same_settings_is_not_trained_twice(teacher, place, options, monkeypatch):
+def test_a_teacher_of_the_same_settings_is_not_trained_twice(small_teacher, place, small_options, monkeypatch):
     monkeypatch.setattr("teachers.training.finetune", lambda *_: pytest.fail("trained again"))
-    settings = FinetuneSettings(data=options, epochs=1, layers=(2, 4))
-    assert finetuned(settings, place / "runs", place / "cache") == teacher
+    settings = FinetuneSettings(data=small_options, epochs=1, layers=(2, 4))
+    assert finetuned(settings, place / "runs", place / "cache") == small_teacher
 
 
 @pytest.mark.parametrize("damage", ["{", "[]", '{"format": 1}', '{"format": 2}'])
-def test_a_damaged_run_is_one_sentence(student, tmp_path, damage):
-    shutil.copytree(student.path, tmp_path / "run")
+def test_a_damaged_run_is_one_sentence(small_student, tmp_path, damage):
+    shutil.copytree(small_student.path, tmp_path / "run")
     (tmp_path / "run" / "run.json").write_text(damage)
     with pytest.raises(InputError, match=r"run\.json"):
         Run.load(tmp_path / "run")
 
 
-def test_settings_survive_json(settings, tmp_path):
-    settings.save(tmp_path)
-    assert DistillSettings.load(tmp_path) == settings
+def test_settings_survive_json(small_settings, tmp_path):
+    save_settings(small_settings, tmp_path)
+    assert load_settings(tmp_path, DistillSettings.from_dict) == small_settings
     (tmp_path / "settings.json").write_text(json.dumps({"data": 1}))
     with pytest.raises(InputError, match="no settings to resume from"):
-        DistillSettings.load(tmp_path)
+        load_settings(tmp_path, DistillSettings.from_dict)
 
 
 @pytest.mark.slow
-def test_published_weights_start_a_teacher(place, options, tmp_path):
+def test_published_weights_start_a_teacher(place, small_options, tmp_path):
     """A base encoder of the published layout, with drawn weights, is fine-tuned and credited by its folder's name."""
     from teachers.m2d import M2DConfig, M2DEncoder
 
@@ -170,7 +143,7 @@ def test_published_weights_start_a_teacher(place, options, tmp_path):
     (tmp_path / name).mkdir()
     encoder = M2DEncoder(M2DConfig(768, 12, 12, (80, 208), (16, 16)))
     torch.save(encoder.state_dict(), tmp_path / name / "checkpoint-300.pth")
-    chosen = replace(options, logmel="m2d")
+    chosen = replace(small_options, logmel="m2d")
     settings = FinetuneSettings(
         weights=str(tmp_path / name / "checkpoint-300.pth"), data=chosen, epochs=1, layers=(12,), batch_size=8
     )

@@ -1,0 +1,151 @@
+"""A student: a small convolutional trunk and an attention head for several labels."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Self
+
+from torch import Tensor, nn
+
+from lungsound.errors import InputError
+from lungsound.labels import LABELS
+from lungsound.weights import load_weights, save_weights
+from students.cnn6 import Cnn6, pool, scaled_widths
+from students.csra import CsraHead, temperatures_of
+
+STUDENTS: dict[str, Callable[[float, float], Cnn6]] = {
+    "cnn6": lambda width, dropout: Cnn6(scaled_widths(width), dropout),
+}
+"""Trunks by name; each takes a width multiplier and the dropout after its blocks."""
+
+
+@dataclass(frozen=True, slots=True)
+class StudentConfig:
+    """Everything that decides a student's shape.
+
+    Attributes
+    ----------
+    trunk : str
+        A name in `STUDENTS`.
+    width : float
+        Multiplier of the trunk's channels.
+    heads : int
+        Attention heads: 1, 2, 4, 6 or 8.
+    lam : float
+        Weight of the attention beside the mean.
+    temperatures : tuple of float, optional
+        One a head, 99 for the maximum; CSRA's table for `heads` if not given.
+    classes : int
+        Number of logits.
+    dropout : float
+        After each block, while training.
+    """
+
+    trunk: str = "cnn6"
+    width: float = 0.25
+    heads: int = 4
+    lam: float = 0.2
+    temperatures: tuple[float, ...] | None = None
+    classes: int = len(LABELS)
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.trunk not in STUDENTS:
+            raise InputError(f"no student called {self.trunk!r}; choose one of {', '.join(STUDENTS)}")
+        if len(self.head_temperatures) != self.heads or not all(t > 0 for t in self.head_temperatures):
+            raise InputError(f"{self.heads} heads need as many positive temperatures, got {self.temperatures}")
+        for name, low, high in (("width", 1 / 64, 4), ("lam", 0, 10), ("classes", 1, 1000), ("dropout", 0, 0.9)):
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise InputError(f"a student's {name} must lie between {low:g} and {high:g}, got {value}")
+
+    @property
+    def head_temperatures(self) -> tuple[float, ...]:
+        """Temperature of every head."""
+        return self.temperatures if self.temperatures is not None else temperatures_of(self.heads)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Make it from :meth:`to_dict`'s values.
+
+        Raises
+        ------
+        InputError
+            If a key is unknown or missing, or a value makes no sense.
+        """
+        known = {field.name for field in fields(cls)}
+        if not isinstance(values, dict) or set(values) != known:
+            raise InputError(f"student configuration: expected exactly the keys {', '.join(sorted(known))}")
+        try:
+            temperatures = values["temperatures"]
+            return cls(
+                trunk=str(values["trunk"]),
+                width=float(values["width"]),
+                heads=int(values["heads"]),
+                lam=float(values["lam"]),
+                temperatures=None if temperatures is None else tuple(float(t) for t in temperatures),
+                classes=int(values["classes"]),
+                dropout=float(values["dropout"]),
+            )
+        except (TypeError, ValueError) as error:
+            raise InputError(f"student configuration: {error}") from error
+
+
+class Student(nn.Module):
+    """Trunk and head; a log-mel in, a logit per label out.
+
+    Parameters
+    ----------
+    config : StudentConfig
+        Its shape.
+    """
+
+    def __init__(self, config: StudentConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.trunk = STUDENTS[config.trunk](config.width, config.dropout)
+        self.head = CsraHead(self.embedding_dim, config.classes, config.head_temperatures, config.lam)
+
+    @property
+    def embedding_dim(self) -> int:
+        """Size of the pooled embedding, the channels of the feature map."""
+        return self.trunk.widths[-1]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map normalised log-mels [B, 1, T, F] to logits [B, C]."""
+        logits: Tensor = self.head(self.trunk(x))
+        return logits
+
+    def features(self, x: Tensor) -> Tensor:
+        """Map normalised log-mels [B, 1, T, F] to the map [B, D, T // 16, F // 16] that `head` and `pool` take."""
+        feature_map: Tensor = self.trunk(x)
+        return feature_map
+
+    def pool(self, feature_map: Tensor) -> Tensor:
+        """Pool a feature map [B, D, t, f] to the embedding [B, D]."""
+        return pool(feature_map)
+
+    def embed(self, x: Tensor) -> Tensor:
+        """Map normalised log-mels [B, 1, T, F] to embeddings [B, D]."""
+        return pool(self.features(x))
+
+    def save_weights(self, path: Path) -> None:
+        """Write the weights as safetensors."""
+        save_weights(self, path)
+
+    @classmethod
+    def load(cls, config: dict[str, Any], weights: Path) -> Self:
+        """Make a student from :meth:`StudentConfig.to_dict` and :meth:`save_weights`; both stand in its run.
+
+        Raises
+        ------
+        InputError
+            If the description makes no sense, or see :func:`lungsound.weights.load_weights`.
+        """
+        student = cls(StudentConfig.from_dict(config))
+        load_weights(student, weights)
+        return student

@@ -1,0 +1,113 @@
+import os
+
+import numpy as np
+import pytest
+import torch
+
+from lungsound.errors import InputError
+from students.panns import PannsCnn6, initialise_from_panns, load_panns_cnn6
+from students.student import Student, StudentConfig
+
+
+def published_file(path, widths=(8, 16, 24, 32), **changes):
+    """Write what the published training script saves, with the tensors of its front end."""
+    torch.manual_seed(0)
+    state = dict(PannsCnn6(widths, classes=9).state_dict())
+    front_end = {
+        "spectrogram_extractor.stft.conv_real.weight": torch.zeros(5, 1, 8),
+        "spectrogram_extractor.stft.conv_imag.weight": torch.zeros(5, 1, 8),
+        "logmel_extractor.melW": torch.zeros(5, 64),
+    }
+    torch.save({"iteration": 600000, "model": front_end | state | changes}, path)
+    return state
+
+
+def test_front_end_is_skipped_and_shapes_come_from_the_file(tmp_path):
+    path = tmp_path / "Cnn6.pth"
+    state = published_file(path)
+    network = load_panns_cnn6(path)
+    assert network.widths == (8, 16, 24, 32)
+    assert not network.training
+    for name, value in network.state_dict().items():
+        assert torch.equal(value, state[name])
+
+
+def test_a_student_of_full_width_starts_from_the_trunk(tmp_path):
+    path = tmp_path / "Cnn6.pth"
+    state = published_file(path, widths=(64, 128, 256, 512))
+    student = Student(StudentConfig(width=1))
+    head = student.head.score.weight.clone()
+    initialise_from_panns(student, path)
+    for name, value in student.trunk.state_dict().items():
+        assert torch.equal(value, state[name])
+    assert torch.equal(student.head.score.weight, head)
+
+
+def test_a_narrow_student_is_refused(tmp_path):
+    path = tmp_path / "Cnn6.pth"
+    published_file(path, widths=(64, 128, 256, 512))
+    with pytest.raises(InputError, match="width 1"):
+        initialise_from_panns(Student(StudentConfig(width=0.25)), path)
+
+
+class Harmful:
+    def __reduce__(self):
+        return os.system, ("exit 1",)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"model": Harmful()},
+        {"model": {3: torch.zeros(1)}},
+        [1, 2],
+        {"weights": {}},
+        {"model": {"bn0.weight": 3}},
+        {"model": {}},
+        torch.zeros(3),
+    ],
+)
+def test_something_else_in_the_file(tmp_path, content):
+    path = tmp_path / "Cnn6.pth"
+    torch.save(content, path)
+    with pytest.raises(InputError, match=r"Cnn6\.pth: "):
+        load_panns_cnn6(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"RIFF....WAVE", b"PK\x03\x04 cut"])
+def test_no_checkpoint_at_all(tmp_path, content):
+    path = tmp_path / "Cnn6.pth"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="safely"):
+        load_panns_cnn6(path)
+
+
+def test_a_file_cut_in_the_middle(tmp_path):
+    path = tmp_path / "Cnn6.pth"
+    published_file(path)
+    path.write_bytes(path.read_bytes()[:-2000])
+    with pytest.raises(InputError, match="safely"):
+        load_panns_cnn6(path)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"conv_block2.conv1.weight": torch.zeros(16, 9, 5, 5)},
+        {"extra.weight": torch.zeros(1)},
+        {"conv_block1.conv1.weight": torch.tensor(0.0)},
+        {"fc1.bias": torch.full((32,), np.nan)},
+        {"bn0.weight": torch.ones(1).expand(10**9)},
+        {"bn0.weight": torch.ones(64).to_sparse()},
+    ],
+)
+def test_tensors_that_are_no_cnn6(tmp_path, changes):
+    path = tmp_path / "Cnn6.pth"
+    published_file(path, **changes)
+    with pytest.raises(InputError, match=r"Cnn6\.pth: "):
+        load_panns_cnn6(path)
+
+
+def test_a_missing_file_says_where_to_get_it(tmp_path):
+    with pytest.raises(InputError, match="3987831"):
+        load_panns_cnn6(tmp_path / "none.pth")
