@@ -1,0 +1,205 @@
+"""`auscult bench`: latency, size and memory of a bundle's models, runtime against runtime."""
+
+import platform
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+from rich.table import Table
+
+from auscult.bench_process import Measured, Subject, measure
+from export.bundle import Bundle
+from export.golden import front_end
+from export.manifest import TFLITE_FILE, Manifest, Quantization
+from export.runtimes import RUNTIMES, LiteRT, OnnxRuntime
+from lungsound import options
+from lungsound.console import out, print_json
+from lungsound.errors import InputError
+from lungsound.listening import Listening
+from lungsound.runs import Run
+
+ROUNDS = 10
+WINDOW = 5
+"""The golden window that is measured on: breath with clicks and a whistle."""
+
+
+def bench(bundle: Bundle, runs: int = 100, threads: int = 1, run: Run | None = None) -> dict[str, Any]:
+    """Measure everything in a bundle that this machine can run.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        Its int8 and float models, and the front end.
+    runs : int
+        Of each, spread over `ROUNDS` rounds that take turns.
+    threads : int
+        Threads each may compute with.
+    run : Run, optional
+        The run that was exported; adds the student in torch, and in LiteRT as float.
+
+    Returns
+    -------
+    dict
+        The JSON keys of :func:`bench_command`.
+
+    Raises
+    ------
+    InputError
+        If the run is another student's, or something cannot be loaded.
+    """
+    subjects, skipped = _subjects(bundle, threads, run)
+    rounds = min(ROUNDS, runs)
+    found = measure(subjects, rounds, -(-runs // rounds))
+    reference = next(name for name in ("litert_xnnpack", "onnxruntime_int8", "front_end") if name in found)
+    return {
+        "bundle": str(bundle.path),
+        "processor": processor(),
+        "threads": threads,
+        "runs": found[reference].rounds.size,
+        "reference": reference,
+        "rows": {name: _row(subjects[name], found[name], found[reference]) for name in subjects},
+        "skipped": skipped,
+    }
+
+
+def bench_command(
+    bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")],
+    runs: Annotated[int, typer.Option(min=1, help="Runs of each, in rounds that take turns.")] = 100,
+    threads: Annotated[int, typer.Option(min=1, help="Threads each may compute with.")] = 1,
+    run: Annotated[
+        Path | None, typer.Option(help="The run that was exported: adds its student in torch, and in LiteRT as float.")
+    ] = None,
+    json_output: options.Json = False,
+) -> None:
+    """Measure a bundle: latency, size, peak memory; float against int8, LiteRT against onnxruntime against torch.
+
+    Each is loaded in a process of its own, hears the same golden window, and takes turns with the others, so that a
+    drift of the machine hits all alike. Ratios are to LiteRT int8, round by round.
+
+    JSON keys: bundle (folder), processor, threads, runs (of each), reference (the row that ratios are to), rows (by
+    name: title, bytes, load_ms, first_ms, median_ms, p5_ms, p95_ms, ratio, ratio_low and ratio_high over the rounds,
+    peak_bytes of the process, added_bytes by loading and running) and skipped (reason by name).
+    """
+    found = bench(Bundle.open(bundle), runs, threads, None if run is None else Run.load(run))
+    if json_output:
+        print_json(found)
+        return
+    table = Table(title=f"{found['processor']}, {threads} thread{'s' * (threads > 1)}, {found['runs']} runs of each")
+    table.add_column("", no_wrap=True)
+    for column in ("KB", "ms", "5 to 95 %", "ratio", "MB added"):
+        table.add_column(column, justify="right")
+    for row in found["rows"].values():
+        table.add_row(*_cells(row))
+    out.print(table)
+    for name, reason in found["skipped"].items():
+        out.print(f"{name}: skipped, {reason}", highlight=False)
+
+
+def load_front_end(listening: Listening, quantization: Quantization) -> Callable[[NDArray[Any]], object]:
+    """Return what turns one window of PCM into int8 codes."""
+    return lambda pcm: front_end(listening, quantization, pcm)
+
+
+def load_litert(model: bytes, threads: int) -> Callable[[NDArray[Any]], object]:
+    """Return what runs one window through LiteRT with XNNPACK."""
+    return LiteRT(model, "xnnpack", threads).run
+
+
+def load_onnxruntime(model: bytes, threads: int) -> Callable[[NDArray[Any]], object]:
+    """Return what runs one window through onnxruntime."""
+    return OnnxRuntime(model, threads).run
+
+
+def load_torch(model: dict[str, Any], weights: Path, threads: int) -> Callable[[NDArray[Any]], object]:
+    """Return what runs one window through the student in torch."""
+    import torch
+
+    from students.student import Student
+
+    torch.set_num_threads(threads)
+    student = Student.load(model, weights).eval()
+
+    @torch.inference_mode()
+    def run(window: NDArray[Any]) -> NDArray[Any]:
+        return np.asarray(student(torch.from_numpy(window)[None]))
+
+    return run
+
+
+def processor() -> str:
+    """Return the processor's name, as Linux tells it, or its architecture."""
+    file = Path("/proc/cpuinfo")
+    lines = file.read_text().splitlines() if file.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def _subjects(bundle: Bundle, threads: int, run: Run | None) -> tuple[dict[str, Subject], dict[str, str]]:
+    """Return what can be measured, and why the rest cannot."""
+    manifest = bundle.manifest
+    window = min(WINDOW, len(bundle.golden.pcm) - 1)
+    codes = bundle.golden.codes[window : window + 1]
+    values = manifest.input.dequantize(codes).astype(np.float32)
+    facts = manifest.listening, manifest.input
+    subjects = {"front_end": Subject("front end, NumPy", load_front_end, facts, bundle.golden.pcm[window])}
+    skipped = {}
+    for name in ("litert_xnnpack", "onnxruntime_int8", "onnxruntime_float"):
+        kind = RUNTIMES[name]
+        if name not in bundle.runtimes:
+            skipped[name] = f"the bundle holds no {kind.file}"
+        elif not kind.installed:
+            skipped[name] = f"{kind.package} is not installed"
+        else:
+            content, int8 = bundle.contents[kind.file], kind.file == TFLITE_FILE
+            load = load_litert if int8 else load_onnxruntime
+            subjects[name] = Subject(kind.title, load, (content, threads), codes if int8 else values, len(content))
+    if run is None:
+        return subjects, skipped | dict.fromkeys(("litert_float", "torch_float"), "no run given (--run)")
+    return subjects | _of_run(run, manifest, values, threads), skipped
+
+
+def _of_run(run: Run, manifest: Manifest, values: NDArray[np.float32], threads: int) -> dict[str, Subject]:
+    from export.tflite_float import float_tflite
+    from students.student import Student
+
+    if run.listening != manifest.listening or Student.load(run.model, run.weights).config.to_dict() != manifest.student:
+        raise InputError(f"{run.path}: not the run that this bundle was exported from; name that one")
+    model = float_tflite(Student.load(run.model, run.weights).eval(), run.listening)
+    arguments = run.model, run.weights, threads
+    return {
+        "litert_float": Subject("LiteRT float, XNNPACK", load_litert, (model, threads), values, len(model)),
+        "torch_float": Subject("torch float", load_torch, arguments, values, run.weights.stat().st_size),
+    }
+
+
+def _row(subject: Subject, found: Measured, reference: Measured) -> dict[str, Any]:
+    low, middle, high = np.percentile(found.rounds, [5, 50, 95]).tolist()
+    ratios = np.median(found.rounds, axis=1) / np.median(reference.rounds, axis=1)
+    return {
+        "title": subject.title,
+        "bytes": subject.size,
+        "load_ms": found.load_ms,
+        "first_ms": found.first_ms,
+        "median_ms": middle,
+        "p5_ms": low,
+        "p95_ms": high,
+        "ratio": float(np.median(ratios)),
+        "ratio_low": float(ratios.min()),
+        "ratio_high": float(ratios.max()),
+        "peak_bytes": found.peak_bytes,
+        "added_bytes": found.added_bytes,
+    }
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    return [
+        row["title"],
+        "" if row["bytes"] is None else f"{row['bytes'] / 1000:.1f}",
+        f"{row['median_ms']:.3f}",
+        f"{row['p5_ms']:.3f} to {row['p95_ms']:.3f}",
+        f"{row['ratio']:.2f}",
+        f"{row['added_bytes'] / 1e6:.1f}",
+    ]

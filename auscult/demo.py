@@ -1,0 +1,116 @@
+"""`auscult demo`: the whole chain on the embedded synthetic corpus, to a table and a picture."""
+
+import statistics
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.table import Table
+
+from auscult.bench import bench
+from auscult.evaluate import evaluate, open_classifier, store_predictions
+from auscult.picture import draw, richest_recording
+from distill.training import DistillSettings, distill
+from export.command import export_run
+from lungsound import options
+from lungsound.cache import cache_folder
+from lungsound.console import err, out, print_json
+from lungsound.report import figure
+from lungsound.runs import Run, new_run_folder
+from lungsound.selection import Selection
+from lungsound.training_data import DataOptions
+from students.student import Student, StudentConfig
+from teachers.teacher import Teacher
+from teachers.training import FinetuneSettings, finetuned
+
+TEACHER = FinetuneSettings()
+STUDENT = StudentConfig(width=0.125)
+PROTOCOL = "stream"
+
+
+def demo_command(runs: options.Runs = Path("runs"), json_output: options.Json = False) -> None:
+    """Run the whole chain on the embedded synthetic corpus.
+
+    Synthetic recordings, a tiny teacher trained from scratch, a CNN6 student of an eighth of the width distilled
+    from it, an int8 bundle, their scores on the test part, and a picture. Every figure is of a synthetic corpus.
+
+    JSON keys: run, bundle, picture, synthetic, protocol, rows (model, n, sp, se, score, auroc, kilobytes, latency_ms).
+    """
+    cache = cache_folder()
+    taught = finetuned(TEACHER, runs, cache)
+    folder = new_run_folder(runs, "demo")
+    err.print(f"student: CNN6 of width {STUDENT.width:g}, into {folder}", highlight=False)
+    settings = DistillSettings(str(taught.path), student=STUDENT)
+    run = distill(settings, folder, cache)
+    bundle = export_run(run, folder / "bundle")
+    selection = DataOptions.of_run(run).select()
+    measured = bench(bundle, run=run)["rows"]
+    rows = [
+        _row(taught.path, selection, taught.weights.stat().st_size, _teacher_latency(taught)),
+        _row(folder, selection, run.weights.stat().st_size, measured["torch_float"]["median_ms"]),
+        _row(bundle.path, selection, measured["litert_xnnpack"]["bytes"], measured["litert_xnnpack"]["median_ms"]),
+    ]
+    picture = draw_richest(run, selection)
+    if json_output:
+        found = {"run": str(folder), "bundle": str(bundle.path), "picture": str(picture)}
+        print_json(found | {"synthetic": True, "protocol": PROTOCOL, "rows": rows})
+        return
+    out.print(_table(rows))
+    out.print(f"run: {folder}\nbundle: {bundle.path}\npicture: {picture}", highlight=False)
+
+
+def draw_richest(run: Run, selection: Selection) -> Path:
+    """Draw the test recording whose windows vary most in their labels into the run folder."""
+    windows = selection.windows("test", [PROTOCOL], run.listening)
+    recording = richest_recording(windows)
+    corpus = selection.corpora[0]
+    events = corpus.events[corpus.events["path"] == recording]
+    picture = run.path / "picture.png"
+    student = Student.load(run.model, run.weights).eval()
+    title = f"{corpus.name} corpus, test recording {Path(recording).stem}"
+    draw(student, run.listening, run.thresholds, Path(recording), events, picture, title)
+    return picture
+
+
+def _row(target: Path, selection: Selection, size: int, latency: float) -> dict[str, Any]:
+    """Score one model on the test part and store its predictions."""
+    classifier = open_classifier(target, "xnnpack")
+    result = evaluate(classifier, selection, "test", PROTOCOL)
+    store_predictions(result, target / "evaluation", classifier.name)
+    return {
+        "model": classifier.name,
+        **{name: result.scores["windows"][name] for name in ("n", "sp", "se", "score")},
+        "auroc": result.scores["windows"]["auroc"]["any"],
+        "kilobytes": size / 1000,
+        "latency_ms": latency,
+    }
+
+
+def _teacher_latency(run: Run, runs: int = 20) -> float:
+    """Return the median milliseconds the teacher takes for one window in torch with one thread."""
+    teacher = Teacher.load(run.model, run.weights).eval()
+    x = torch.zeros(1, 1, run.listening.frames, run.listening.logmel.n_mels)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    taken = []
+    with torch.inference_mode():
+        for _ in range(runs):
+            started = time.perf_counter()
+            teacher(x)
+            taken.append(1000 * (time.perf_counter() - started))
+    torch.set_num_threads(threads)
+    return statistics.median(taken)
+
+
+def _table(rows: list[dict[str, Any]]) -> Table:
+    table = Table(
+        title=f"synthetic corpus, test, {PROTOCOL}: {rows[0]['n']} windows; latency of one window, one thread"
+    )
+    table.add_column("")
+    for name in ("Sp", "Se", "Score", "AUROC any", "KB", "ms"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        scores = [figure(row[name]) for name in ("sp", "se", "score", "auroc")]
+        table.add_row(row["model"], *scores, f"{row['kilobytes']:.0f}", f"{row['latency_ms']:.2f}")
+    return table

@@ -1,0 +1,187 @@
+"""`auscult evaluate`: score a run or a bundle, and store a prediction for every event."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Protocol
+
+import numpy as np
+import pandas as pd
+import typer
+from numpy.typing import NDArray
+
+from lungsound import options
+from lungsound.atomic import whole_file
+from lungsound.cache import cache_folder
+from lungsound.console import err, out, print_json
+from lungsound.errors import InputError
+from lungsound.evaluation import predictions_table, scores
+from lungsound.features import prepare
+from lungsound.listening import PROTOCOLS, Listening
+from lungsound.no_sound import no_sound_scores
+from lungsound.report import figure, scores_table
+from lungsound.runs import RUN_FILE, Run
+from lungsound.selection import Selection
+
+
+class Classifier(Protocol):
+    """What can be scored."""
+
+    name: str
+    listening: Listening
+    thresholds: tuple[float, ...]
+
+    def decide(self, windows: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Return logits [N, 2] and decisions [N, 2] for every window."""
+        ...
+
+
+class FloatRun:
+    """A trained student or teacher in float."""
+
+    def __init__(self, run: Run) -> None:
+        self.name = f"{run.kind}, float"
+        self.listening = run.listening
+        self.thresholds = run.thresholds
+        self._run = run
+
+    def decide(self, windows: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """See :class:`Classifier`."""
+        from lungsound.window_dataset import predict
+
+        logmel = self.listening.logmel
+        features = prepare(windows, logmel, self.listening.seconds, cache_folder())
+        logits = predict(self._forward(), windows, features, logmel)
+        return logits, (logits >= np.asarray(self.thresholds)).astype(np.int64)
+
+    def _forward(self) -> Any:
+        if self._run.kind == "student":
+            from students.student import Student
+
+            return Student.load(self._run.model, self._run.weights).eval()
+        from teachers.teacher import Teacher
+
+        teacher = Teacher.load(self._run.model, self._run.weights).eval()
+        return lambda x: teacher(x).logits
+
+
+def open_classifier(target: Path, kernels: str) -> Classifier:
+    """Open a run or a bundle.
+
+    Raises
+    ------
+    InputError
+        If the folder is neither.
+    """
+    if (target / RUN_FILE).is_file():
+        return FloatRun(Run.load(target))
+    from auscult.int8_bundle import Int8Bundle
+    from export.manifest import MANIFEST_FILE
+
+    if (target / MANIFEST_FILE).is_file():
+        return Int8Bundle(target, kernels)
+    raise InputError(f"{target}: neither a run ({RUN_FILE}) nor a bundle ({MANIFEST_FILE}); name the folder of one")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Predictions and scores of one protocol on one part of one corpus."""
+
+    corpus: str
+    part: str
+    protocol: str
+    synthetic: bool
+    predictions: pd.DataFrame
+    scores: dict[str, Any]
+
+
+def evaluate(classifier: Classifier, selection: Selection, part: str, protocol: str) -> Evaluation:
+    """Run a classifier over a part and score it; `cycles` gets the no-sound baseline beside it."""
+    windows = selection.windows(part, [protocol], classifier.listening)
+    logits, decisions = classifier.decide(windows)
+    table = predictions_table(windows, logits, decisions)
+    found = scores(table, protocol)
+    if protocol == "cycles":
+        found["no_sound"] = _no_sound(selection, windows, classifier.listening)
+    name = "+".join(corpus.name for corpus in selection.corpora)
+    return Evaluation(name, part, protocol, selection.synthetic, table, found)
+
+
+def _no_sound(selection: Selection, test: pd.DataFrame, listening: Listening) -> dict[str, Any] | None:
+    """Score the baseline fitted on the same corpus' training events; None where it has none."""
+    parts = [part for part in ("train", "validation") if selection.has(part)]
+    if not parts:
+        return None
+    train = pd.concat([selection.windows(part, ["cycles"], listening) for part in parts])
+    return no_sound_scores(train, test)
+
+
+def store_predictions(evaluation: Evaluation, folder: Path, name: str) -> Path:
+    """Write the predictions as CSV, one row an event or window, and return the file."""
+    label = name.replace(", ", "-").replace(" ", "-")
+    file = folder / f"{evaluation.corpus}-{evaluation.part}-{evaluation.protocol}-{label}.csv"
+    with whole_file(file) as temporary:
+        evaluation.predictions.to_csv(temporary, index=False)
+    return file
+
+
+def evaluate_command(
+    target: Annotated[Path, typer.Argument(metavar="RUN|BUNDLE", help="Folder of a run or of a bundle.")],
+    data: options.Data,
+    split: Annotated[
+        str, typer.Option(help="validation, test, or the corpus' own: SPRSound has intra and inter.")
+    ] = "test",
+    protocol: options.Protocols = list(PROTOCOLS),  # noqa: B006
+    kernels: Annotated[
+        str, typer.Option(help="Int8 kernels of a bundle: xnnpack (rounds once) or reference (rounds twice).")
+    ] = "xnnpack",
+    drop_shared: options.DropShared = False,
+    validation: options.Validation = 0.2,
+    split_seed: options.SplitSeed = 0,
+    store: Annotated[
+        Path | None, typer.Option(help="Folder of the predictions; TARGET/evaluation if not given.")
+    ] = None,
+    json_output: options.Json = False,
+) -> None:
+    """Score a run or a bundle on one part of a corpus, and store its prediction for every event.
+
+    JSON keys: target, model, corpus, part, synthetic, thresholds, and a key for each protocol with windows
+    (n, sp, se, score, se_any, score_any, auroc), by_patient (95 % interval of the Score), recordings, task_1-1,
+    task_2-1, task_2-2, no_sound and predictions (file).
+    """
+    classifier = open_classifier(target, kernels)
+    selection = Selection.open(data, drop_shared=drop_shared, validation=validation, seed=split_seed)
+    answer: dict[str, Any] = {"target": str(target), "model": classifier.name, "part": split}
+    answer |= {"synthetic": selection.synthetic, "thresholds": list(classifier.thresholds)}
+    answer["corpus"] = [corpus.name for corpus in selection.corpora]
+    for name in protocol:
+        result = evaluate(classifier, selection, split, name)
+        file = store_predictions(result, store or target / "evaluation", classifier.name)
+        answer[name] = result.scores | {"predictions": str(file)}
+        if not json_output:
+            print_evaluation(result, classifier.name)
+            out.print(f"predictions: {file}", highlight=False)
+    if json_output:
+        print_json(answer)
+
+
+def print_evaluation(result: Evaluation, model: str) -> None:
+    """Print the tables of one evaluation."""
+    found = result.scores
+    rows = {f"{model}, by window": found["windows"]}
+    if "recordings" in found:
+        rows[f"{model}, by recording"] = found["recordings"]
+    if found.get("no_sound"):
+        rows["no sound (event length alone)"] = found["no_sound"]
+    title = f"{result.corpus} {result.part}, {result.protocol}"
+    out.print(scores_table(title, rows, synthetic=result.synthetic))
+    low, high = found["by_patient"]
+    out.print(f"Score, 95 % interval over patients: {figure(low)} to {figure(high)}", highlight=False)
+    for name, task in found.items():
+        if name.startswith("task_"):
+            line = "  ".join(f"{key.upper()} {figure(value)}" for key, value in task.items())
+            out.print(f"SPRSound {name.replace('_', ' ')}: {line}", highlight=False)
+    if "task_1-1" in found and found.get("no_sound"):
+        binary = found["no_sound"]["binary"]
+        out.print(f"SPRSound task 1-1, no sound: Score {figure(binary['score'])}", highlight=False)
+    if result.protocol == "cycles" and not found.get("no_sound"):
+        err.print("note: no training events in this corpus to fit the no-sound baseline on", style="yellow")

@@ -1,0 +1,112 @@
+"""A picture of what a student hears, where it looks and what it decides."""
+
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lungsound.atomic import whole_file
+from lungsound.audio import read_pcm, to_float
+from lungsound.labels import LABELS
+from lungsound.listening import Listening
+from lungsound.logmel import log_mel, mel_edges, normalise
+from students.student import Student
+
+COLOURS = {"crackle": "tab:red", "wheeze": "tab:cyan"}
+
+
+def richest_recording(windows: pd.DataFrame) -> str:
+    """Return the path of the recording whose stream windows vary most in their labels."""
+    return str(windows.groupby("path", sort=True)[list(LABELS)].var(ddof=0).fillna(0).sum(axis=1).idxmax())
+
+
+def draw(
+    student: Student,
+    listening: Listening,
+    thresholds: tuple[float, ...],
+    recording: Path,
+    events: pd.DataFrame,
+    file: Path,
+    title: str,
+) -> None:
+    """Draw log-mel, attention and decisions of one recording into a PNG file.
+
+    Parameters
+    ----------
+    student : Student
+        Float student, in evaluation mode.
+    listening : Listening
+        Its input; windows slide by its hop.
+    thresholds : tuple of float
+        Logits at and above which a label is given.
+    recording : Path
+        Audio of at least one window.
+    events : DataFrame
+        The recording's annotated events (start, end and labels).
+    file : Path
+        Where to write.
+    title : str
+        Names the corpus and says whether it is synthetic.
+    """
+    wave = to_float(read_pcm(recording, listening.logmel.sample_rate))
+    starts = range(0, len(wave) - listening.samples + 1, listening.hop_samples)
+    windows = np.stack([log_mel(listening.logmel, wave[start : start + listening.samples]) for start in starts])
+    x = torch.from_numpy(normalise(listening.logmel, windows).astype(np.float32))[:, None]
+    with torch.inference_mode():
+        feature_map = student.features(x)
+        margins = student.head(feature_map).numpy() - np.asarray(thresholds)
+        attention = student.head.attention(feature_map).numpy()
+    seconds = np.asarray(starts) / listening.logmel.sample_rate
+
+    figure = Figure(figsize=(11, 7.5), layout="constrained")
+    axes: list[Axes] = list(figure.subplots(4, 1, sharex=True, height_ratios=(3, 1.6, 1.6, 1.5)))
+    _draw_logmel(axes[0], listening, wave, events)
+    for column, label in enumerate(LABELS):
+        _draw_attention(axes[1 + column], label, seconds, listening, attention[:, column])
+    _draw_decisions(axes[3], seconds, listening, margins)
+    axes[0].set_title(title)
+    with mpl.rc_context({"svg.hashsalt": "auscult"}), whole_file(file) as temporary:
+        figure.savefig(temporary, format="png", dpi=110)
+
+
+def _draw_logmel(axes: Axes, listening: Listening, wave: np.ndarray, events: pd.DataFrame) -> None:
+    spec = listening.logmel
+    image = log_mel(spec, wave).T
+    axes.imshow(
+        image, origin="lower", aspect="auto", extent=(0, len(wave) / spec.sample_rate, 0, spec.n_mels), cmap="magma"
+    )
+    centres = mel_edges(spec)[1:-1]
+    shown = [100, 200, 400, 800, 1600]
+    axes.set_yticks([int(np.abs(centres - hertz).argmin()) for hertz in shown], [str(hertz) for hertz in shown])
+    axes.set_ylabel("log-mel, Hz")
+    for label, height in zip(LABELS, (0.97, 0.92), strict=True):
+        marked = events[events[label] == 1]
+        axes.hlines([spec.n_mels * height] * len(marked), marked["start"], marked["end"], COLOURS[label], linewidth=4)
+
+
+def _draw_attention(axes: Axes, label: str, seconds: np.ndarray, listening: Listening, attention: np.ndarray) -> None:
+    """Lay the attention of every window where it was heard; where windows overlap, the larger one shows."""
+    rows, bands = attention.shape[1:]
+    step = listening.seconds / rows
+    image = np.zeros((round((seconds[-1] + listening.seconds) / step), bands))
+    for start, weights in zip(seconds, attention, strict=True):
+        first = round(start / step)
+        part = image[first : first + rows]
+        np.maximum(part, weights[: len(part)], out=part)
+    axes.imshow(image.T, origin="lower", aspect="auto", extent=(0, len(image) * step, 0, bands), cmap="Greys")
+    axes.set_yticks([])
+    axes.set_ylabel(f"{label}\nattention", color=COLOURS[label])
+
+
+def _draw_decisions(axes: Axes, seconds: np.ndarray, listening: Listening, margins: np.ndarray) -> None:
+    for column, label in enumerate(LABELS):
+        middle = seconds + listening.seconds / 2
+        axes.plot(middle, margins[:, column], "o-", color=COLOURS[label], label=label)
+    axes.axhline(0, color="black", linewidth=0.8)
+    axes.set_ylabel("logit above\nthreshold")
+    axes.set_xlabel("seconds; bars above: annotated crackles and wheezes; points: middle of each window")
+    axes.legend(loc="upper right", ncols=2)

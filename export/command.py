@@ -1,0 +1,182 @@
+"""The `export` and `check` commands."""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.table import Table
+
+from export.bundle import Bundle, Int8Format
+from export.check import check
+from export.golden import normalised_logmel
+from export.runtimes import RUNTIMES
+from lungsound import options
+from lungsound.console import err, out, print_json
+from lungsound.errors import InputError
+from lungsound.report import figure
+from lungsound.runs import Run, newest_run
+
+CALIBRATION = 256
+"""Training windows that ranges are measured on."""
+
+BOTH = list(Int8Format)
+
+UNLIKE_FLOAT = 0.01
+"""Share of the decisions beyond which int8 is worth a note."""
+
+
+def export_command(
+    run: Annotated[Path | None, typer.Argument(help="Folder of a student run; else the newest in RUNS.")] = None,
+    int8: Annotated[list[Int8Format], typer.Option("--int8", help="Format of the int8 model; may be repeated.")] = BOTH,
+    output: Annotated[Path | None, typer.Option("--out", help="Folder of the bundle; else RUN/bundle.")] = None,
+    percentile: Annotated[
+        float | None,
+        typer.Option(help="Let ranges leave out the values above this percentile and below its mirror image."),
+    ] = None,
+    calibration: Annotated[int, typer.Option(min=1, help="Training windows to measure ranges on.")] = CALIBRATION,
+    runs: options.Runs = Path("runs"),
+    json_output: options.Json = False,
+) -> None:
+    """Turn a trained student into a bundle: int8 and float models, manifest, card and golden vectors.
+
+    Ranges come from training windows. The bundle is measured against float on the validation windows, its golden
+    vectors are replayed, and it is written whole or not at all.
+
+    JSON keys: bundle (folder), run (folder), synthetic, files (bytes by name), parameters, thresholds,
+    threshold_codes (null without .tflite), ranges (method, windows), validation (windows; float and, by runtime, int8:
+    n, sp, se, score, se_any, score_any, auroc; int8 also differing_decisions, max_error and mean_error of the
+    probabilities).
+    """
+    chosen = Run.load(run) if run is not None else newest_run(runs, "student")
+    folder = output or chosen.path / "bundle"
+    bundle = export_run(chosen, folder, int8, percentile, calibration)
+    if json_output:
+        print_json(_export_answer(chosen, bundle))
+        return
+    _print_export(bundle)
+
+
+def export_run(
+    run: Run,
+    folder: Path,
+    formats: Collection[Int8Format] = tuple(Int8Format),
+    percentile: float | None = None,
+    calibration: int = CALIBRATION,
+) -> Bundle:
+    """Export a run's student, reading training and validation windows from its corpora.
+
+    Parameters
+    ----------
+    run : Run
+        Of a student.
+    folder : Path
+        Where the bundle shall stand.
+    formats, percentile
+        See :func:`export.bundle_writer.write_bundle`.
+    calibration : int
+        Training windows to measure ranges on, drawn by the run's seed.
+
+    Raises
+    ------
+    InputError
+        If the run is no student's, its corpora have changed, or :func:`export.bundle_writer.write_bundle` refuses.
+    """
+    from export.bundle_writer import refuse_to_replace, write_bundle
+    from export.parity import Validation
+    from lungsound.features import pcm_windows
+    from lungsound.labels import LABELS
+    from lungsound.training_data import DataOptions
+    from students.student import Student
+
+    if run.kind != "student":
+        raise InputError(f"{run.path}: the run of a {run.kind}; name the folder of a student's")
+    refuse_to_replace(folder)
+    student = Student.load(run.model, run.weights).eval()
+    selection = DataOptions.of_run(run).select()
+    if selection.hash != run.split["hash"]:
+        raise InputError(f"{run.path}: its corpora or their split have changed since the training; train again")
+    listening = run.listening
+    rate, seconds = listening.logmel.sample_rate, listening.seconds
+    train, validation = (selection.windows(part, run.protocols, listening) for part in ("train", "validation"))
+    drawn = train.sample(min(calibration, len(train)), random_state=run.seed)
+    heard = Validation(pcm_windows(validation, rate, seconds), validation[list(LABELS)].to_numpy(np.int64))
+    features = normalised_logmel(listening, pcm_windows(drawn, rate, seconds)).astype(np.float32)
+    return write_bundle(folder, run, student, features, heard, formats, percentile)
+
+
+def check_command(
+    bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")],
+    json_output: options.Json = False,
+) -> None:
+    """Replay a bundle's golden vectors on every runtime that is installed.
+
+    Sizes and hashes are verified first. Exit code 1 and a sentence where anything differs.
+
+    JSON keys: bundle (folder), windows, front_end (differing_codes), runtimes (by name; LiteRT: differing_bytes;
+    onnxruntime: largest_difference of a probability, tolerance, differing_decisions), skipped (runtimes that are not
+    installed).
+    """
+    report = {"bundle": str(bundle)} | check(Bundle.open(bundle))
+    if json_output:
+        print_json(report)
+    else:
+        _print_check(report)
+
+
+def _export_answer(run: Run, bundle: Bundle) -> dict[str, Any]:
+    manifest = bundle.manifest
+    return {
+        "bundle": str(bundle.path),
+        "run": str(run.path),
+        "synthetic": manifest.synthetic,
+        "files": {name: facts.size for name, facts in manifest.files.items()},
+        "parameters": manifest.parameters,
+        "thresholds": manifest.thresholds,
+        "threshold_codes": manifest.threshold_codes,
+        "ranges": manifest.ranges,
+        "validation": manifest.validation,
+    }
+
+
+def _print_export(bundle: Bundle) -> None:
+    manifest = bundle.manifest
+    found = manifest.validation
+    title = f"{' + '.join(manifest.data)}, validation, {found['windows']} windows"
+    table = Table(title=f"{title} (synthetic corpus)" if manifest.synthetic else title)
+    table.add_column("", no_wrap=True)
+    for column in ("KB", "Sp", "Se", "Score", "unlike float", "max error", "mean error"):
+        table.add_column(column, justify="right")
+    table.add_row("float", _kilobytes(bundle, "onnxruntime_float"), *_scores(found["float"]), "", "", "")
+    for name, scores in found["int8"].items():
+        against = [f"{scores['differing_decisions']:.2%}", figure(scores["max_error"]), figure(scores["mean_error"])]
+        table.add_row(RUNTIMES[name].title, _kilobytes(bundle, name), *_scores(scores), *against)
+        if scores["differing_decisions"] > UNLIKE_FLOAT:
+            err.print(
+                f"note: {RUNTIMES[name].title} often decides otherwise than float", style="yellow", highlight=False
+            )
+    out.print(table)
+    out.print(f"bundle: {bundle.path}", highlight=False)
+
+
+def _kilobytes(bundle: Bundle, runtime: str) -> str:
+    return f"{bundle.manifest.files[RUNTIMES[runtime].file].size / 1000:.1f}"
+
+
+def _scores(scores: dict[str, Any]) -> list[str]:
+    return [figure(scores[name]) for name in ("sp", "se", "score")]
+
+
+def _print_check(report: dict[str, Any]) -> None:
+    out.print(f"{report['bundle']}: whole; {report['windows']} golden windows replayed", highlight=False)
+    out.print("front end: the stored codes", highlight=False)
+    for name, found in report["runtimes"].items():
+        what = "the stored bytes"
+        if "tolerance" in found:
+            what = (
+                f"within {found['largest_difference']:.2g} of the stored probabilities ({found['tolerance']:g} allowed)"
+            )
+        out.print(f"{RUNTIMES[name].title}: {what}", highlight=False)
+    for name in report["skipped"]:
+        out.print(f"{RUNTIMES[name].title}: skipped, {RUNTIMES[name].package} is not installed", highlight=False)

@@ -1,0 +1,271 @@
+"""manifest.json: everything about a bundle that its models do not say themselves."""
+
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lungsound.errors import InputError
+from lungsound.listening import Listening
+from lungsound.plain_json import dumps
+
+MANIFEST_FILE = "manifest.json"
+TFLITE_FILE = "model_int8.tflite"
+ONNX_FLOAT_FILE = "model_float.onnx"
+ONNX_INT8_FILE = "model_int8.onnx"
+GOLDEN_FILE = "golden.npz"
+CARD_FILE = "README.md"
+FILES = (TFLITE_FILE, ONNX_FLOAT_FILE, ONNX_INT8_FILE, GOLDEN_FILE, CARD_FILE)
+"""Every file a bundle may hold beside its manifest; no other name is read."""
+
+FORMAT = 1
+LOWEST, HIGHEST = -128, 127
+_NO_SEAL = "0" * 64
+_MOST_SAMPLES = _MOST_VALUES = 2**22  # of a window and its log-mel; a minute at 64 kHz
+
+
+@dataclass(frozen=True, slots=True)
+class Quantization:
+    """How int8 codes stand for real values: ``value = (code - zero_point) * scale``.
+
+    Attributes
+    ----------
+    scale : float
+        Positive.
+    zero_point : int
+        The code of zero, -128 to 127.
+    """
+
+    scale: float
+    zero_point: int
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.scale) and self.scale > 0 and LOWEST <= self.zero_point <= HIGHEST):
+            raise InputError(f"a scale must be positive and a zero point an int8, got {self.scale}, {self.zero_point}")
+
+    def quantize(self, values: NDArray[np.floating[Any]]) -> NDArray[np.int8]:
+        """Round to the nearest code (half to even) in float64 and saturate; any shape."""
+        codes = np.rint(np.asarray(values, np.float64) / self.scale) + self.zero_point
+        return np.asarray(np.clip(codes, LOWEST, HIGHEST), np.int8)
+
+    def dequantize(self, codes: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
+        """Return the values that codes stand for; any shape."""
+        return (np.asarray(codes, np.float64) - self.zero_point) * self.scale
+
+    def threshold_codes(self, thresholds: Sequence[float]) -> tuple[int, ...]:
+        """Return the smallest code whose value reaches each threshold; 128, which no code reaches, if none does."""
+        values = self.dequantize(np.arange(LOWEST, HIGHEST + 1))
+        return tuple(LOWEST + int(np.searchsorted(values, threshold)) for threshold in thresholds)
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """Size in bytes and sha256 (hexadecimal) of one file."""
+
+    size: int
+    sha256: str
+
+    @classmethod
+    def of(cls, content: bytes) -> Self:
+        """Measure a file's content."""
+        return cls(len(content), hashlib.sha256(content).hexdigest())
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a bundle is, as ``manifest.json`` tells it.
+
+    Attributes
+    ----------
+    listening : Listening
+        The models' input: log-mel specification, window, hop and the order of the labels.
+    thresholds : tuple of float
+        Logits at and above which a label is given, one a label.
+    threshold_codes : tuple of int or None
+        The same for the int8 output codes (128: never); None in a bundle without .tflite.
+    input : Quantization
+        Of the normalised log-mel.
+    output : Quantization or None
+        Of the logits; None in a bundle without .tflite.
+    student : dict
+        The student's configuration.
+    parameters : int
+        Number of trained values.
+    data : tuple of str
+        Names of the training corpora.
+    synthetic : bool
+        Whether every figure here must be called synthetic.
+    protocols : tuple of str
+        ``cycles``, ``stream`` or both.
+    split : dict
+        ``name`` and ``hash``.
+    teacher : dict
+        ``name``, ``licence`` and ``paper``.
+    ranges : dict
+        ``method`` in words and ``windows``, the number of training windows that the ranges come from.
+    seed : int
+        Of the training.
+    versions : dict
+        Of the packages that decide the numbers.
+    validation : dict
+        Figures on the validation split: ``windows``, ``float``, ``int8`` by runtime.
+    files : dict of str to FileFacts
+        Every file of the bundle but the manifest itself.
+    """
+
+    listening: Listening
+    thresholds: tuple[float, ...]
+    threshold_codes: tuple[int, ...] | None
+    input: Quantization
+    output: Quantization | None
+    student: dict[str, Any]
+    parameters: int
+    data: tuple[str, ...]
+    synthetic: bool
+    protocols: tuple[str, ...]
+    split: dict[str, Any]
+    teacher: dict[str, Any]
+    ranges: dict[str, Any]
+    seed: int
+    versions: dict[str, str]
+    validation: dict[str, Any]
+    files: dict[str, FileFacts] = field(default_factory=dict)
+
+    def with_files(self, contents: dict[str, bytes]) -> Self:
+        """Return the manifest of a bundle that holds `contents`."""
+        return replace(self, files={name: FileFacts.of(content) for name, content in contents.items()})
+
+    def to_json(self) -> str:
+        """Return the text of ``manifest.json``; ``sha256`` in it is that of the text with 64 zeros in its place."""
+        text = dumps({"format": FORMAT, "sha256": _NO_SEAL} | asdict(self))
+        return text.replace(_NO_SEAL, hashlib.sha256(text.encode()).hexdigest(), 1)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what :meth:`to_json` wrote; `text` may come from anybody.
+
+        Raises
+        ------
+        InputError
+            If it is no manifest of this format, a value is missing, of the wrong type or out of bounds, or any
+            character was changed.
+        """
+        values = _parse(text)
+        if values.get("format") != FORMAT:
+            found = str(values.get("format"))[:20]
+            raise InputError(f"format {found} where this version reads {FORMAT}; export the run again")
+        seal = _taken(values, "sha256", str)
+        if hashlib.sha256(text.replace(seal, _NO_SEAL, 1).encode()).hexdigest() != seal:
+            raise InputError("its text does not have its sha256; restore the file or export the run again")
+        output = values.get("output")
+        codes = values.get("threshold_codes")
+        manifest = cls(
+            listening=_listening(values),
+            thresholds=tuple(float(value) for value in _list(values, "thresholds", float)),
+            threshold_codes=None if codes is None else tuple(_list(values, "threshold_codes", int)),
+            input=_quantization(_taken(values, "input", dict)),
+            output=None if output is None else _quantization(_taken(values, "output", dict)),
+            student=_taken(values, "student", dict),
+            parameters=_taken(values, "parameters", int),
+            data=tuple(_list(values, "data", str)),
+            synthetic=_taken(values, "synthetic", bool),
+            protocols=tuple(_list(values, "protocols", str)),
+            split=_words(values, "split", ("name", "hash")),
+            teacher=_words(values, "teacher", ("name", "licence", "paper")),
+            ranges=_words(values, "ranges", ("method",)),
+            seed=_taken(values, "seed", int),
+            versions=_words(values, "versions", ()),
+            validation=_taken(values, "validation", dict),
+            files=_files(_taken(values, "files", dict)),
+        )
+        manifest._agree()
+        return manifest
+
+    def _agree(self) -> None:
+        """Refuse what cannot belong together."""
+        labels = len(self.listening.labels)
+        for name, given in (("thresholds", self.thresholds), ("threshold_codes", self.threshold_codes)):
+            if given is not None and len(given) != labels:
+                raise InputError(f"{name} has {len(given)} values for {labels} labels; export the run again")
+        int8 = TFLITE_FILE in self.files
+        if int8 != (self.output is not None) or int8 != (self.threshold_codes is not None):
+            raise InputError(f"{TFLITE_FILE}, output and threshold_codes go together; export the run again")
+        if self.output is not None and self.threshold_codes != self.output.threshold_codes(self.thresholds):
+            raise InputError("threshold_codes are not the codes of thresholds; export the run again")
+        if GOLDEN_FILE not in self.files:
+            raise InputError(f"files lacks {GOLDEN_FILE}; export the run again")
+
+
+def _parse(text: str) -> dict[str, Any]:
+    try:
+        values = json.loads(text, parse_constant=_not_a_number, parse_float=_finite)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"not JSON ({str(error)[:80]}); restore the file or export the run again") from error
+    if not isinstance(values, dict):
+        raise InputError("not a JSON object; restore the file or export the run again")
+    return values
+
+
+def _not_a_number(text: str) -> float:
+    raise ValueError(f"{text} is no number")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    return value if math.isfinite(value) else _not_a_number(text)
+
+
+def _taken(values: dict[str, Any], name: str, kind: type[Any]) -> Any:
+    """Return ``values[name]`` if it is of `kind`; whole numbers are floats too, booleans are never numbers."""
+    if name not in values:
+        raise InputError(f"lacks {name!r}; export the run again")
+    if not _is(values[name], kind):
+        raise InputError(f"{name!r} must be {kind.__name__}, got {str(values[name])[:40]!r}; export the run again")
+    return values[name]
+
+
+def _is(value: object, kind: type[Any]) -> bool:
+    wanted = (int, float) if kind is float else kind
+    return isinstance(value, wanted) and (kind is bool or not isinstance(value, bool))
+
+
+def _list(values: dict[str, Any], name: str, kind: type[Any]) -> list[Any]:
+    items = _taken(values, name, list)
+    if not all(_is(item, kind) for item in items):
+        raise InputError(f"{name!r} must hold {kind.__name__} alone, got {str(items)[:40]}; export the run again")
+    return list(items)
+
+
+def _words(values: dict[str, Any], name: str, keys: tuple[str, ...]) -> dict[str, Any]:
+    found = dict(_taken(values, name, dict))
+    for key in keys:
+        _taken(found, key, str)
+    return found
+
+
+def _quantization(values: dict[str, Any]) -> Quantization:
+    return Quantization(float(_taken(values, "scale", float)), _taken(values, "zero_point", int))
+
+
+def _listening(values: dict[str, Any]) -> Listening:
+    try:
+        listening = Listening.from_dict(_taken(values, "listening", dict))
+        samples, logmel = listening.samples, listening.frames * listening.logmel.n_mels
+    except OverflowError as error:
+        raise InputError(f"'listening' holds a number beyond all bounds ({error}); export the run again") from error
+    if samples > _MOST_SAMPLES or logmel > _MOST_VALUES:
+        raise InputError(f"'listening' asks for {samples} samples a window, absurdly many; export the run again")
+    return listening
+
+
+def _files(values: dict[str, Any]) -> dict[str, FileFacts]:
+    for name in values:
+        if name not in FILES:
+            raise InputError(f"names a file {name[:40]!r}; a bundle holds only {', '.join(FILES)}")
+    facts = {name: _taken(values, name, dict) for name in values}
+    return {name: FileFacts(_taken(fact, "size", int), _taken(fact, "sha256", str)) for name, fact in facts.items()}

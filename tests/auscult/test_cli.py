@@ -1,0 +1,219 @@
+"""The commands as a user meets them: help, JSON, sentences and exit codes."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from auscult.cli import CONTENTS, build
+from export.bundle import Bundle
+from export.command import export_run
+from export.golden import decide, front_end
+from lungsound.audio import read_pcm
+from lungsound.metrics import icbhi_scores
+
+
+@pytest.fixture(scope="session")
+def small_bundle(small_student, tmp_path_factory) -> Bundle:
+    return export_run(small_student, tmp_path_factory.mktemp("export") / "bundle")
+
+
+@pytest.fixture
+def auscult(monkeypatch, capsys, place):
+    """Run a command in this process; returns exit code, stdout and stderr."""
+
+    def call(*words: object) -> tuple[int, str, str]:
+        from lungsound.console import run
+
+        monkeypatch.setenv("AUSCULT_CACHE", str(place / "cache"))
+        monkeypatch.setattr(sys, "argv", ["auscult", *map(str, words)])
+        with pytest.raises(SystemExit) as stopped:
+            run(lambda: build(str(words[0]))())
+        written = capsys.readouterr()
+        return int(stopped.value.code or 0), written.out, written.err
+
+    return call
+
+
+def test_help_reads_like_a_table_of_contents():
+    said = subprocess.run(
+        [Path(sys.executable).with_name("auscult"), "--help"], capture_output=True, text=True, check=True
+    ).stdout
+    places = [said.index(f" {name} ") for name in CONTENTS]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize("name", CONTENTS)
+def test_every_command_has_help_and_json(auscult, name):
+    code, said, _ = auscult(*(["data", "check"] if name == "data" else [name]), "--help")
+    assert code == 0
+    assert "--json" in said
+    assert "JSON keys" in said or name == "teachers"
+
+
+@pytest.mark.parametrize("words", [["nonsense"], ["bench"], ["data", "check"], ["teachers", "--nonsense"]])
+def test_wrong_usage_is_exit_code_2(auscult, words):
+    assert auscult(*words)[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["data", "check", "icbhi2017", "--root", "{empty}"], "{empty}"),
+        (["data", "check", "nonsense", "--root", "{empty}"], "icbhi2017, sprsound, hls_cmds, synthetic"),
+        (["evaluate", "{empty}", "--data", "synthetic"], "neither a run"),
+        (["check", "{empty}"], "manifest.json"),
+        (["export", "{empty}"], "no finished run"),
+        (["export", "--runs", "{empty}"], "no finished student run"),
+        (["finetune", "--teacher", "nonsense"], "m2dx"),
+        (["finetune", "--weights", "{empty}/none.pth"], "none.pth"),
+        (["finetune", "--size", "huge"], "tiny, small, published"),
+        (["finetune", "--fusion", "1,two"], "--fusion 1,two"),
+        (["distill", "--student", "nonsense"], "cnn6"),
+        (["distill", "--heads", "3"], "3 attention heads"),
+        (["distill", "--temperature", "0"], "temperature positive"),
+        (["distill", "--resume", "{empty}"], "no settings to resume from"),
+        (["distill", "--data", "sprsound:{empty}/none"], "{empty}/none"),
+        (["distill", "--logmel", "nonsense"], "device_4k"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_code_1(auscult, tmp_path, words, sentence, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    code, said, complaint = auscult(*(word.format(empty=empty) for word in words))
+    assert code == 1, complaint
+    assert said == ""
+    assert sentence.format(empty=empty) in complaint
+    assert "Traceback" not in complaint
+    assert list(empty.iterdir()) == []
+
+
+def test_data_check_counts_a_corpus(auscult, small_options, place):
+    code, said, _ = auscult("data", "check", "icbhi2017", "--root", place / "corpus", "--json")
+    counted = json.loads(said)
+    assert code == 0
+    assert counted["problems"] == []
+
+
+def test_data_check_names_the_damaged_file(auscult, small_options, place, tmp_path):
+    import shutil
+
+    root = tmp_path / "corpus"
+    shutil.copytree(place / "corpus", root)
+    victim = sorted(root.rglob("*.wav"))[0]
+    victim.write_bytes(victim.read_bytes()[: victim.stat().st_size // 2])
+    code, said, complaint = auscult("data", "check", "icbhi2017", "--root", root)
+    assert code == 1
+    assert victim.name in said + complaint
+
+
+def test_a_run_and_its_bundle_are_evaluated_on_the_same_windows(auscult, small_student, small_bundle, place):
+    answers = []
+    for target in (small_student.path, small_bundle.path):
+        data = f"icbhi2017:{place / 'corpus'}"
+        code, said, _ = auscult("evaluate", target, "--data", data, "--json")
+        assert code == 0
+        answers.append(json.loads(said))
+    for answer in answers:
+        assert {"target", "model", "corpus", "part", "synthetic", "thresholds", "cycles", "stream"} <= answer.keys()
+        assert answer["synthetic"] is True
+        assert answer["cycles"]["no_sound"]["n"] == answer["cycles"]["windows"]["n"]
+        table = pd.read_csv(answer["stream"]["predictions"])
+        assert len(table) == answer["stream"]["windows"]["n"]
+        truth = table["crackle"] + 2 * table["wheeze"]
+        said_classes = table["decided_crackle"] + 2 * table["decided_wheeze"]
+        assert icbhi_scores(truth, said_classes)["sp"] == pytest.approx(answer["stream"]["windows"]["sp"])
+    whole, quantized = answers
+    assert whole["stream"]["windows"]["n"] == quantized["stream"]["windows"]["n"]
+
+
+def test_what_was_evaluated_is_what_a_device_computes(auscult, small_bundle, place):
+    """A stored stream prediction, again from the file's samples with nothing but integers behind the log-mel."""
+    _, said, _ = auscult("evaluate", small_bundle.path, "--data", f"icbhi2017:{place / 'corpus'}", "--json")
+    table = pd.read_csv(json.loads(said)["stream"]["predictions"])
+    manifest = small_bundle.manifest
+    row = table.iloc[len(table) // 2]
+    listening = manifest.listening
+    pcm = read_pcm(row["path"], listening.logmel.sample_rate)
+    start = round(row["start"] * listening.logmel.sample_rate)
+    assert start % listening.hop_samples == 0
+    codes = front_end(listening, manifest.input, pcm[None, start : start + listening.samples])
+    output = small_bundle.load("litert_xnnpack").run(codes)
+    logits = manifest.output.dequantize(output)[0]
+    assert [row["logit_crackle"], row["logit_wheeze"]] == pytest.approx(logits.tolist(), rel=1e-12)
+    assert decide(output, manifest.threshold_codes)[0].tolist() == [row["decided_crackle"], row["decided_wheeze"]]
+
+
+def test_reference_kernels_can_be_evaluated_too(auscult, small_bundle, place):
+    code, said, _ = auscult(
+        "evaluate", small_bundle.path, "--data", f"icbhi2017:{place / 'corpus'}", "--protocol", "stream",
+        "--kernels", "reference", "--json",
+    )  # fmt: skip
+    assert code == 0
+    assert json.loads(said)["model"] == "student, int8, reference"
+
+
+def test_the_picture_shows_one_recording(small_student, small_options):
+    from auscult.demo import draw_richest
+
+    picture = draw_richest(small_student, small_options.select())
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert picture.stat().st_size > 20_000
+
+
+BOARD = """
+import sys
+from importlib.machinery import PathFinder
+
+find = PathFinder.find_spec
+PathFinder.find_spec = lambda name, *rest: None if name.split(".")[0] in {forbidden} else find(name, *rest)
+sys.argv = ["auscult", *{words}]
+from auscult.cli import main
+main()
+"""
+TRAINING_PACKAGES = {
+    "torch", "torchaudio", "torchvision", "timm", "lightning", "pandas", "sklearn", "scipy", "matplotlib", "onnx",
+    "onnxruntime", "nncf", "ai_edge_quantizer", "safetensors", "pooch", "torchmetrics",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("words", [["--help"], ["check", "{bundle}"], ["bench", "{bundle}", "--runs", "3"]])
+def test_a_board_needs_the_base_install_alone(small_bundle, words):
+    words = [word.format(bundle=small_bundle.path) for word in words]
+    code = BOARD.format(forbidden=TRAINING_PACKAGES, words=words)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_board_is_told_what_training_needs():
+    code = BOARD.format(forbidden=TRAINING_PACKAGES, words=["distill"])
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "pip install 'auscult[train]'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_golden_vectors_replay(auscult, small_bundle):
+    code, said, _ = auscult("check", small_bundle.path, "--json")
+    answer = json.loads(said)
+    assert code == 0
+    assert answer["front_end"]["differing_codes"] == 0
+    assert all(found.get("differing_bytes", 0) == 0 for found in answer["runtimes"].values())
+
+
+def test_one_changed_byte_is_refused(auscult, small_bundle, tmp_path):
+    import shutil
+
+    for name in small_bundle.manifest.files:
+        shutil.copytree(small_bundle.path, tmp_path / name)
+        file = tmp_path / name / name
+        content = bytearray(file.read_bytes())
+        content[np.random.default_rng(1).integers(len(content))] ^= 1
+        file.write_bytes(bytes(content))
+        code, _, complaint = auscult("check", tmp_path / name)
+        assert (code, name in complaint) == (1, True)
