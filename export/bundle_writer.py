@@ -27,6 +27,7 @@ from export.onnx_models import input_quantization, onnx_float, onnx_int8
 from export.parity import Validation, refuse_other_decisions, validation_figures
 from export.ranges import calibrate
 from export.runtimes import RUNTIMES, Runtime, as_input
+from export.tflite_bias import corrected_biases
 from export.tflite_float import float_tflite
 from export.tflite_int8 import int8_tflite
 from lungsound.atomic import whole_folder
@@ -35,6 +36,9 @@ from lungsound.listening import Listening
 from lungsound.runs import Run
 from lungsound.versions import versions
 from students.student import Student
+
+CORRECTION = 64
+"""Of the calibration windows, those that biases are corrected on; it takes a second each at full width."""
 
 
 def write_bundle(
@@ -126,7 +130,9 @@ def build_models(
     models = {ONNX_FLOAT_FILE: exact.SerializeToString()}
     if Int8Format.TFLITE in formats:
         float_model = float_tflite(student, listening)
-        models[TFLITE_FILE] = int8_tflite(float_model, calibrate(float_model, calibration, percentile))
+        ranges = calibrate(float_model, calibration, percentile)
+        corrected = corrected_biases(float_model, ranges, calibration[:CORRECTION])
+        models[TFLITE_FILE] = int8_tflite(corrected, ranges)
     if Int8Format.ONNX in formats:
         models[ONNX_INT8_FILE] = onnx_int8(exact, calibration, percentile).SerializeToString()
     return models

@@ -18,7 +18,7 @@ from lungsound.errors import InputError
 from lungsound.report import figure
 from lungsound.runs import Run, newest_run
 
-CALIBRATION = 256
+CALIBRATION = 512
 """Training windows that ranges are measured on."""
 
 BOTH = list(Int8Format)

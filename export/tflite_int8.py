@@ -1,5 +1,7 @@
 """A float .tflite and its ranges as a fully int8 .tflite."""
 
+import warnings
+
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from ai_edge_quantizer import quantizer, recipe
@@ -47,8 +49,11 @@ def int8_tflite(float_model: bytes, ranges: Ranges) -> bytes:
         raise InputError(f"no range for {', '.join(sorted(missing))}; measure the ranges of this very model")
     chosen = ranges | _limited_logits(ranges) | _exact_blend(ranges, constants[LAMBDA], constants[MEAN])
     statistics = {name: {"min": np.float32(low), "max": np.float32(high)} for name, (low, high) in chosen.items()}
-    converter = quantizer.Quantizer(float_model, recipe.static_wi8_ai8())
-    result = converter.quantize(statistics, enable_progress_bar=False, enable_progress_report=False)
+    with warnings.catch_warnings():
+        # The quantizer opens the model in a way that LiteRT warns of.
+        warnings.filterwarnings("ignore", message=".*experimental_preserve_all_tensors")
+        converter = quantizer.Quantizer(float_model, recipe.static_wi8_ai8())
+        result = converter.quantize(statistics, enable_progress_bar=False, enable_progress_report=False)
     return bytes(result.quantized_model)
 
 
