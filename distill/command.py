@@ -48,6 +48,9 @@ def distill_command(
     logit_weight: Annotated[float, typer.Option(help="Weight of the loss on the teacher's logits.")] = 1.0,
     embedding_weight: Annotated[float, typer.Option(help="Weight of the loss on the teacher's embedding.")] = 1.0,
     temperature: Annotated[float, typer.Option(help="Softens the logits of both sides.")] = 2.0,
+    gain: Annotated[
+        float, typer.Option(min=0, help="Standard deviation in dB of the gain windows are played at.")
+    ] = 4.0,
     epochs: options.Epochs = 30,
     batch_size: options.BatchSize = 32,
     learning_rate: options.LearningRate = 2e-3,
@@ -82,7 +85,7 @@ def distill_command(
             )
             teacher_run = finetuned(taught, runs, cache_folder()).path
         settings = DistillSettings(
-            str(teacher_run), chosen, config, losses, epochs, batch_size, learning_rate, seed=seed
+            str(teacher_run), chosen, config, losses, epochs, batch_size, learning_rate, gain=gain, seed=seed
         )
         folder = new_run_folder(runs, f"{student}-from-{teacher}")
         err.print(f"student: {student} of width {width}, {heads} heads, into {folder}")

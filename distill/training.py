@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import torch
 
+from distill.augment import RandomGain
 from distill.losses import LossWeights
 from distill.module import DistillModule
 from distill.store import TeacherOutputs, teacher_outputs
@@ -41,8 +42,11 @@ class DistillSettings:
         Length of the training, windows a step.
     learning_rate, weight_decay : float
         AdamW's.
+    gain : float
+        Standard deviation in dB of the loudness that windows are played at.
     frequency_mask, time_mask : int
-        Largest width of the two masks a window gets on each axis, in mels and frames.
+        Largest width of the two masks a window gets on each axis, in mels and frames; a crackle is as short as one
+        frame, so wide masks hide what the label says.
     seed : int
         Of the student's first weights, the order of windows and the masks.
     """
@@ -55,8 +59,9 @@ class DistillSettings:
     batch_size: int = 32
     learning_rate: float = 2e-3
     weight_decay: float = 1e-2
-    frequency_mask: int = 8
-    time_mask: int = 16
+    gain: float = 4.0
+    frequency_mask: int = 4
+    time_mask: int = 2
     seed: int = 0
 
     @classmethod
@@ -151,7 +156,10 @@ def _train(settings: DistillSettings, data: TrainingData, outputs: TeacherOutput
         settings.losses,
         settings.learning_rate,
         settings.weight_decay,
-        SpecAugment(settings.frequency_mask, settings.time_mask),
+        torch.nn.Sequential(
+            RandomGain(data.listening.logmel, settings.gain),
+            SpecAugment(settings.frequency_mask, settings.time_mask),
+        ),
     )
     stored = {} if outputs is None else {"logits": outputs.logits, "embedding": outputs.embedding}
     logmel = data.listening.logmel
