@@ -29,6 +29,7 @@ class Classifier(Protocol):
     name: str
     listening: Listening
     thresholds: tuple[float, ...]
+    split_hash: str
 
     def decide(self, windows: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Return logits [N, 2] and decisions [N, 2] for every window."""
@@ -42,6 +43,7 @@ class FloatRun:
         self.name = f"{run.kind}, float"
         self.listening = run.listening
         self.thresholds = run.thresholds
+        self.split_hash = run.split["hash"]
         self._run = run
 
     def decide(self, windows: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -150,6 +152,11 @@ def evaluate_command(
     """
     classifier = open_classifier(target, kernels)
     selection = Selection.open(data, drop_shared=drop_shared, validation=validation, seed=split_seed)
+    if split in ("train", "validation") and selection.hash != classifier.split_hash:
+        raise InputError(
+            f"--split {split}: not the split that {target} was trained with; give its --data, --validation, "
+            "--split-seed and --drop-shared, or name a test part"
+        )
     answer: dict[str, Any] = {"target": str(target), "model": classifier.name, "part": split}
     answer |= {"synthetic": selection.synthetic, "thresholds": list(classifier.thresholds)}
     answer["corpus"] = [corpus.name for corpus in selection.corpora]

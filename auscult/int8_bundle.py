@@ -44,6 +44,7 @@ class Int8Bundle:
         self.name = f"student, int8, {kernels}"
         self.listening = manifest.listening
         self.thresholds = manifest.thresholds
+        self.split_hash = manifest.split["hash"]
 
     def decide(self, windows: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Return logits [N, 2] and decisions [N, 2]; nothing between samples and decisions is float but the log-mel."""

@@ -225,7 +225,7 @@ def _fill(recording: _Recording, file: Path, first_byte: int, logmel: LogMelSpec
     """Write a recording's rows; not through the memory map, where a full disk would be a bus error."""
     with file.open("r+b") as handle:
         for row, pcm in zip(recording.rows, recording.pcm(logmel.sample_rate, seconds), strict=True):
-            features = log_mel(logmel, pcm / 32768.0).astype(np.float32)
+            features = log_mel(logmel, to_float(pcm)).astype(np.float32)
             handle.seek(first_byte + row * features.nbytes)
             handle.write(features.data)
 

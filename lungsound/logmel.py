@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lungsound.errors import InputError
 
-_FRAMES_AT_ONCE = 64  # their spectra stay in a core's cache
+_FRAMES_AT_ONCE = 48  # their spectra stay in a core's cache and in memory that is not given back to the system
 
 
 @dataclass(frozen=True, slots=True)

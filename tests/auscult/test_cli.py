@@ -149,6 +149,23 @@ def test_what_was_evaluated_is_what_a_device_computes(auscult, small_bundle, pla
     assert decide(output, manifest.threshold_codes)[0].tolist() == [row["decided_crackle"], row["decided_wheeze"]]
 
 
+def test_validation_is_the_one_of_the_training_or_refused(auscult, small_student, place):
+    words = [
+        "evaluate",
+        small_student.path,
+        "--data",
+        f"icbhi2017:{place / 'corpus'}",
+        "--split",
+        "validation",
+        "--json",
+    ]
+    code, _, complaint = auscult(*words)
+    assert (code, "not the split" in complaint) == (1, True)
+    code, said, _ = auscult(*words, "--protocol", "stream", "--validation", 0.34)
+    assert code == 0
+    assert json.loads(said)["stream"]["windows"]["score"] == pytest.approx(small_student.validation["score"])
+
+
 def test_reference_kernels_can_be_evaluated_too(auscult, small_bundle, place):
     code, said, _ = auscult(
         "evaluate", small_bundle.path, "--data", f"icbhi2017:{place / 'corpus'}", "--protocol", "stream",
