@@ -66,12 +66,24 @@ def bench(bundle: Bundle, runs: int = 100, threads: int = 1, run: Run | None = N
 
 
 def bench_command(
-    bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")],
+    bundle: Annotated[
+        Path,
+        typer.Argument(metavar="BUNDLE|FILE.tflite", help="Folder of a bundle; with --target also an int8 .tflite."),
+    ],
     runs: Annotated[int, typer.Option(min=1, help="Runs of each, in rounds that take turns.")] = 100,
     threads: Annotated[int, typer.Option(min=1, help="Threads each may compute with.")] = 1,
     run: Annotated[
         Path | None, typer.Option(help="The run that was exported: adds its student in torch, and in LiteRT as float.")
     ] = None,
+    target: Annotated[
+        str | None, typer.Option(help="Build firmware for this core and run it in QEMU instead; see `auscult targets`.")
+    ] = None,
+    kernels: Annotated[
+        str | None, typer.Option(help="Of --target: c99, dsp8, dsp16 or mve; else what suits the core best.")
+    ] = None,
+    rounding: Annotated[
+        str, typer.Option(help="Of --target: double as LiteRT's reference kernels, single as XNNPACK.")
+    ] = "double",
     json_output: options.Json = False,
 ) -> None:
     """Measure a bundle: latency, size, peak memory; float against int8, LiteRT against onnxruntime against torch.
@@ -81,8 +93,13 @@ def bench_command(
 
     JSON keys: bundle (folder), processor, threads, runs (of each), reference (the row that ratios are to), rows (by
     name: title, bytes, load_ms, first_ms, median_ms, p5_ms, p95_ms, ratio, ratio_low and ratio_high over the rounds,
-    peak_bytes of the process, added_bytes by loading and running) and skipped (reason by name).
+    peak_bytes of the process, added_bytes by loading and running) and skipped (reason by name). With --target: target,
+    kernels, rounding, differing_bytes (of output_bytes, against LiteRT), ram_bytes, flash_bytes, instructions,
+    worst_push_instructions, and their parts (QEMU counts instructions, not cycles; null where it cannot).
     """
+    if target is not None:
+        _bench_target(bundle, target, kernels, rounding, json_output)
+        return
     found = bench(Bundle.open(bundle), runs, threads, None if run is None else Run.load(run))
     if json_output:
         print_json(found)
@@ -96,6 +113,16 @@ def bench_command(
     out.print(table)
     for name, reason in found["skipped"].items():
         out.print(f"{name}: skipped, {reason}", highlight=False)
+
+
+def _bench_target(path: Path, target: str, kernels: str | None, rounding: str, json_output: bool) -> None:
+    from firmware_bridge.bench_target import bench_target, print_bench
+
+    found = bench_target(path, target, kernels, rounding)
+    if json_output:
+        print_json(found)
+    else:
+        print_bench(found)
 
 
 def load_front_end(listening: Listening, quantization: Quantization) -> Callable[[NDArray[Any]], object]:

@@ -23,6 +23,13 @@ CONTENTS = {
         "evaluate_command",
         "Score a run or a bundle on a corpus and store its predictions.",
     ),
+    "firmware": (
+        "firmware_bridge.command",
+        "firmware_command",
+        "Turn a bundle into streaming C for a microcontroller.",
+    ),
+    "plan": ("firmware_bridge.command", "plan_command", "Say what firmware takes of RAM and flash before it is built."),
+    "targets": ("firmware_bridge.command", "targets_command", "List the cores that firmware is built for."),
     "bench": ("auscult.bench", "bench_command", "Measure a bundle: latency, size, memory, runtime against runtime."),
     "demo": ("auscult.demo", "demo_command", "Run the whole chain on the embedded synthetic corpus."),
 }

@@ -1,0 +1,204 @@
+"""A model built for a target, run in QEMU, compared with LiteRT byte for byte, and measured.
+
+QEMU counts instructions, not cycles; nothing here is a time.
+"""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.table import Table
+
+from export.bundle import Bundle
+from export.golden import front_end
+from firmware_bridge.footprint import Footprint
+from firmware_bridge.golden import golden_windows, litert_outputs
+from firmware_bridge.listener import listener_bytes
+from firmware_bridge.model import Model
+from firmware_bridge.plan import Network
+from firmware_bridge.project import write_sources
+from firmware_bridge.qemu import BOARDS, Build, Run, Sizes, build, run
+from firmware_bridge.targets import Target, find_target, require_tools
+from lungsound.console import out
+from lungsound.errors import InputError
+
+BENCH = BOARDS.parent / "bench_main.c"
+WINDOWS = 5
+"""That c/bench_main.c hears in a session."""
+
+_SOUNDS = (0, 2, 5, 6, 7)  # golden windows: silence, breath, breath with clicks and a whistle, clipped, full scale
+_TIMEOUT = 900.0
+
+
+def bench_target(path: Path, target_name: str, kernels: str | None = None, rounding: str = "double") -> dict[str, Any]:
+    """Build a model for a target, run it over five windows, compare and measure.
+
+    A bundle hears five of its golden windows, and its network is compared on the codes that the C front end made; a
+    bare .tflite gets random and extreme inputs.
+
+    Parameters
+    ----------
+    path : Path
+        Folder of a bundle, or a .tflite file.
+    target_name : str
+        One of `targets`.
+    kernels : str, optional
+        Else what suits the target best.
+    rounding : {"double", "single"}
+        Of TFLite's reference kernels or of XNNPACK.
+
+    Returns
+    -------
+    dict
+        path, target, kernels, rounding, windows (compared), output_bytes and differing_bytes (compared with LiteRT and
+        different), differing_codes of codes (the front end against the float64 reference; null for a .tflite),
+        ram_bytes (network_bytes, front_end_bytes and stack_bytes, the high-water mark of the whole run),
+        listener_bytes (one_window and overlapping, the stack apart; null for a .tflite), flash_bytes (code_bytes and
+        constant_bytes, the program's test frame apart), instructions (a window: median of five),
+        front_end_instructions, network_instructions, worst_push_instructions (of one row into the network),
+        instructions_per_second (of sound; null for a .tflite). Where no machine is emulated whole, stack and
+        instructions are null.
+
+    Raises
+    ------
+    InputError
+        If the model cannot become firmware, tools are missing, or the program does not fit, crashes, or does not end.
+    """
+    target = find_target(target_name)
+    model = Model.open(path)
+    network = model.plan(target.choose_kernels(kernels), rounding)
+    require_tools(target)
+    footprint = Footprint(model, network)
+    bundle = model.bundle
+    given = _pcm(bundle).tobytes() if bundle else _codes(network).tobytes()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        sources = write_sources(folder, footprint)
+        program = _build(folder, sources, footprint, target)
+        made = run(
+            program,
+            inputs={"samples.bin" if bundle else "rows.bin": given},
+            outputs=["outputs.bin", "codes.bin"] if bundle else ["outputs.bin"],
+            timeout=_TIMEOUT,
+        )
+        if made.status != 0:
+            said = made.text.strip()[-300:]
+            raise InputError(f"{path}: the firmware ended with status {made.status} on {target.name}: {said}")
+        sizes = _sizes([program.objects[source] for source in sources], footprint, made)
+    codes, outputs = (
+        np.frombuffer(content, np.int8).reshape(WINDOWS, -1)
+        for content in (made.files.get("codes.bin", given), made.files["outputs.bin"])
+    )
+    wanted = litert_outputs(model.content, rounding, codes)
+    return {
+        "path": str(path),
+        "target": target.name,
+        "kernels": network.kernels,
+        "rounding": rounding,
+        "windows": WINDOWS,
+        "output_bytes": outputs.size,
+        "differing_bytes": int((outputs != wanted).sum()),
+        **_compared_codes(bundle, codes),
+        **sizes,
+        **_instructions(model, target, made),
+    }
+
+
+def _pcm(bundle: Bundle) -> NDArray[np.int16]:
+    return bundle.golden.pcm[[window % len(bundle.golden.pcm) for window in _SOUNDS]]
+
+
+def _codes(network: Network) -> NDArray[np.int8]:
+    """Return the golden windows (random, lowest, highest, random extremes) and one more at random."""
+    source = network.program.streams[network.program.input]
+    values = source.rows * source.width
+    more = np.random.default_rng(0).integers(-128, 128, (1, values), np.int8)
+    return np.concatenate([golden_windows(values), more])
+
+
+def _build(folder: Path, sources: list[str], footprint: Footprint, target: Target) -> Build:
+    defines = ["BENCH_FILES"] if footprint.model.bundle else ["BENCH_FILES", "BENCH_NETWORK_ONLY"]
+    machine = target.machine
+    # Weights that the machine's own flash cannot hold lie in an external one, as they would on a board.
+    outside = machine and machine.large and sum(footprint.flash.values()) > machine.code.size
+    return build(
+        [*(folder / source for source in sources), BENCH],
+        target,
+        folder / "build",
+        include=[folder],
+        defines=defines,
+        external=["net.o"] if outside else [],
+    )
+
+
+def _sizes(objects: list[Sizes], footprint: Footprint, made: Run) -> dict[str, Any]:
+    network, listening = footprint.network, footprint.model.listening
+    front_end, stack = made.values.get("frontend_bytes", 0), made.values.get("stack_bytes")
+    flash = sum(size.flash for size in objects)
+    listener = listening and {
+        name: listener_bytes(listening, network.context_bytes, overlapping=overlapping)
+        for name, overlapping in (("one_window", False), ("overlapping", True))
+    }
+    return {
+        "ram_bytes": made.values["network_bytes"] + front_end + sum(size.ram for size in objects) + (stack or 0),
+        "network_bytes": made.values["network_bytes"],
+        "front_end_bytes": front_end,
+        "stack_bytes": stack,
+        "listener_bytes": listener,
+        "flash_bytes": flash,
+        "constant_bytes": network.constant_bytes,
+        "code_bytes": flash - network.constant_bytes,
+    }
+
+
+def _compared_codes(bundle: Bundle | None, codes: NDArray[np.int8]) -> dict[str, int | None]:
+    if bundle is None:
+        return {"codes": None, "differing_codes": None}
+    reference = front_end(bundle.manifest.listening, bundle.manifest.input, _pcm(bundle)).reshape(WINDOWS, -1)
+    return {"codes": codes.size, "differing_codes": int((codes != reference).sum())}
+
+
+def _instructions(model: Model, target: Target, made: Run) -> dict[str, int | None]:
+    names = "instructions", "front_end_instructions", "network_instructions", "worst_push_instructions"
+    if target.machine is None:
+        return dict.fromkeys((*names, "instructions_per_second"))
+    ticks = [made.values[f"{part}_ticks"] for part in ("frontend", "network", "worst_push")]
+    front, network, worst = (target.machine.instructions(count) for count in ticks)
+    per_second = round((front + network) / model.listening.seconds) if model.listening else None
+    found = dict(zip(names, (front + network, front, network, worst), strict=True))
+    return {**found, "instructions_per_second": per_second}
+
+
+def print_bench(found: dict[str, Any]) -> None:
+    """Print what :func:`bench_target` found for people."""
+    kernels = f"kernels {found['kernels']}, rounding {found['rounding']}"
+    title = f"{found['path']} on {found['target']}, {kernels}"
+    table = Table("", "", title=title, title_justify="left", show_header=False, box=None)
+    for name, value in _lines(found):
+        table.add_row(name, value)
+    out.print(table)
+
+
+def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
+    lines = [("output bytes that differ from LiteRT", f"{found['differing_bytes']} of {found['output_bytes']}")]
+    if found["codes"] is not None:
+        lines.append(("log-mel codes that differ from float64", f"{found['differing_codes']} of {found['codes']}"))
+    stack = "not measured" if found["stack_bytes"] is None else str(found["stack_bytes"])
+    ram = f"network {found['network_bytes']}, front end {found['front_end_bytes']}, stack {stack}"
+    lines.append(("RAM, bytes", f"{found['ram_bytes']} ({ram})"))
+    if found["listener_bytes"]:
+        listener = found["listener_bytes"]
+        one, both = listener["one_window"], listener["overlapping"]
+        lines.append(("RAM of the listener, bytes", f"{one} one window at a time, {both} overlapping"))
+    flash = f"weights and tables {found['constant_bytes']}, the rest {found['code_bytes']}"
+    lines.append(("flash, bytes", f"{found['flash_bytes']} ({flash})"))
+    if found["instructions"] is None:
+        return [*lines, ("instructions", "not counted here")]
+    parts = f"front end {found['front_end_instructions']:,}, network {found['network_instructions']:,}"
+    lines.append(("instructions a window", f"{found['instructions']:,} ({parts})"))
+    lines.append(("instructions of the worst push", f"{found['worst_push_instructions']:,}"))
+    if found["instructions_per_second"] is not None:
+        lines.append(("instructions a second of sound", f"{found['instructions_per_second']:,}"))
+    return lines

@@ -1,0 +1,135 @@
+/* What every kernel sees: the type of a value in a row, and how an accumulator becomes a value again. */
+#ifndef AU_TYPES_H
+#define AU_TYPES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "au_config.h"
+
+/* Values are int8 by definition; AU_VALUE_BITS 16 spends a second byte on each so that SIMD needs no unpacking. */
+#if AU_VALUE_BITS == 16
+typedef int16_t au_value_t;
+#else
+typedef int8_t au_value_t;
+#endif
+
+/* Tables begin at a word, so that kernels may read words. */
+#if defined(__GNUC__)
+#define AU_ON_A_WORD __attribute__((aligned(4)))
+#else
+#define AU_ON_A_WORD
+#endif
+
+static inline int32_t au_clamp(int32_t value, int32_t low, int32_t high)
+{
+    int32_t clamped = value;
+    if (clamped < low) {
+        clamped = low;
+    }
+    if (clamped > high) {
+        clamped = high;
+    }
+    return clamped;
+}
+
+/* Multiply by 2^shift the way two's complement hardware does, without C's undefined overflow. */
+static inline int32_t au_shift_left(int32_t value, int32_t shift)
+{
+    return (int32_t)((uint32_t)value << (uint32_t)shift);
+}
+
+/* Divide by 2^shift, to nearest, halves away from zero (gemmlowp's RoundingDivideByPOT). */
+static inline int32_t au_divide_by_power(int32_t value, int32_t shift)
+{
+    const int32_t mask = (int32_t)(((uint32_t)1 << (uint32_t)shift) - 1u);
+    const int32_t threshold = (mask >> 1) + ((value < 0) ? 1 : 0);
+    return (value >> shift) + (((value & mask) > threshold) ? 1 : 0);
+}
+
+/* The high half of 2ab, rounded: gemmlowp's SaturatingRoundingDoublingHighMul for a multiplier that is never the lowest int32. */
+static inline int32_t au_high_multiply(int32_t value, int32_t multiplier)
+{
+    const int64_t product = (int64_t)value * (int64_t)multiplier;
+    return (int32_t)((product + ((int64_t)1 << 30)) >> 31);
+}
+
+/* The largest magnitude that a requantized sum may have before a zero point is added. */
+#define AU_REACH (INT32_MAX / 2)
+
+/* value * multiplier * 2^(shift - 31), rounded twice as TFLite's reference kernels and TFLM do. */
+static inline int32_t au_requantize_twice(int32_t value, int32_t multiplier, int32_t shift)
+{
+    int32_t result;
+    if (shift > 0) {
+        result = au_high_multiply(au_shift_left(value, shift), multiplier);
+    } else {
+        result = au_high_multiply(value, multiplier);
+        if (shift < 0) {
+            result = au_divide_by_power(result, -shift);
+        }
+    }
+    return result;
+}
+
+/* The same, rounded once, halves up: TFLite's reference FULLY_CONNECTED. */
+static inline int32_t au_requantize_once(int32_t value, int32_t multiplier, int32_t shift)
+{
+    const int32_t total = 31 - shift;
+    const int64_t half = (int64_t)1 << (total - 1);
+    const int64_t result = (((int64_t)value * (int64_t)multiplier) + half) >> total;
+    return (result > AU_REACH) ? AU_REACH : ((result < -AU_REACH) ? -AU_REACH : (int32_t)result);
+}
+
+/* Divide by 2^shift, to nearest, halves to even: what a float32 unit does. */
+static inline int64_t au_round_to_even(int64_t value, int32_t shift)
+{
+    int64_t result = value;
+    if (shift > 62) {
+        result = 0;
+    } else if (shift > 0) {
+        const int64_t below = ((int64_t)1 << shift) - 1;
+        const int64_t half = (int64_t)1 << (shift - 1);
+        const int64_t rest = value & below;
+        result = value >> shift;
+        if ((rest > half) || ((rest == half) && ((result & 1) != 0))) {
+            ++result;
+        }
+    } else {
+        /* nothing to drop */
+    }
+    return result;
+}
+
+/* The nearest number that has 24 significant bits: float32. */
+static inline int64_t au_to_float32(int64_t value)
+{
+    uint64_t magnitude = (value < 0) ? ((uint64_t)0 - (uint64_t)value) : (uint64_t)value;
+    int32_t excess = 0;
+    while (magnitude >= ((uint64_t)1 << 24)) {
+        magnitude >>= 1;
+        ++excess;
+    }
+    return au_round_to_even(value, excess) * ((int64_t)1 << excess);
+}
+
+/* The same as XNNPACK computes it in float32, done in integers so that cores without an FPU agree. */
+static inline int32_t au_requantize_float32(int32_t value, int32_t multiplier, int32_t shift)
+{
+    const int64_t product = au_to_float32(au_to_float32(value) * (int64_t)multiplier);
+    const int64_t result = au_round_to_even(product, 31 - shift);
+    return (result > AU_REACH) ? AU_REACH : ((result < -AU_REACH) ? -AU_REACH : (int32_t)result);
+}
+
+/* The rounding of this build, for operators that both runtimes define. */
+static inline int32_t au_requantize(int32_t value, int32_t multiplier, int32_t shift)
+{
+#if AU_SINGLE_ROUNDING
+    return au_requantize_float32(value, multiplier, shift);
+#else
+    return au_requantize_twice(value, multiplier, shift);
+#endif
+}
+
+#endif

@@ -1,0 +1,47 @@
+/* Samples in, decisions out: the front end and the network joined, for one window of sound or for continuous listening.
+ *
+ *     static auscult_t listener;
+ *     auscult_init(&listener);
+ *     for (;;) {
+ *         taken = auscult_push(&listener, pcm, count, &scores);
+ *         pcm += taken;
+ *         count -= taken;
+ *         if (scores != NULL) { ... auscult_has(scores, 0), of the window that ended with the last sample taken ... }
+ *     }
+ *
+ * A decision comes every AUSCULT_HOP samples, on the AUSCULT_SAMPLES before it. Windows that overlap keep a network each;
+ * they share the front end where frames lie inside the sound, and keep one each where frames are centred, because every
+ * window then mirrors its own ends. The context is the caller's; there is no heap and nothing is shared between two. */
+#ifndef AUSCULT_H
+#define AUSCULT_H
+
+#include "auscult_config.h"
+#include "frontend.h"
+#include "net.h"
+
+#if FRONTEND_CENTRED
+#define AUSCULT_FRONTENDS AUSCULT_WINDOWS
+#else
+#define AUSCULT_FRONTENDS 1
+#endif
+
+typedef struct {
+    frontend_t frontends[AUSCULT_FRONTENDS];
+    net_t nets[AUSCULT_WINDOWS];
+    uint32_t heard[AUSCULT_WINDOWS]; /* samples of each window so far; AUSCULT_SAMPLES: none is open */
+    uint32_t until_start;            /* samples until the next window begins */
+    uint16_t next;                   /* where it will be kept */
+    int8_t scores[NET_OUTPUT_VALUES];
+} auscult_t;
+
+/* Begin to listen; whatever was heard before is forgotten. */
+void auscult_init(auscult_t *listener);
+
+/* Take samples, up to the next decision. Returns how many; *scores is NULL unless a window was decided, and stays valid
+ * until the next call with the same context. */
+size_t auscult_push(auscult_t *listener, const int16_t *pcm, size_t count, const int8_t **scores);
+
+/* Whether a decided window has the label of this place in AUSCULT_LABELS. */
+bool auscult_has(const int8_t *scores, size_t label);
+
+#endif

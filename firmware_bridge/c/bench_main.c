@@ -1,0 +1,231 @@
+/* The benchmark, the same in an emulator and on silicon: five windows, and the median of what they took.
+ *
+ * The counter is the board's (boards/counter.c): instructions in QEMU, cycles on silicon. Text goes out by
+ * board_putchar, which silicon without a debugger supplies. With BENCH_FILES the windows are samples.bin, one after the
+ * other, every output goes to outputs.bin and the front end's codes to codes.bin; otherwise they are noise. With BENCH_NETWORK_ONLY there is no front end:
+ * windows are rows of int8 values, in rows.bin with BENCH_FILES. */
+#include "board.h"
+#include "net.h"
+
+#if defined(BENCH_NETWORK_ONLY)
+#define INPUT_FILE "rows.bin"
+typedef int8_t sample_t;
+enum { CHUNK = NET_ROW_VALUES };
+#else
+#include "auscult_config.h"
+#include "frontend.h"
+#define INPUT_FILE "samples.bin"
+typedef int16_t sample_t;
+enum { CHUNK = FRONTEND_HOP };
+static frontend_t frontend;
+#endif
+
+enum { WINDOWS = 5 };
+
+typedef struct {
+    uint64_t frontend;
+    uint64_t network;
+    uint64_t worst_push; /* of a row into the network */
+} ticks_t;
+
+static net_t net;
+static sample_t chunk[CHUNK];
+static int8_t output[NET_OUTPUT_VALUES];
+static ticks_t session[WINDOWS];
+
+#if defined(BENCH_FILES)
+
+static int input;
+static int outputs;
+#if !defined(BENCH_NETWORK_ONLY)
+static int codes;
+#endif
+
+static size_t next_chunk(size_t count)
+{
+    return board_read(input, chunk, count * sizeof chunk[0]) / sizeof chunk[0];
+}
+
+#else
+
+static uint32_t noise_state = 1u;
+
+static size_t next_chunk(size_t count)
+{
+    size_t i;
+
+    for (i = 0u; i < count; i++) {
+        noise_state = (noise_state * 1664525u) + 1013904223u;
+        chunk[i] = (sample_t)(int32_t)(noise_state >> 20);
+    }
+    return count;
+}
+
+#endif
+
+static void count_network(ticks_t *ticks, uint32_t start)
+{
+    const uint32_t took = board_elapsed(start);
+
+    ticks->network += took;
+    ticks->worst_push = (took > ticks->worst_push) ? took : ticks->worst_push;
+}
+
+static void push_row(const int8_t *row, ticks_t *ticks)
+{
+    const uint32_t start = board_counter();
+
+    (void)net_push(&net, row);
+    count_network(ticks, start);
+}
+
+/* What a limit on pushes has left to do. */
+static void finish_window(ticks_t *ticks)
+{
+    bool ready = false;
+
+    while (!ready) {
+        const uint32_t start = board_counter();
+
+        ready = net_work(&net);
+        count_network(ticks, start);
+    }
+}
+
+#if defined(BENCH_NETWORK_ONLY)
+
+static int hear_window(ticks_t *ticks)
+{
+    size_t row;
+
+    for (row = 0u; row < NET_ROWS; row++) {
+        if (next_chunk(CHUNK) != CHUNK) {
+            return 2;
+        }
+        push_row(chunk, ticks);
+    }
+    return 0;
+}
+
+#else
+
+static void hear_row(const int8_t *row, ticks_t *ticks)
+{
+    if (row != NULL) {
+#if defined(BENCH_FILES)
+        (void)board_write(codes, row, FRONTEND_MELS);
+#endif
+        push_row(row, ticks);
+    }
+}
+
+static int hear_window(ticks_t *ticks)
+{
+    uint32_t left = AUSCULT_SAMPLES;
+    const int8_t *row;
+    uint32_t start;
+
+    frontend_init(&frontend);
+    while (left > 0u) {
+        const size_t count = (left < (uint32_t)CHUNK) ? left : (size_t)CHUNK;
+        size_t taken = 0u;
+
+        if (next_chunk(count) != count) {
+            return 2;
+        }
+        while (taken < count) {
+            start = board_counter();
+            taken += frontend_push(&frontend, &chunk[taken], count - taken, &row);
+            ticks->frontend += board_elapsed(start);
+            hear_row(row, ticks);
+        }
+        left -= (uint32_t)count;
+    }
+    do {
+        start = board_counter();
+        row = frontend_finish(&frontend);
+        ticks->frontend += board_elapsed(start);
+        hear_row(row, ticks);
+    } while (row != NULL);
+    return 0;
+}
+
+#endif
+
+/* The middle one of five. */
+static uint64_t median(const uint64_t values[WINDOWS])
+{
+    size_t i;
+    size_t j;
+
+    for (i = 0u; i < WINDOWS; i++) {
+        size_t smaller = 0u;
+        size_t equal = 0u;
+
+        for (j = 0u; j < WINDOWS; j++) {
+            smaller += (values[j] < values[i]) ? 1u : 0u;
+            equal += (values[j] == values[i]) ? 1u : 0u;
+        }
+        if ((smaller <= (WINDOWS / 2)) && ((smaller + equal) > (WINDOWS / 2))) {
+            break;
+        }
+    }
+    return values[i];
+}
+
+static void report(void)
+{
+    uint64_t frontends[WINDOWS];
+    uint64_t networks[WINDOWS];
+    uint64_t worst = 0u;
+    size_t i;
+
+    for (i = 0u; i < WINDOWS; i++) {
+        frontends[i] = session[i].frontend;
+        networks[i] = session[i].network;
+        worst = (session[i].worst_push > worst) ? session[i].worst_push : worst;
+    }
+    board_report("frontend_ticks", median(frontends));
+    board_report("network_ticks", median(networks));
+    board_report("worst_push_ticks", worst);
+#if !defined(BENCH_NETWORK_ONLY)
+    board_report("frontend_bytes", sizeof frontend);
+#endif
+    board_report("network_bytes", sizeof net);
+}
+
+int main(void)
+{
+    size_t window;
+    int status = 0;
+
+    board_counter_start();
+#if defined(BENCH_FILES)
+    input = board_open_read(INPUT_FILE);
+    outputs = board_open_write("outputs.bin");
+    status = ((input < 0) || (outputs < 0)) ? 3 : 0;
+#if !defined(BENCH_NETWORK_ONLY)
+    codes = board_open_write("codes.bin");
+    status = (codes < 0) ? 3 : status;
+#endif
+#endif
+    for (window = 0u; (window < WINDOWS) && (status == 0); window++) {
+        net_init(&net);
+        status = hear_window(&session[window]);
+        if (status == 0) {
+            finish_window(&session[window]);
+        }
+        net_output(&net, output);
+#if defined(BENCH_FILES)
+        status = ((status == 0) && (board_write(outputs, output, sizeof output) != 0)) ? 4 : status;
+#endif
+    }
+#if defined(BENCH_FILES)
+    board_close(outputs);
+#if !defined(BENCH_NETWORK_ONLY)
+    board_close(codes);
+#endif
+#endif
+    report();
+    return status;
+}

@@ -1,0 +1,161 @@
+"""The `firmware`, `plan` and `targets` commands."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.box import SIMPLE
+from rich.table import Table
+
+from firmware_bridge.footprint import Footprint
+from firmware_bridge.model import Model
+from firmware_bridge.plan import KERNELS, ROUNDINGS, report, report_text
+from firmware_bridge.project import write_project
+from firmware_bridge.targets import Target, find_target, missing_packages, targets
+from lungsound import options
+from lungsound.atomic import whole_folder
+from lungsound.console import out, print_json
+from lungsound.errors import InputError
+
+Source = Annotated[Path, typer.Argument(metavar="BUNDLE|FILE.tflite", help="Folder of a bundle, or an int8 .tflite.")]
+TargetName = Annotated[str, typer.Option("--target", help="Core to build for; `auscult targets` lists them.")]
+KernelsName = Annotated[
+    str | None, typer.Option("--kernels", help=f"{', '.join(KERNELS)}; else what suits the target best.")
+]
+Rounding = Annotated[
+    str, typer.Option(help=f"{' or '.join(ROUNDINGS)}: as TFLite's reference kernels and TFLM, or as XNNPACK.")
+]
+Overlapping = Annotated[
+    bool, typer.Option("--overlapping", help="Decide every hop of the bundle, not one window after the other.")
+]
+
+_SIZE = re.compile(r"(\d{1,9})([KM]?)", re.IGNORECASE)
+_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20}
+
+
+def firmware_command(
+    source: Source,
+    target: TargetName,
+    output: Annotated[Path, typer.Option("-o", "--out", help="Folder to write; an earlier one is replaced.")],
+    kernels: KernelsName = None,
+    rounding: Rounding = "double",
+    overlapping: Overlapping = False,
+    json_output: options.Json = False,
+) -> None:
+    """Turn an int8 model into a folder of streaming C that compiles, tests and measures itself.
+
+    A bundle becomes front end, network and listener: 16-bit samples in, decisions out. A bare .tflite becomes the
+    network alone. The folder is written whole or not at all.
+
+    JSON keys: folder, sources (the C files to compile), target, kernels, rounding, windows (open at once), ram_bytes,
+    ram (by part), flash_bytes, flash (by part), network (the report: bytes and multiply-accumulates by layer).
+    """
+    core = find_target(target)
+    footprint = _footprint(source, core, kernels, rounding, overlapping)
+    _check_replaceable(output)
+    with whole_folder(output) as folder:
+        sources = write_project(folder, footprint, core)
+    answer = {"folder": str(output), "sources": sources} | _answer(footprint, core)
+    if json_output:
+        print_json(answer)
+        return
+    out.print(footprint.text(), highlight=False, markup=False)
+    out.print(f"firmware: {output} (`make -C {output}` tests it)", highlight=False, markup=False)
+
+
+def plan_command(
+    source: Source,
+    target: TargetName,
+    ram: Annotated[str | None, typer.Option(help="Bytes that the device can spare: 65536, 64K, 1M.")] = None,
+    flash: Annotated[str | None, typer.Option(help="The same of flash.")] = None,
+    kernels: KernelsName = None,
+    rounding: Rounding = "double",
+    overlapping: Overlapping = False,
+    json_output: options.Json = False,
+) -> None:
+    """Say what a model takes of a device before anything is built, and whether it fits.
+
+    A model that does not fit is refused (exit code 1) with the layer and the number that break the budget, and the
+    largest width that would fit.
+
+    JSON keys: target, kernels, rounding, windows (open at once), ram_bytes, ram (by part), flash_bytes, flash (by
+    part), network (the report: bytes and multiply-accumulates by layer, of the average and of the worst push).
+    """
+    budgets = [None if size is None else bytes_of(size) for size in (ram, flash)]
+    core = find_target(target)
+    footprint = _footprint(source, core, kernels, rounding, overlapping)
+    footprint.check_budget(*budgets)
+    if json_output:
+        print_json(_answer(footprint, core))
+        return
+    out.print(f"{footprint.text()}\n\n{report_text(report(footprint.network))}", highlight=False, markup=False, end="")
+
+
+def targets_command(json_output: options.Json = False) -> None:
+    """List the cores that firmware is built for, and what each needs to be installed.
+
+    JSON keys: targets, a list of name, core, compiler, fpu, kernels (that it runs), best_kernels, machine (of QEMU;
+    null where an operating system runs the programs), emulator (null for this computer), installed, packages (of
+    Debian).
+    """
+    rows = [_row(target) for target in targets()]
+    if json_output:
+        print_json({"targets": rows})
+        return
+    table = Table("target", "core", "FPU", "kernels", "runs in", "tools", box=SIMPLE, pad_edge=False)
+    table.columns[0].no_wrap = table.columns[4].no_wrap = True
+    for row in rows:
+        tools = "installed" if row["installed"] else f"apt-get install {missing_packages(find_target(row['name']))}"
+        kernels = ", ".join(row["kernels"])
+        place = row["machine"] or row["emulator"] or "this computer"
+        table.add_row(row["name"], row["core"], "yes" if row["fpu"] else "no", kernels, place, tools)
+    out.print(table)
+
+
+def bytes_of(size: str) -> int:
+    """Return the number of bytes that `size` names: 65536, 64K or 1M.
+
+    Raises
+    ------
+    InputError
+        If it names none.
+    """
+    match = _SIZE.fullmatch(size)
+    if match is None:
+        raise InputError(f"{size!r} is no number of bytes; write 65536, 64K or 1M")
+    return int(match[1]) * _UNITS[match[2].upper()]
+
+
+def _footprint(source: Path, target: Target, kernels: str | None, rounding: str, overlapping: bool) -> Footprint:
+    model = Model.open(source)
+    if overlapping and model.listening is None:
+        raise InputError(f"{source}: a bare .tflite does not say what it listens to; --overlapping needs a bundle")
+    return Footprint(model, model.plan(target.choose_kernels(kernels), rounding), overlapping)
+
+
+def _check_replaceable(folder: Path) -> None:
+    """Refuse to replace what `auscult firmware` has not written."""
+    if folder.exists() and not (folder.is_dir() and ((folder / "net.c").is_file() or not any(folder.iterdir()))):
+        raise InputError(f"{folder}: is there and holds no firmware; name another folder or remove it first")
+
+
+def _answer(footprint: Footprint, target: Target) -> dict[str, Any]:
+    network = footprint.network
+    asked = {"target": target.name, "kernels": network.kernels, "rounding": network.rounding}
+    return asked | footprint.facts() | {"network": report(network)}
+
+
+def _row(target: Target) -> dict[str, Any]:
+    return {
+        "name": target.name,
+        "core": target.core,
+        "compiler": f"{target.compiler}gcc",
+        "fpu": target.fpu,
+        "kernels": target.runs_kernels,
+        "best_kernels": target.kernels,
+        "machine": target.machine.name if target.machine else None,
+        "emulator": target.machine.emulator if target.machine else target.emulator,
+        "installed": not missing_packages(target),
+        "packages": target.packages,
+    }

@@ -1,0 +1,237 @@
+"""The typed graph between the .tflite reader and the firmware: tensors, operators, and the checks every graph must
+pass.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lungsound.errors import InputError
+
+_MOST_VALUES = 1 << 28
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One tensor.
+
+    Parameters
+    ----------
+    name : str
+        As in the file.
+    shape : tuple of int
+        All positive.
+    dtype : str
+        NumPy's name: "int8", "int32", ...
+    scales : tuple of float
+        One, or one a channel; empty if the tensor is not quantized.
+    zero_points : tuple of int
+        As many as `scales`.
+    axis : int
+        The axis that `scales` runs along when there are several.
+    data : ndarray or None
+        The constant values, [*shape]; None for an activation.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    scales: tuple[float, ...] = ()
+    zero_points: tuple[int, ...] = ()
+    axis: int = 0
+    data: npt.NDArray[np.generic] | None = None
+
+    @property
+    def size(self) -> int:
+        """How many values it holds."""
+        return math.prod(self.shape)
+
+    @property
+    def scale(self) -> float:
+        """The scale of a tensor quantized as a whole."""
+        return self.scales[0]
+
+    @property
+    def zero_point(self) -> int:
+        """The zero point of a tensor quantized as a whole."""
+        return self.zero_points[0]
+
+
+@dataclass(frozen=True)
+class Window:
+    """How a convolution or a pool walks: (vertical, horizontal) pairs, vertical being time."""
+
+    same: bool
+    stride: tuple[int, int]
+    kernel: tuple[int, int] = (1, 1)
+    dilation: tuple[int, int] = (1, 1)
+
+
+@dataclass(frozen=True)
+class Op:
+    """One operator.
+
+    Parameters
+    ----------
+    kind : str
+        The TFLite name, "CONV_2D".
+    inputs, outputs : tuple of int
+        Indices of tensors; -1 marks an optional input that is absent.
+    activation : str
+        "NONE", "RELU", "RELU_N1_TO_1" or "RELU6", fused behind the operator.
+    window : Window or None
+        For convolutions and pools.
+    axis : int
+        Of CONCATENATION.
+    beta : float
+        Of SOFTMAX.
+    keep_dims : bool
+        Of MEAN and REDUCE_MAX; of FULLY_CONNECTED, whether leading axes are kept.
+    adjoint : tuple of two bool
+        Of BATCH_MATMUL: which operand is transposed.
+    """
+
+    kind: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    activation: str = "NONE"
+    window: Window | None = None
+    axis: int = 0
+    beta: float = 1.0
+    keep_dims: bool = False
+    adjoint: tuple[bool, bool] = (False, False)
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A whole model.
+
+    Parameters
+    ----------
+    name : str
+        The file, for error sentences.
+    tensors : tuple of Tensor
+        By index.
+    ops : tuple of Op
+        In an order in which they can run.
+    inputs, outputs : tuple of int
+        Indices of tensors.
+    """
+
+    name: str
+    tensors: tuple[Tensor, ...]
+    ops: tuple[Op, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+
+def check_graph(graph: Graph) -> None:
+    """Refuse a graph that cannot run as streaming int8 firmware.
+
+    Raises
+    ------
+    InputError
+        If a tensor index is out of range, an operator reads what nothing before it made (a cycle, or a wrong order),
+        a tensor is made twice,
+        a shape is not positive, an activation is not int8, or its quantization is absent, zero, negative or not finite.
+    """
+    _check_indices(graph)
+    _check_order(graph)
+    activations = set(graph.inputs) | {index for op in graph.ops for index in op.outputs}
+    used = activations | {index for op in graph.ops for index in op.inputs if index >= 0}
+    for index in sorted(used):
+        _check_shape(graph, graph.tensors[index])
+        _check_scales(graph, graph.tensors[index])
+    for index in sorted(activations):
+        _check_activation(graph, graph.tensors[index])
+
+
+def _check_indices(graph: Graph) -> None:
+    count = len(graph.tensors)
+    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
+        raise InputError(
+            f"{graph.name}: {len(graph.inputs)} inputs and {len(graph.outputs)} outputs; firmware takes a model "
+            f"with one of each"
+        )
+    for op in graph.ops:
+        if len(op.outputs) != 1:
+            raise InputError(f"{graph.name}: {op.kind} has {len(op.outputs)} outputs and must have one")
+        for index in (*op.inputs, *op.outputs):
+            if not -1 <= index < count or (index == -1 and index in op.outputs):
+                raise InputError(f"{graph.name}: {op.kind} names tensor {index} of {count}; export the model again")
+    for index in (*graph.inputs, *graph.outputs):
+        if not 0 <= index < count:
+            raise InputError(f"{graph.name}: the model names tensor {index} of {count}; export it again")
+
+
+def _check_order(graph: Graph) -> None:
+    made = set(graph.inputs)
+    if any(graph.tensors[index].data is not None for index in graph.inputs):
+        raise InputError(f"{graph.name}: the input of the model is a constant; export the model again")
+    for op in graph.ops:
+        for index in op.inputs:
+            if index >= 0 and index not in made and graph.tensors[index].data is None:
+                raise InputError(
+                    f"{graph.name}: {op.kind} reads tensor '{graph.tensors[index].name}' before anything has made it "
+                    "(a cycle, or operators in a wrong order); export the model again"
+                )
+        for index in op.outputs:
+            if index in made or graph.tensors[index].data is not None:
+                raise InputError(
+                    f"{graph.name}: tensor '{graph.tensors[index].name}' is made twice, the second time by {op.kind} "
+                    "(a cycle); export the model again"
+                )
+            made.add(index)
+    if graph.outputs[0] not in made:
+        raise InputError(f"{graph.name}: nothing makes the output '{graph.tensors[graph.outputs[0]].name}'")
+
+
+def _check_shape(graph: Graph, tensor: Tensor) -> None:
+    if any(size <= 0 for size in tensor.shape) and tensor.data is None:
+        raise InputError(
+            f"{graph.name}: tensor '{tensor.name}' has shape {list(tensor.shape)}; every axis must be fixed and "
+            f"positive, "
+            "export with static shapes"
+        )
+    if len(tensor.shape) > 5 or tensor.size > _MOST_VALUES:
+        raise InputError(
+            f"{graph.name}: tensor '{tensor.name}' of shape {list(tensor.shape)} is too large for firmware"
+        )
+
+
+def _check_scales(graph: Graph, tensor: Tensor) -> None:
+    for scale in tensor.scales:
+        if not (math.isfinite(scale) and scale > 0):
+            raise InputError(
+                f"{graph.name}: tensor '{tensor.name}' has the scale {scale}; scales must be finite and above "
+                f"zero, quantize again"
+            )
+    if len(tensor.scales) != len(tensor.zero_points):
+        raise InputError(
+            f"{graph.name}: tensor '{tensor.name}' has {len(tensor.scales)} scales and "
+            f"{len(tensor.zero_points)} zero points"
+        )
+    if len(tensor.scales) > 1 and not (
+        0 <= tensor.axis < len(tensor.shape) and tensor.shape[tensor.axis] == len(tensor.scales)
+    ):
+        raise InputError(
+            f"{graph.name}: tensor '{tensor.name}' of shape {list(tensor.shape)} has {len(tensor.scales)} "
+            f"scales along axis {tensor.axis}"
+        )
+    if tensor.dtype == "int8" and any(not -128 <= zero <= 127 for zero in tensor.zero_points):
+        raise InputError(f"{graph.name}: tensor '{tensor.name}' has a zero point outside of -128..127; quantize again")
+
+
+def _check_activation(graph: Graph, tensor: Tensor) -> None:
+    if tensor.dtype != "int8":
+        raise InputError(
+            f"{graph.name}: tensor '{tensor.name}' is {tensor.dtype}; firmware takes int8 throughout, quantize "
+            f"inputs and outputs too"
+        )
+    if len(tensor.scales) != 1:
+        raise InputError(
+            f"{graph.name}: tensor '{tensor.name}' has {len(tensor.scales)} scales; an activation needs exactly "
+            f"one, quantize again"
+        )

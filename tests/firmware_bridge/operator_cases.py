@@ -1,0 +1,345 @@
+"""Random one-operator models: shapes, strides, paddings, scales and zero points drawn from a generator, extremes
+included.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from one_op_tflite import Model, Node, Spec
+
+Rng = np.random.Generator
+ACTIVATIONS = [
+    schema.ActivationFunctionType.NONE,
+    schema.ActivationFunctionType.RELU,
+    schema.ActivationFunctionType.RELU6,
+    schema.ActivationFunctionType.RELU_N1_TO_1,
+]
+
+
+def conv_2d(rng: Rng) -> Model:
+    source = _map(rng)
+    window, out_shape, kernel = _window(rng, source.shape, dilate=True)
+    count = int(rng.integers(1, 9))
+    weights = _weights(rng, (count, *kernel, source.shape[3]), 0, bool(rng.integers(2)))
+    bias = _bias(rng, count, source, weights)
+    made = _made(rng, (1, *out_shape, count), _sum_scale(rng, source, weights))
+    options = ("Conv2DOptions", window | {"fusedActivationFunction": _activation(rng)})
+    return Model([source, weights, bias, made], [Node("CONV_2D", [0, 1, 2], 3, options)])
+
+
+def depthwise_conv_2d(rng: Rng) -> Model:
+    source = _map(rng)
+    window, out_shape, kernel = _window(rng, source.shape, dilate=True)
+    multiplier = int(rng.integers(1, 4))
+    count = source.shape[3] * multiplier
+    weights = _weights(rng, (1, *kernel, count), 3, bool(rng.integers(2)))
+    bias = _bias(rng, count, source, weights)
+    made = _made(rng, (1, *out_shape, count), _sum_scale(rng, source, weights, channels=1))
+    options = window | {"fusedActivationFunction": _activation(rng), "depthMultiplier": multiplier}
+    return Model(
+        [source, weights, bias, made], [Node("DEPTHWISE_CONV_2D", [0, 1, 2], 3, ("DepthwiseConv2DOptions", options))]
+    )
+
+
+def fully_connected(rng: Rng) -> Model:
+    channels, count, rows = int(rng.integers(1, 70)), int(rng.integers(1, 9)), int(rng.integers(1, 5))
+    source = _made(rng, (rows, channels))
+    weights = _weights(rng, (count, channels), 0, bool(rng.integers(2)))
+    bias = _bias(rng, count, source, weights)
+    made = _made(rng, (rows, count), _sum_scale(rng, source, weights))
+    options = ("FullyConnectedOptions", {"fusedActivationFunction": _activation(rng)})
+    return Model([source, weights, bias, made], [Node("FULLY_CONNECTED", [0, 1, 2], 3, options)])
+
+
+def pool_2d(kind: str) -> Callable[[Rng], Model]:
+    def case(rng: Rng) -> Model:
+        source = _map(rng)
+        if rng.integers(4) == 0:
+            kernel = source.shape[1:3]
+            window: dict[str, object] = {"padding": 1, "strideH": 1, "strideW": 1}
+            out_shape = (1, 1)
+        else:
+            window, out_shape, kernel = _window(rng, source.shape, dilate=False)
+        made = Spec((1, *out_shape, source.shape[3]), source.scales, source.zeros)
+        options = window | {
+            "filterHeight": kernel[0],
+            "filterWidth": kernel[1],
+            "fusedActivationFunction": _activation(rng),
+        }
+        return Model([source, made], [Node(kind, [0], 1, ("Pool2DOptions", options))])
+
+    return case
+
+
+def reduction(kind: str) -> Callable[[Rng], Model]:
+    def case(rng: Rng) -> Model:
+        shape = _map(rng).shape
+        if rng.integers(3) == 0:
+            shape = (1, shape[1], shape[3])
+        rank = len(shape)
+        axes = sorted(rng.choice(np.arange(1, rank), int(rng.integers(1, rank)), replace=False).tolist())
+        keep = bool(rng.integers(2))
+        source = _made(rng, shape)
+        kept = [1 if axis in axes else size for axis, size in enumerate(shape)]
+        out = tuple(kept) if keep else tuple(size for axis, size in enumerate(shape) if axis not in axes)
+        made = _made(rng, out, source.scales[0] * float(rng.uniform(0.3, 1.5)))
+        if kind == "REDUCE_MAX" or rng.integers(3) == 0:
+            made = Spec(out, source.scales, source.zeros)
+        named = [axis - rank if rng.integers(2) else axis for axis in axes]
+        where = Spec((len(axes),), (), (), data=np.asarray(named), dtype="int32")
+        return Model([source, where, made], [Node(kind, [0, 1], 2, ("ReducerOptions", {"keepDims": keep}))])
+
+    return case
+
+
+def binary(kind: str, options: str) -> Callable[[Rng], Model]:
+    def case(rng: Rng) -> Model:
+        source = _map(rng) if rng.integers(2) else _made(rng, (1, int(rng.integers(1, 9)), int(rng.integers(1, 9))))
+        shape = list(source.shape)
+        mode = int(rng.integers(4))
+        if mode == 1:
+            shape = [size if rng.integers(2) else 1 for size in shape]
+        if mode == 2:
+            shape = shape[-1:]
+        if mode == 3:
+            shape = [1] * len(shape)
+        other = _made(rng, tuple(shape), source.scales[0] * float(2 ** rng.uniform(-4, 4)))
+        other.data = _values(rng, tuple(shape))
+        scale = {"MUL": source.scales[0] * other.scales[0] * 60}.get(kind, max(source.scales[0], other.scales[0]))
+        made = _made(rng, source.shape, scale * float(2 ** rng.uniform(-2, 2)))
+        pair = [0, 1] if rng.integers(2) else [1, 0]
+        return Model(
+            [source, other, made], [Node(kind, pair, 2, (options, {"fusedActivationFunction": _activation(rng)}))]
+        )
+
+    return case
+
+
+def binary_of_two_branches(kind: str, options: str) -> Callable[[Rng], Model]:
+    """The input, and a pool of it (so that one branch is late), combined."""
+
+    def case(rng: Rng) -> Model:
+        source = _map(rng)
+        kernel = int(rng.integers(1, 4))
+        pooled = Spec(source.shape, source.scales, source.zeros)
+        scale = source.scales[0] * (source.scales[0] * 60 if kind == "MUL" else 1.5)
+        made = _made(rng, source.shape, scale)
+        pool = {"padding": 0, "strideH": 1, "strideW": 1, "filterHeight": kernel, "filterWidth": kernel}
+        nodes = [
+            Node("MAX_POOL_2D", [0], 1, ("Pool2DOptions", pool)),
+            Node(
+                kind, [0, 1] if rng.integers(2) else [1, 0], 2, (options, {"fusedActivationFunction": _activation(rng)})
+            ),
+        ]
+        return Model([source, pooled, made], nodes)
+
+    return case
+
+
+def pad(rng: Rng) -> Model:
+    source = _map(rng)
+    if rng.integers(3) == 0:
+        source = _made(rng, (1, source.shape[1], source.shape[3]))
+    amounts = rng.integers(0, 4, (len(source.shape), 2))
+    amounts[0] = 0
+    shape = tuple(int(size + pair.sum()) for size, pair in zip(source.shape, amounts, strict=True))
+    where = Spec(amounts.shape, (), (), data=amounts, dtype="int32")
+    return Model(
+        [source, where, Spec(shape, source.scales, source.zeros)], [Node("PAD", [0, 1], 2, ("PadOptions", {}))]
+    )
+
+
+def reshape(rng: Rng) -> Model:
+    source = _map(rng)
+    _, rows, width, channels = source.shape
+    shapes = [
+        (1, rows, width * channels),
+        (1, rows * width, channels),
+        (rows * width * channels,),
+        (1, 1, rows, width * channels),
+    ]
+    shape = shapes[int(rng.integers(len(shapes)))]
+    where = Spec((len(shape),), (), (), data=np.asarray(shape), dtype="int32")
+    made = Spec(shape, source.scales, source.zeros)
+    again = Spec(shape, (source.scales[0] * 1.3,), source.zeros)
+    return Model([source, where, made, again], [Node("RESHAPE", [0, 1], 2), Node("QUANTIZE", [2], 3)])
+
+
+def transpose(rng: Rng) -> Model:
+    source = _map(rng)
+    if rng.integers(3) == 0:
+        source = _made(rng, (1, source.shape[1], source.shape[3]))
+    order = [0, *(1 + rng.permutation(len(source.shape) - 1))]
+    if rng.integers(3) == 0:
+        order = rng.permutation(len(source.shape)).tolist()
+    shape = tuple(source.shape[axis] for axis in order)
+    where = Spec((len(order),), (), (), data=np.asarray(order), dtype="int32")
+    made = Spec(shape, source.scales, source.zeros)
+    return Model([source, where, made], [Node("TRANSPOSE", [0, 1], 2, ("TransposeOptions", {}))])
+
+
+def concatenation(rng: Rng) -> Model:
+    """The input, a pool of it and perhaps a constant, joined along any axis but the batch."""
+    source = _map(rng)
+    axis = int(rng.integers(1, 4))
+    kernel = int(rng.integers(1, 4))
+    pool = {"padding": 0, "strideH": 1, "strideW": 1, "filterHeight": kernel, "filterWidth": kernel}
+    parts = [0, 1, 0][: int(rng.integers(2, 4))]
+    tensors = [source, Spec(source.shape, source.scales, source.zeros)]
+    if rng.integers(3) == 0:
+        extra = list(source.shape)
+        extra[axis] = int(rng.integers(1, 4))
+        tensors.append(Spec(tuple(extra), source.scales, source.zeros, data=_values(rng, tuple(extra))))
+        parts.append(2)
+    shape = list(source.shape)
+    shape[axis] = sum(tensors[part].shape[axis] for part in parts)
+    tensors.append(Spec(tuple(shape), source.scales, source.zeros))
+    written = axis - 4 if rng.integers(2) else axis
+    nodes = [
+        Node("AVERAGE_POOL_2D", [0], 1, ("Pool2DOptions", pool)),
+        Node("CONCATENATION", parts, len(tensors) - 1, ("ConcatenationOptions", {"axis": written})),
+    ]
+    return Model(tensors, nodes)
+
+
+def batch_matmul(rng: Rng) -> Model:
+    batch, height, depth, width = (int(size) for size in rng.integers(1, 7, 4))
+    adjoint = [bool(rng.integers(2)), bool(rng.integers(2))]
+    left = (batch, depth, height) if adjoint[0] else (batch, height, depth)
+    right = (batch, width, depth) if adjoint[1] else (batch, depth, width)
+    source = _made(rng, left)
+    other = _made(rng, right)
+    other.data = _values(rng, right)
+    scale = source.scales[0] * other.scales[0] * 40 * depth**0.5
+    made = _made(rng, (batch, height, width), scale * float(2 ** rng.uniform(-2, 2)))
+    options = ("BatchMatMulOptions", {"adjX": adjoint[0], "adjY": adjoint[1]})
+    return Model([source, other, made], [Node("BATCH_MATMUL", [0, 1], 2, options)])
+
+
+def softmax(rng: Rng) -> Model:
+    source = _map(rng) if rng.integers(2) else _made(rng, (int(rng.integers(1, 5)), int(rng.integers(1, 40))))
+    source.scales = (float(2 ** rng.uniform(-10, 3)),)
+    made = Spec(source.shape, (1 / 256,), (-128,))
+    return Model(
+        [source, made], [Node("SOFTMAX", [0], 1, ("SoftmaxOptions", {"beta": float(rng.choice([1.0, 0.5, 2.0]))}))]
+    )
+
+
+def of_one_value(kind: str) -> Callable[[Rng], Model]:
+    def case(rng: Rng) -> Model:
+        source = _made(rng, (1, 16, 16, 1), float(2 ** rng.uniform(-8, 0)))
+        made = _made(rng, source.shape, source.scales[0] * float(2 ** rng.uniform(-2, 2)))
+        if kind == "LOGISTIC":
+            made = Spec(source.shape, (1 / 256,), (-128,))
+        return Model([source, made], [Node(kind, [0], 1)])
+
+    return case
+
+
+CASES: dict[str, Callable[[Rng], Model]] = {
+    "ADD": binary("ADD", "AddOptions"),
+    "ADD of branches": binary_of_two_branches("ADD", "AddOptions"),
+    "AVERAGE_POOL_2D": pool_2d("AVERAGE_POOL_2D"),
+    "BATCH_MATMUL": batch_matmul,
+    "CONCATENATION": concatenation,
+    "CONV_2D": conv_2d,
+    "DEPTHWISE_CONV_2D": depthwise_conv_2d,
+    "FULLY_CONNECTED": fully_connected,
+    "HARD_SWISH": of_one_value("HARD_SWISH"),
+    "LOGISTIC": of_one_value("LOGISTIC"),
+    "MAX_POOL_2D": pool_2d("MAX_POOL_2D"),
+    "MEAN": reduction("MEAN"),
+    "MUL": binary("MUL", "MulOptions"),
+    "MUL of branches": binary_of_two_branches("MUL", "MulOptions"),
+    "PAD": pad,
+    "QUANTIZE": of_one_value("QUANTIZE"),
+    "REDUCE_MAX": reduction("REDUCE_MAX"),
+    "RELU": of_one_value("RELU"),
+    "RELU6": of_one_value("RELU6"),
+    "RESHAPE": reshape,
+    "SOFTMAX": softmax,
+    "SUB": binary("SUB", "SubOptions"),
+    "SUB of branches": binary_of_two_branches("SUB", "SubOptions"),
+    "TRANSPOSE": transpose,
+}
+
+
+def windows_of(rng: Rng, model: Model) -> np.ndarray:
+    """Windows of input: random, both extremes, a checkerboard of extremes, the zero point, and small values. [6,
+    *input].
+    """
+    shape = model.tensors[0].shape
+    zero = model.tensors[0].zeros[0]
+    rows = [
+        rng.integers(-128, 128, shape),
+        np.full(shape, 127),
+        np.full(shape, -128),
+        rng.choice([-128, 127], shape),
+        np.full(shape, zero),
+        np.clip(zero + rng.integers(-9, 10, shape), -128, 127),
+    ]
+    if np.prod(shape) == 256:
+        rows[0] = np.arange(-128, 128).reshape(shape)
+    return np.stack(rows).astype(np.int8)
+
+
+def _map(rng: Rng) -> Spec:
+    return _made(rng, (1, int(rng.integers(1, 14)), int(rng.integers(1, 9)), int(rng.integers(1, 7))))
+
+
+def _made(rng: Rng, shape: tuple[int, ...], scale: float | None = None) -> Spec:
+    zero = int(rng.choice([-128, 127, 0, rng.integers(-128, 128)]))
+    chosen = float(2 ** rng.uniform(-8, 1)) if scale is None else scale
+    return Spec(shape, (float(np.float32(chosen)),), (zero,))
+
+
+def _values(rng: Rng, shape: tuple[int, ...]) -> np.ndarray:
+    return rng.choice([-128, 127], shape) if rng.integers(4) == 0 else rng.integers(-128, 128, shape)
+
+
+def _weights(rng: Rng, shape: tuple[int, ...], axis: int, per_channel: bool) -> Spec:
+    count = shape[axis] if per_channel else 1
+    scales = tuple(float(np.float32(value)) for value in 2 ** rng.uniform(-9, -3, count))
+    values = rng.choice([-127, 127], shape) if rng.integers(4) == 0 else rng.integers(-127, 128, shape)
+    return Spec(shape, scales, (0,) * count, axis, values)
+
+
+def _bias(rng: Rng, count: int, source: Spec, weights: Spec) -> Spec:
+    scales = tuple(float(np.float32(source.scales[0]) * np.float32(scale)) for scale in weights.scales)
+    values = rng.integers(-20000, 20000, count)
+    if rng.integers(4) == 0:
+        values[int(rng.integers(count))] = int(rng.choice([-1, 1])) << 30
+    return Spec((count,), scales, (0,) * len(scales), 0, values, "int32")
+
+
+def _sum_scale(rng: Rng, source: Spec, weights: Spec, channels: int | None = None) -> float:
+    terms = np.prod(weights.shape[1:]) if channels is None else np.prod(weights.shape[1:3])
+    largest = source.scales[0] * max(weights.scales) * 70 * 70 * float(terms) ** 0.5
+    return float(np.float32(largest / 127 * 2 ** rng.uniform(-3, 3)))
+
+
+def _window(
+    rng: Rng, shape: tuple[int, ...], dilate: bool
+) -> tuple[dict[str, object], tuple[int, int], tuple[int, int]]:
+    """Options, output size and kernel; VALID kernels always fit."""
+    same = bool(rng.integers(2))
+    sizes, kernel, stride, dilation = [], [], [], []
+    for size in shape[1:3]:
+        k = int(rng.integers(1, 6 if same else min(6, size + 1)))
+        most = 3 if same else max(1, (size - 1) // max(k - 1, 1))
+        d = int(rng.integers(1, min(most, 3) + 1)) if dilate and rng.integers(2) else 1
+        s = 1 if d > 1 else int(rng.integers(1, 4))
+        reach = (k - 1) * d + 1
+        sizes.append(-(-size // s) if same else (size - reach) // s + 1)
+        kernel.append(k)
+        stride.append(s)
+        dilation.append(d)
+    options: dict[str, object] = {"padding": int(not same), "strideH": stride[0], "strideW": stride[1]}
+    if dilate:
+        options |= {"dilationHFactor": dilation[0], "dilationWFactor": dilation[1]}
+    return options, (sizes[0], sizes[1]), (kernel[0], kernel[1])
+
+
+def _activation(rng: Rng) -> int:
+    return int(rng.choice(ACTIVATIONS))

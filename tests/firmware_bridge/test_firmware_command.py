@@ -1,0 +1,302 @@
+"""`auscult firmware`, `plan` and `targets` as a user meets them; the folders of the first one, made and run."""
+
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+from cnn6_tflite import cnn6
+from tiny_bundle import tiny_bundle
+
+from export.manifest import MANIFEST_FILE, TFLITE_FILE, Quantization
+from firmware_bridge import project
+from firmware_bridge.command import bytes_of, firmware_command, plan_command, targets_command
+from firmware_bridge.targets import targets
+from lungsound.console import run
+from lungsound.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    return tiny_bundle(tmp_path_factory)
+
+
+@pytest.fixture
+def tflite(tmp_path):
+    path = tmp_path / "net.tflite"
+    path.write_bytes(cnn6(np.random.default_rng(1), 33, mels=16, width=4, heads=2))
+    return path
+
+
+@pytest.fixture
+def auscult(monkeypatch, capsys):
+    """Run a command in this process; returns exit code, stdout and stderr."""
+    app = typer.Typer(pretty_exceptions_enable=False)
+    for name, command in (("firmware", firmware_command), ("plan", plan_command), ("targets", targets_command)):
+        app.command(name)(command)
+
+    def call(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["auscult", *map(str, words)])
+        with pytest.raises(SystemExit) as stopped:
+            run(app)
+        written = capsys.readouterr()
+        return int(stopped.value.code or 0), written.out, written.err
+
+    return call
+
+
+@pytest.fixture
+def forged(bundle, tmp_path):
+    """A function that copies the bundle with another manifest, its seal made right again."""
+
+    def forge(**changes: object) -> Path:
+        shutil.copytree(bundle.path, tmp_path / "forged")
+        (tmp_path / "forged" / MANIFEST_FILE).write_text(replace(bundle.manifest, **changes).to_json())
+        return tmp_path / "forged"
+
+    return forge
+
+
+def made(folder: Path, *words: str) -> dict[str, int]:
+    """Run make; return the lines that the tests printed."""
+    done = subprocess.run(["make", "-s", "-C", str(folder), *words], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "warning" not in done.stderr
+    return {name: int(value) for name, value in (line.split() for line in done.stderr.splitlines())}
+
+
+@pytest.mark.parametrize("words", [["--overlapping"], pytest.param(["--rounding", "single"], marks=pytest.mark.slow)])
+def test_a_bundle_becomes_a_folder_that_tests_itself(auscult, installed, bundle, tmp_path, words):
+    installed("cortex-m4")
+    folder = tmp_path / "firmware"
+    code, said, _ = auscult("firmware", bundle.path, "--target", "cortex-m4", "-o", folder, "--json", *words)
+    answer = json.loads(said)
+    assert code == 0
+    assert (answer["folder"], answer["target"], answer["kernels"]) == (str(folder), "cortex-m4", "dsp8")
+    assert answer["windows"] == (3 if words == ["--overlapping"] else 1)
+    assert all((folder / name).is_file() for name in answer["sources"])
+    told = made(folder)
+    assert (told["differing_bytes"], told["listener_differing_bytes"]) == (0, 0)
+    assert told["front_end_differing_codes"] <= 1
+    counted = made(folder, "bench")
+    assert counted["network_ticks"] > counted["worst_push_ticks"] > 0
+    facts = json.loads((folder / "report.json").read_text())
+    assert facts["application"] == {name: answer[name] for name in facts["application"]}
+    assert str(answer["ram_bytes"]) in (folder / "report.txt").read_text()
+
+
+@pytest.mark.parametrize("target", ["host", "cortex-m0", "rv32", "aarch64"])
+def test_a_bare_file_becomes_the_network_alone(auscult, installed, tflite, tmp_path, target):
+    installed(target)
+    code, said, _ = auscult("firmware", tflite, "--target", target, "-o", tmp_path / "firmware")
+    assert code == 0
+    assert "RAM" in said
+    assert not (tmp_path / "firmware" / "frontend.c").exists()
+    assert made(tmp_path / "firmware")["differing_bytes"] == 0
+
+
+def test_the_readmes_example_compiles(auscult, installed, bundle, tmp_path):
+    installed("host")
+    folder = tmp_path / "firmware"
+    auscult("firmware", bundle.path, "--target", "host", "-o", folder)
+    example = (folder / "README.md").read_text().split("```c\n")[1].split("```")[0]
+    (tmp_path / "example.c").write_text("#include <stdbool.h>\nvoid decided(bool crackle, bool wheeze);\n" + example)
+    warn = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-Wno-missing-prototypes"]
+    done = subprocess.run(["gcc", *warn, f"-I{folder}", "-c", tmp_path / "example.c", "-o", tmp_path / "example.o"])
+    assert done.returncode == 0
+
+
+def test_nothing_of_this_computer_is_written_into_the_folder(auscult, bundle, tmp_path):
+    auscult("firmware", bundle.path, "--target", "cortex-m4", "-o", tmp_path / "firmware")
+    files = [path for path in (tmp_path / "firmware").rglob("*") if path.is_file()]
+    assert files
+    assert not [path for path in files if str(bundle.path.parent).encode() in path.read_bytes()]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("cmake") is None, reason="apt-get install cmake")
+@pytest.mark.parametrize("target", ["host", "cortex-m4", "aarch64"])
+def test_cmake_builds_and_tests_the_same(auscult, installed, bundle, tmp_path, target):
+    installed(target)
+    auscult("firmware", bundle.path, "--target", target, "-o", tmp_path / "firmware")
+    configure = ["cmake", "-S", str(tmp_path / "firmware"), "-B", str(tmp_path / "build")]
+    for command in (configure, ["cmake", "--build", str(tmp_path / "build")]):
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+    done = subprocess.run(["ctest", "--output-on-failure"], cwd=tmp_path / "build", capture_output=True, text=True)
+    assert "100% tests passed, 0 tests failed out of 2" in done.stdout
+
+
+def test_an_earlier_folder_is_replaced_and_a_foreign_one_is_not(auscult, tflite, tmp_path):
+    words = ["firmware", tflite, "--target", "host", "-o"]
+    assert auscult(*words, tmp_path / "firmware")[0] == 0
+    (tmp_path / "firmware" / "stale.c").touch()
+    assert auscult(*words, tmp_path / "firmware")[0] == 0
+    assert not (tmp_path / "firmware" / "stale.c").exists()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").touch()
+    code, _, complaint = auscult(*words, tmp_path / "mine")
+    assert (code, "holds no firmware" in complaint) == (1, True)
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.tex"]
+
+
+def test_a_folder_is_there_whole_or_not_at_all(auscult, tflite, tmp_path, monkeypatch):
+    def refuse(*_: object) -> None:
+        raise InputError("not today")
+
+    monkeypatch.setattr(project, "litert_outputs", refuse)
+    code, _, complaint = auscult("firmware", tflite, "--target", "host", "-o", tmp_path / "firmware")
+    assert (code, "not today" in complaint) == (1, True)
+    assert [path.name for path in tmp_path.iterdir()] == [tflite.name]
+
+
+def test_a_plan_adds_up(auscult, bundle):
+    code, said, _ = auscult("plan", bundle.path, "--target", "cortex-m0", "--ram", "16K", "--flash", "256k", "--json")
+    plan = json.loads(said)
+    assert code == 0
+    assert plan["ram_bytes"] == sum(plan["ram"].values())
+    assert plan["flash_bytes"] == sum(plan["flash"].values())
+    assert plan["ram"]["networks"] == plan["network"]["context_bytes"]
+    overlapping = json.loads(auscult("plan", bundle.path, "--target", "cortex-m0", "--overlapping", "--json")[1])
+    assert overlapping["ram"]["networks"] == 3 * plan["ram"]["networks"]
+    assert overlapping["flash_bytes"] == plan["flash_bytes"]
+
+
+def test_a_plan_for_people_names_every_layer(auscult, bundle):
+    code, said, _ = auscult("plan", bundle.path, "--target", "cortex-m4")
+    assert code == 0
+    assert said.count("CONV_2D") == 6
+    assert "in the worst" in said
+
+
+@pytest.mark.parametrize(
+    ("budget", "sentence"),
+    [
+        (["--ram", "6K"], "bytes of RAM (networks"),
+        (["--flash", "30000"], "and there are 30000; CONV_2D 'block4/pool' takes most"),
+        (["--ram", "6K"], "and there are 6144; CONV_2D 'block1/pool' takes most of the network"),
+        (["--ram", "6K"], "the largest width that would fit is about 0.0"),
+        (["--ram", "1000"], "no width of this model would fit"),
+        (["--ram", "lots"], "'lots' is no number of bytes"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_one_sentence(auscult, bundle, budget, sentence):
+    code, said, complaint = auscult("plan", bundle.path, "--target", "cortex-m4", *budget)
+    assert (code, said) == (1, "")
+    assert sentence in complaint
+    assert "Traceback" not in complaint
+
+
+@pytest.mark.parametrize("budget", [["--ram", "6000"], ["--flash", "60000"]])
+def test_the_width_that_a_refusal_names_does_fit(auscult, tmp_path, budget):
+    path = tmp_path / "net.tflite"
+    path.write_bytes(cnn6(np.random.default_rng(0), 100, width=8))
+    words = ["plan", path, "--target", "cortex-m4", *budget]
+    complaint = auscult(*words)[2]
+    share = int(complaint.split("about ")[1].split("%")[0]) / 100
+    assert 0.3 < share < 1
+    path.write_bytes(cnn6(np.random.default_rng(0), 100, width=int(8 * share)))
+    assert auscult(*words)[0] == 0
+
+
+def test_the_targets_are_listed(auscult):
+    rows = json.loads(auscult("targets", "--json")[1])["targets"]
+    assert [row["name"] for row in rows] == [target.name for target in targets()]
+    by_name = {row["name"]: row for row in rows}
+    assert by_name["cortex-m4"]["kernels"] == ["c99", "dsp8", "dsp16"]
+    assert by_name["cortex-m0"]["kernels"] == ["c99"]
+    assert "gcc-arm-none-eabi" in by_name["cortex-m55"]["packages"]
+    assert "cortex-m33" in auscult("targets")[1]
+
+
+def test_missing_tools_are_named_with_their_packages(auscult, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    rows = json.loads(auscult("targets", "--json")[1])["targets"]
+    assert not any(row["installed"] for row in rows)
+
+
+def test_a_board_needs_no_torch():
+    asked = "import sys, firmware_bridge.command, firmware_bridge.bench_target; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"torch", "pandas", "sklearn", "onnxruntime"} & set(loaded)
+
+
+@pytest.mark.parametrize(("size", "count"), [("0", 0), ("65536", 65536), ("64K", 65536), ("1m", 1 << 20)])
+def test_sizes(size, count):
+    assert bytes_of(size) == count
+
+
+@pytest.mark.parametrize("size", ["", "K", "-1", "1.5K", "64KB", "9" * 5000])
+def test_what_is_no_size_is_refused(size):
+    with pytest.raises(InputError, match="no number of bytes"):
+        bytes_of(size)
+
+
+def refused(answer: tuple[int, str, str], sentence: str) -> None:
+    code, said, complaint = answer
+    assert (code, said) == (1, "")
+    assert sentence in complaint
+    assert len([line for line in complaint.splitlines() if line.startswith("error: ")]) == 1
+
+
+def test_another_log_mel_than_the_models_is_refused(auscult, bundle, forged):
+    listening = bundle.manifest.listening
+    other = replace(listening, logmel=replace(listening.logmel, n_mels=40))
+    refused(
+        auscult("plan", forged(listening=other), "--target", "host"),
+        "takes 61 rows of 64 values where the log-mel has 61 frames of 40 bands",
+    )
+
+
+def test_another_window_than_the_models_is_refused(auscult, bundle, forged):
+    other = replace(bundle.manifest.listening, seconds=3.0)
+    refused(auscult("plan", forged(listening=other), "--target", "host"), "where the log-mel has 92 frames")
+
+
+def test_another_input_scale_than_the_models_is_refused(auscult, bundle, forged):
+    other = Quantization(bundle.manifest.input.scale * 2, bundle.manifest.input.zero_point)
+    refused(auscult("plan", forged(input=other), "--target", "host"), "where the manifest has")
+
+
+def test_another_output_scale_than_the_models_is_refused(auscult, bundle, forged):
+    other = Quantization(bundle.manifest.output.scale * 2, bundle.manifest.output.zero_point)
+    path = forged(output=other, threshold_codes=other.threshold_codes(bundle.manifest.thresholds))
+    refused(auscult("plan", path, "--target", "host"), "where the manifest has")
+
+
+def test_other_labels_than_the_models_are_refused(auscult, bundle, forged):
+    other = replace(bundle.manifest.listening, labels=("crackle", "wheeze", "stridor"))
+    codes = bundle.manifest.output.threshold_codes((0.0,) * 3)
+    path = forged(listening=other, thresholds=(0.0,) * 3, threshold_codes=codes)
+    refused(auscult("plan", path, "--target", "host"), "2 values for the labels crackle, wheeze")
+
+
+def test_a_bundle_without_tflite_is_refused(auscult, bundle, forged):
+    files = {name: facts for name, facts in bundle.manifest.files.items() if name != TFLITE_FILE}
+    path = forged(files=files, output=None, threshold_codes=None)
+    refused(auscult("plan", path, "--target", "host"), "--int8 tflite")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["none.tflite", "--target", "host"], "cannot be read"),
+        (["{tflite}", "--target", "z80"], "unknown target 'z80'"),
+        (["{tflite}", "--target", "cortex-m0", "--kernels", "dsp8"], "cannot run kernels 'dsp8'; choose c99"),
+        (["{tflite}", "--target", "host", "--rounding", "triple"], "double, single"),
+        (["{tflite}", "--target", "host", "--overlapping"], "--overlapping needs a bundle"),
+        (["{folder}", "--target", "host"], "no bundle here"),
+    ],
+)
+def test_bad_input_is_one_sentence(auscult, tflite, tmp_path, words, sentence):
+    refused(auscult("plan", *(word.format(tflite=tflite, folder=tmp_path) for word in words)), sentence)
+
+
+def test_a_cut_file_is_one_sentence(auscult, tflite):
+    tflite.write_bytes(tflite.read_bytes()[:700])
+    refused(auscult("plan", tflite, "--target", "host"), "net.tflite")

@@ -1,0 +1,79 @@
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from firmware_bridge.frontend import write_frontend
+from firmware_bridge.listener import open_windows, write_listener
+from firmware_bridge.qemu import build, run
+from lungsound.listening import Listening
+from lungsound.logmel import SPECS, log_mel, normalise
+
+HERE = Path(__file__).parent
+SCALE, ZERO_POINT = 0.02, -5
+SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+
+
+def decisions(folder, listening, target, pcm, *, step, overlapping=True, flags=()):
+    sources = write_frontend(folder, listening.logmel, SCALE, ZERO_POINT)
+    sources += write_listener(folder, listening, [0], overlapping=overlapping)
+    shutil.copyfile(HERE / "keep_rows_net.h", folder / "net.h")
+    built = build(
+        [*sources, HERE / "listener_windows.c"],
+        target,
+        folder / target.name,
+        include=[folder],
+        defines=[f"STEP={step}", f"NET_ROWS={listening.frames}"],
+        flags=flags,
+    )
+    assert built.warnings == ""
+    done = run(built, inputs={"pcm.bin": pcm.tobytes()}, outputs=["scores.bin", "negative.bin"])
+    assert done.status == 0, done.text
+    shape = (-1, listening.frames, listening.logmel.n_mels)
+    return [np.frombuffer(done.files[name], np.int8).reshape(shape) for name in ("scores.bin", "negative.bin")]
+
+
+def reference(listening, pcm, hop):
+    windows = np.lib.stride_tricks.sliding_window_view(pcm, listening.samples)[::hop]
+    codes = np.rint(normalise(listening.logmel, log_mel(listening.logmel, windows / 32768.0)) / SCALE) + ZERO_POINT
+    return np.clip(codes, -128, 127).astype(np.int16)
+
+
+def noise(samples):
+    return np.random.default_rng(1).normal(0, 2000, samples).astype(np.int16)
+
+
+@pytest.mark.parametrize(
+    ("name", "seconds", "hop_seconds"),
+    [("device_4k", 1.0, 0.5), ("device_4k", 0.5, 0.2), ("device_4k", 0.3, 0.7), ("m2d", 0.31, 0.1), ("m2d", 0.2, 0.2)],
+)
+@pytest.mark.parametrize("step", [1, 61, 5000])
+def test_every_window_of_a_stream_is_decided_as_if_it_were_alone(installed, tmp_path, name, seconds, hop_seconds, step):
+    spec = SPECS[name].with_statistics(-7.0, 4.0)
+    listening = Listening.with_whole_hop(spec, seconds, hop_seconds)
+    pcm = noise(3 * spec.sample_rate + 17)
+    found = decisions(tmp_path, listening, installed("host"), pcm, step=step, flags=SANITIZERS)
+    for scores, heard in zip(found, (pcm, ~pcm), strict=True):
+        wanted = reference(listening, heard, listening.hop_samples)
+        assert scores.shape == wanted.shape
+        assert np.abs(scores - wanted).max() <= 1
+        # Windows that overlap repeat a frame, and with it a code that differs.
+        assert np.count_nonzero(scores - wanted) <= wanted.size / 10_000
+
+
+def test_one_window_after_the_other(installed, tmp_path):
+    listening = Listening.with_whole_hop(SPECS["device_4k"].with_statistics(-7.0, 4.0), 0.512, 0.128)
+    pcm = noise(3 * listening.samples + 5)
+    found, _ = decisions(tmp_path, listening, installed("cortex-m4"), pcm, step=300, overlapping=False)
+    wanted = reference(listening, pcm, listening.samples)
+    assert found.shape == wanted.shape
+    assert np.abs(found - wanted).max() <= 1
+
+
+def test_windows_that_overlap_are_counted():
+    listening = Listening.with_whole_hop(SPECS["device_4k"], 8.0, 4.0)
+    assert open_windows(replace(listening, hop_seconds=8.0)) == 1
+    assert open_windows(listening) == 2
+    assert open_windows(Listening.with_whole_hop(SPECS["device_4k"], 8.0, 3.0)) == 3

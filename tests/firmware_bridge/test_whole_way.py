@@ -1,0 +1,78 @@
+"""Sound to decision: real recordings through the C of a bundle, against what `auscult evaluate` makes of them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny_bundle import tiny_bundle
+
+from auscult.int8_bundle import Int8Bundle
+from export.golden import decide
+from firmware_bridge.bench_target import BENCH
+from firmware_bridge.footprint import Footprint
+from firmware_bridge.golden import litert_outputs
+from firmware_bridge.model import Model
+from firmware_bridge.project import write_sources
+from firmware_bridge.qemu import build, run
+from lungsound.audio import read_pcm
+from lungsound.corpora import open_corpus
+from lungsound.features import pcm_windows
+from lungsound.windows import stream
+
+HERE = Path(__file__).parent
+EVALUATED = {"double": "reference", "single": "xnnpack"}
+"""The kernels of `auscult evaluate` that round alike."""
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    return tiny_bundle(tmp_path_factory)
+
+
+def real_windows(shared, listening, recordings):
+    corpus = open_corpus("icbhi2017", shared / "data" / "icbhi2017_native")
+    windows = stream(corpus, listening.seconds, listening.hop_seconds)
+    return [table for _, table in windows.groupby("recording", sort=True)][:recordings]
+
+
+def firmware(folder, bundle, target, main, *, rounding="double", overlapping=True, defines=()):
+    """Build the bundle's firmware with the target's best kernels and a main of the tests."""
+    model = Model.open(bundle.path)
+    footprint = Footprint(model, model.plan(target.kernels, rounding), overlapping)
+    sources = [folder / name for name in write_sources(folder, footprint)]
+    built = build([*sources, main], target, folder / "build", include=[folder], defines=defines)
+    assert built.warnings == ""
+    return footprint, built
+
+
+@pytest.mark.parametrize("rounding", EVALUATED)
+def test_a_real_recording_is_decided_on_a_cortex_m4_as_it_is_evaluated(installed, shared, tmp_path, bundle, rounding):
+    target, listening = installed("cortex-m4"), bundle.manifest.listening
+    footprint, built = firmware(tmp_path, bundle, target, HERE / "whole_way.c", rounding=rounding)
+    decided = []
+    for windows in real_windows(shared, listening, 3):
+        pcm = read_pcm(Path(windows["path"].iloc[0]), listening.logmel.sample_rate)
+        done = run(built, inputs={"pcm.bin": pcm.tobytes()}, outputs=["scores.bin", "decisions.bin"])
+        scores, decisions = (
+            np.frombuffer(done.files[f"{name}.bin"], np.int8).reshape(len(windows), -1)
+            for name in ("scores", "decisions")
+        )
+        _, wanted = Int8Bundle(bundle.path, EVALUATED[rounding]).decide(windows)
+        np.testing.assert_array_equal(decisions, wanted)
+        np.testing.assert_array_equal(decisions, decide(scores, bundle.manifest.threshold_codes))
+        assert done.values["listener_bytes"] == footprint.ram["networks"] + footprint.ram["front_end"]
+        decided.append(decisions)
+    assert np.unique(np.concatenate(decided)).tolist() == [0, 1]
+
+
+def test_the_network_makes_every_byte_of_its_own_front_ends_codes(installed, shared, tmp_path, bundle):
+    listening = bundle.manifest.listening
+    (windows,) = real_windows(shared, listening, 1)
+    pcm = pcm_windows(windows.iloc[:5], listening.logmel.sample_rate, listening.seconds)
+    _, built = firmware(tmp_path, bundle, installed("cortex-m4"), BENCH, overlapping=False, defines=["BENCH_FILES"])
+    done = run(built, inputs={"samples.bin": pcm.tobytes()}, outputs=["codes.bin", "outputs.bin"])
+    codes, outputs = (np.frombuffer(done.files[f"{name}.bin"], np.int8).reshape(5, -1) for name in ("codes", "outputs"))
+    wanted = litert_outputs(bundle.contents["model_int8.tflite"], "double", codes)
+    np.testing.assert_array_equal(outputs, wanted)
+    _, decisions = Int8Bundle(bundle.path, "reference").decide(windows.iloc[:5])
+    np.testing.assert_array_equal(decide(outputs, bundle.manifest.threshold_codes), decisions)
