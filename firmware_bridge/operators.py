@@ -38,7 +38,7 @@ def lower(graph: Graph, single_rounding: bool = False) -> Program:
     Parameters
     ----------
     graph : Graph
-        From `read_tflite`.
+        From `parse_tflite`.
     single_rounding : bool
         Whether factors are for XNNPACK's single rounding; TFLite's reference kernels round twice.
 

@@ -91,7 +91,7 @@ def plan_network(graph: Graph, kernels: str = "c99", rounding: str = "double", p
     Parameters
     ----------
     graph : Graph
-        From `read_tflite`.
+        From `parse_tflite`.
     kernels, rounding : str
         Of `KERNELS` and `ROUNDINGS`.
     push_limit : int
