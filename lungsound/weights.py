@@ -1,6 +1,10 @@
-"""A network's weights on disk, as safetensors."""
+"""A network's weights on disk: ours as safetensors, published ones as pickles that are not trusted."""
 
+import argparse
+import pickle
+import struct
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -9,6 +13,22 @@ from torch import nn
 
 from lungsound.atomic import whole_file
 from lungsound.errors import InputError
+
+# What torch's reader of untrusted pickles is known to raise on files that are cut, mutated or of another kind.
+_UNREADABLE = (
+    pickle.UnpicklingError,
+    struct.error,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 
 
 def save_weights(module: nn.Module, path: Path) -> None:
@@ -38,3 +58,24 @@ def load_weights(module: nn.Module, path: Path) -> None:
         if not torch.isfinite(state[name]).all():
             raise InputError(f"{path}: {name} holds a value that is not finite; train again")
     module.load_state_dict(state)
+
+
+def read_checkpoint(path: Path) -> Any:
+    """Read a published ``.pth`` file; nothing in it is executed.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, damaged, or holds more than tensors and plain values.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; name the published .pth file")
+    try:
+        # Full checkpoints carry the options of their training; a Namespace only holds attributes.
+        with torch.serialization.safe_globals([argparse.Namespace]):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except _UNREADABLE as error:
+        reason = str(error).strip().split("\n")[0][:120] or type(error).__name__
+        raise InputError(
+            f"{path}: damaged, or not a file of tensors alone ({reason}); download the checkpoint again"
+        ) from error

@@ -1,6 +1,5 @@
 """PANNs' published CNN6: the whole network, its weights, and how a student starts from them."""
 
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lungsound.errors import InputError
+from lungsound.weights import read_checkpoint
 from students.cnn6 import PUBLISHED_WIDTHS, Cnn6, pool
 from students.student import Student
 
@@ -47,21 +47,6 @@ PANNS_CNN6 = WeightsCard(
 )
 
 _FRONT_END = ("spectrogram_extractor.", "logmel_extractor.")
-
-# What torch's reader of untrusted pickles is known to raise on files that are cut, mutated or of another kind.
-_UNREADABLE = (
-    pickle.UnpicklingError,
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    MemoryError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
 
 
 @dataclass(frozen=True)
@@ -162,11 +147,7 @@ def initialise_from_panns(student: Student, path: Path) -> None:
 def _state(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise InputError(f"{path}: missing; get {PANNS_CNN6.file} from {PANNS_CNN6.url}")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except _UNREADABLE as error:
-        reason = str(error).strip().split("\n")[0][:120] or type(error).__name__
-        raise InputError(f"{path}: not a checkpoint that can be read safely ({reason}); get it again") from error
+    content = read_checkpoint(path)
     state = content.get("model") if isinstance(content, dict) else None
     if not isinstance(state, dict) or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in state.items()):
         raise InputError(f"{path}: holds no 'model' with tensors; get {PANNS_CNN6.file} from {PANNS_CNN6.url}")

@@ -1,36 +1,17 @@
 """Published M2D checkpoints: full, encoder alone, saved runtime, fine-tuned."""
 
-import argparse
-import pickle
-import struct
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from lungsound.errors import InputError
+from lungsound.weights import read_checkpoint
 from teachers.m2d import M2DEncoder
 from teachers.m2d_names import M2DName
 
 PREFIXES = ("module.ar.runtime.backbone.", "backbone.")
 """What EVAR's fine-tuning and a saved runtime put before the encoder's names."""
-
-# What torch's reader of untrusted pickles is known to raise on files that are cut, mutated or of another kind.
-UNREADABLE = (
-    pickle.UnpicklingError,
-    struct.error,
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    MemoryError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
 
 
 def load_m2d(path: Path) -> M2DEncoder:
@@ -87,7 +68,7 @@ def _name_of(path: Path) -> M2DName:
 
 
 def _encoder_state(path: Path) -> dict[str, Tensor]:
-    content = _read(path)
+    content = read_checkpoint(path)
     if isinstance(content, dict) and isinstance(content.get("model"), dict):
         content = content["model"]
     if not isinstance(content, dict):
@@ -98,17 +79,3 @@ def _encoder_state(path: Path) -> dict[str, Tensor]:
         if stripped:
             return stripped
     return state
-
-
-def _read(path: Path) -> Any:
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; name the .pth file of an M2D checkpoint")
-    try:
-        # Full checkpoints carry the options of their training; a Namespace only holds attributes.
-        with torch.serialization.safe_globals([argparse.Namespace]):
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except UNREADABLE as error:
-        reason = str(error).strip().split("\n")[0][:120] or type(error).__name__
-        raise InputError(
-            f"{path}: damaged, or not a file of tensors alone ({reason}); download the checkpoint again"
-        ) from error
