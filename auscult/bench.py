@@ -84,6 +84,12 @@ def bench_command(
     rounding: Annotated[
         str, typer.Option(help="Of --target: double as LiteRT's reference kernels, single as XNNPACK.")
     ] = "double",
+    push_macs: Annotated[
+        int, typer.Option(min=0, help="Of --target: multiply-accumulates a push; 0 for no limit.")
+    ] = 0,
+    listening: Annotated[
+        Path | None, typer.Option(metavar="FILE.json", help="Of --target: what a .tflite from elsewhere listens to.")
+    ] = None,
     json_output: options.Json = False,
 ) -> None:
     """Measure a bundle: latency, size, peak memory; float against int8, LiteRT against onnxruntime against torch.
@@ -98,7 +104,10 @@ def bench_command(
     worst_push_instructions, and their parts (QEMU counts instructions, not cycles; null where it cannot).
     """
     if target is not None:
-        _bench_target(bundle, target, kernels, rounding, json_output)
+        from firmware_bridge.bench_target import bench_target, print_bench
+
+        measured = bench_target(bundle, target, kernels, rounding, push_limit=push_macs, listening=listening)
+        (print_json if json_output else print_bench)(measured)
         return
     found = bench(Bundle.open(bundle), runs, threads, None if run is None else Run.load(run))
     if json_output:
@@ -113,16 +122,6 @@ def bench_command(
     out.print(table)
     for name, reason in found["skipped"].items():
         out.print(f"{name}: skipped, {reason}", highlight=False)
-
-
-def _bench_target(path: Path, target: str, kernels: str | None, rounding: str, json_output: bool) -> None:
-    from firmware_bridge.bench_target import bench_target, print_bench
-
-    found = bench_target(path, target, kernels, rounding)
-    if json_output:
-        print_json(found)
-    else:
-        print_bench(found)
 
 
 def load_front_end(listening: Listening, quantization: Quantization) -> Callable[[NDArray[Any]], object]:

@@ -93,7 +93,7 @@ def _read_manifest(path: Path) -> Manifest:
     try:
         return Manifest.from_json(_read(file).decode())
     except (InputError, UnicodeDecodeError) as error:
-        raise InputError(f"{file}: {error}") from error
+        raise InputError(f"{file}: {error}; restore the file or export the run again") from error
 
 
 def _read_verified(file: Path, facts: FileFacts) -> bytes:

@@ -1,7 +1,6 @@
 """manifest.json: everything about a bundle that its models do not say themselves."""
 
 import hashlib
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from lungsound.errors import InputError
 from lungsound.listening import Listening
-from lungsound.plain_json import dumps
+from lungsound.plain_json import dumps, loads, take, take_list
 
 MANIFEST_FILE = "manifest.json"
 TFLITE_FILE = "model_int8.tflite"
@@ -26,7 +25,6 @@ FILES = (TFLITE_FILE, ONNX_FLOAT_FILE, ONNX_INT8_FILE, GOLDEN_FILE, CARD_FILE)
 FORMAT = 1
 LOWEST, HIGHEST = -128, 127
 _NO_SEAL = "0" * 64
-_MOST_SAMPLES = _MOST_VALUES = 2**22  # of a window and its log-mel; a minute at 64 kHz
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,33 +153,33 @@ class Manifest:
             If it is no manifest of this format, a value is missing, of the wrong type or out of bounds, or any
             character was changed.
         """
-        values = _parse(text)
+        values = loads(text)
         if values.get("format") != FORMAT:
             found = str(values.get("format"))[:20]
-            raise InputError(f"format {found} where this version reads {FORMAT}; export the run again")
-        seal = _taken(values, "sha256", str)
+            raise InputError(f"format {found} where this version reads {FORMAT}")
+        seal = take(values, "sha256", str)
         if hashlib.sha256(text.replace(seal, _NO_SEAL, 1).encode()).hexdigest() != seal:
-            raise InputError("its text does not have its sha256; restore the file or export the run again")
+            raise InputError("its text does not have its sha256")
         output = values.get("output")
         codes = values.get("threshold_codes")
         manifest = cls(
-            listening=_listening(values),
-            thresholds=tuple(float(value) for value in _list(values, "thresholds", float)),
-            threshold_codes=None if codes is None else tuple(_list(values, "threshold_codes", int)),
-            input=_quantization(_taken(values, "input", dict)),
-            output=None if output is None else _quantization(_taken(values, "output", dict)),
-            student=_taken(values, "student", dict),
-            parameters=_taken(values, "parameters", int),
-            data=tuple(_list(values, "data", str)),
-            synthetic=_taken(values, "synthetic", bool),
-            protocols=tuple(_list(values, "protocols", str)),
+            listening=Listening.from_dict(take(values, "listening", dict)),
+            thresholds=tuple(float(value) for value in take_list(values, "thresholds", float)),
+            threshold_codes=None if codes is None else tuple(take_list(values, "threshold_codes", int)),
+            input=_quantization(take(values, "input", dict)),
+            output=None if output is None else _quantization(take(values, "output", dict)),
+            student=take(values, "student", dict),
+            parameters=take(values, "parameters", int),
+            data=tuple(take_list(values, "data", str)),
+            synthetic=take(values, "synthetic", bool),
+            protocols=tuple(take_list(values, "protocols", str)),
             split=_words(values, "split", ("name", "hash")),
             teacher=_words(values, "teacher", ("name", "licence", "paper")),
             ranges=_words(values, "ranges", ("method",)),
-            seed=_taken(values, "seed", int),
+            seed=take(values, "seed", int),
             versions=_words(values, "versions", ()),
-            validation=_taken(values, "validation", dict),
-            files=_files(_taken(values, "files", dict)),
+            validation=take(values, "validation", dict),
+            files=_files(take(values, "files", dict)),
         )
         manifest._agree()
         return manifest
@@ -191,81 +189,30 @@ class Manifest:
         labels = len(self.listening.labels)
         for name, given in (("thresholds", self.thresholds), ("threshold_codes", self.threshold_codes)):
             if given is not None and len(given) != labels:
-                raise InputError(f"{name} has {len(given)} values for {labels} labels; export the run again")
+                raise InputError(f"{name} has {len(given)} values for {labels} labels")
         int8 = TFLITE_FILE in self.files
         if int8 != (self.output is not None) or int8 != (self.threshold_codes is not None):
-            raise InputError(f"{TFLITE_FILE}, output and threshold_codes go together; export the run again")
+            raise InputError(f"{TFLITE_FILE}, output and threshold_codes go together")
         if self.output is not None and self.threshold_codes != self.output.threshold_codes(self.thresholds):
-            raise InputError("threshold_codes are not the codes of thresholds; export the run again")
+            raise InputError("threshold_codes are not the codes of thresholds")
         if GOLDEN_FILE not in self.files:
-            raise InputError(f"files lacks {GOLDEN_FILE}; export the run again")
-
-
-def _parse(text: str) -> dict[str, Any]:
-    try:
-        values = json.loads(text, parse_constant=_not_a_number, parse_float=_finite)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"not JSON ({str(error)[:80]}); restore the file or export the run again") from error
-    if not isinstance(values, dict):
-        raise InputError("not a JSON object; restore the file or export the run again")
-    return values
-
-
-def _not_a_number(text: str) -> float:
-    raise ValueError(f"{text} is no number")
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    return value if math.isfinite(value) else _not_a_number(text)
-
-
-def _taken(values: dict[str, Any], name: str, kind: type[Any]) -> Any:
-    """Return ``values[name]`` if it is of `kind`; whole numbers are floats too, booleans are never numbers."""
-    if name not in values:
-        raise InputError(f"lacks {name!r}; export the run again")
-    if not _is(values[name], kind):
-        raise InputError(f"{name!r} must be {kind.__name__}, got {str(values[name])[:40]!r}; export the run again")
-    return values[name]
-
-
-def _is(value: object, kind: type[Any]) -> bool:
-    wanted = (int, float) if kind is float else kind
-    return isinstance(value, wanted) and (kind is bool or not isinstance(value, bool))
-
-
-def _list(values: dict[str, Any], name: str, kind: type[Any]) -> list[Any]:
-    items = _taken(values, name, list)
-    if not all(_is(item, kind) for item in items):
-        raise InputError(f"{name!r} must hold {kind.__name__} alone, got {str(items)[:40]}; export the run again")
-    return list(items)
+            raise InputError(f"files lacks {GOLDEN_FILE}")
 
 
 def _words(values: dict[str, Any], name: str, keys: tuple[str, ...]) -> dict[str, Any]:
-    found = dict(_taken(values, name, dict))
+    found = dict(take(values, name, dict))
     for key in keys:
-        _taken(found, key, str)
+        take(found, key, str)
     return found
 
 
 def _quantization(values: dict[str, Any]) -> Quantization:
-    return Quantization(float(_taken(values, "scale", float)), _taken(values, "zero_point", int))
-
-
-def _listening(values: dict[str, Any]) -> Listening:
-    try:
-        listening = Listening.from_dict(_taken(values, "listening", dict))
-        samples, logmel = listening.samples, listening.frames * listening.logmel.n_mels
-    except OverflowError as error:
-        raise InputError(f"'listening' holds a number beyond all bounds ({error}); export the run again") from error
-    if samples > _MOST_SAMPLES or logmel > _MOST_VALUES:
-        raise InputError(f"'listening' asks for {samples} samples a window, absurdly many; export the run again")
-    return listening
+    return Quantization(float(take(values, "scale", float)), take(values, "zero_point", int))
 
 
 def _files(values: dict[str, Any]) -> dict[str, FileFacts]:
     for name in values:
         if name not in FILES:
             raise InputError(f"names a file {name[:40]!r}; a bundle holds only {', '.join(FILES)}")
-    facts = {name: _taken(values, name, dict) for name in values}
-    return {name: FileFacts(_taken(fact, "size", int), _taken(fact, "sha256", str)) for name, fact in facts.items()}
+    facts = {name: take(values, name, dict) for name in values}
+    return {name: FileFacts(take(fact, "size", int), take(fact, "sha256", str)) for name, fact in facts.items()}

@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
 
-from export.bundle import Bundle
-from export.golden import front_end
 from firmware_bridge.footprint import Footprint
 from firmware_bridge.golden import golden_windows, litert_outputs
+from firmware_bridge.hearing import Hearing
 from firmware_bridge.listener import listener_bytes
 from firmware_bridge.model import Model
 from firmware_bridge.plan import Network
@@ -28,15 +27,23 @@ BENCH = BOARDS.parent / "bench_main.c"
 WINDOWS = 5
 """That c/bench_main.c hears in a session."""
 
-_SOUNDS = (0, 2, 5, 6, 7)  # golden windows: silence, breath, breath with clicks and a whistle, clipped, full scale
+_SOUNDS = [0, 2, 5, 6, 7]  # of a hearing's: silence, breath, breath with clicks and a whistle, clipped, full scale
 _TIMEOUT = 900.0
 
 
-def bench_target(path: Path, target_name: str, kernels: str | None = None, rounding: str = "double") -> dict[str, Any]:
+def bench_target(
+    path: Path,
+    target_name: str,
+    kernels: str | None = None,
+    rounding: str = "double",
+    *,
+    push_limit: int = 0,
+    listening: Path | None = None,
+) -> dict[str, Any]:
     """Build a model for a target, run it over five windows, compare and measure.
 
-    A bundle hears five of its golden windows, and its network is compared on the codes that the C front end made; a
-    bare .tflite gets random and extreme inputs.
+    A model that listens hears five made-up windows, and its network is compared on the codes that the C front end made;
+    a bare .tflite gets random and extreme inputs.
 
     Parameters
     ----------
@@ -48,17 +55,21 @@ def bench_target(path: Path, target_name: str, kernels: str | None = None, round
         Else what suits the target best.
     rounding : {"double", "single"}
         Of TFLite's reference kernels or of XNNPACK.
+    push_limit : int
+        Multiply-accumulates that one push may cost; 0 for no limit.
+    listening : Path, optional
+        For a .tflite file: what it listens to, see `Hearing.read`.
 
     Returns
     -------
     dict
-        path, target, kernels, rounding, windows (compared), output_bytes and differing_bytes (compared with LiteRT and
-        different), differing_codes of codes (the front end against the float64 reference; null for a .tflite),
+        path, target, kernels, rounding, push_limit, windows (compared), output_bytes and differing_bytes (compared with
+        LiteRT and different), differing_codes of codes (the front end against the float64 reference; null without one),
         ram_bytes (network_bytes, front_end_bytes and stack_bytes, the high-water mark of the whole run),
-        listener_bytes (one_window and overlapping, the stack apart; null for a .tflite), flash_bytes (code_bytes and
-        constant_bytes, the program's test frame apart), instructions (a window: median of five),
+        listener_bytes (one_window and overlapping, the stack apart; null without a front end), flash_bytes (code_bytes
+        and constant_bytes, the program's test frame apart), instructions (a window: median of five),
         front_end_instructions, network_instructions, worst_push_instructions (of one row into the network),
-        instructions_per_second (of sound; null for a .tflite). Where no machine is emulated whole, stack and
+        instructions_per_second (of sound; null without a front end). Where no machine is emulated whole, stack and
         instructions are null.
 
     Raises
@@ -67,20 +78,20 @@ def bench_target(path: Path, target_name: str, kernels: str | None = None, round
         If the model cannot become firmware, tools are missing, or the program does not fit, crashes, or does not end.
     """
     target = find_target(target_name)
-    model = Model.open(path)
-    network = model.plan(target.choose_kernels(kernels), rounding)
+    model = Model.open(path, listening)
+    network = model.plan(target.choose_kernels(kernels), rounding, push_limit)
     require_tools(target)
     footprint = Footprint(model, network)
-    bundle = model.bundle
-    given = _pcm(bundle).tobytes() if bundle else _codes(network).tobytes()
+    hearing = model.hearing
+    given = hearing.sounds()[_SOUNDS].tobytes() if hearing else _codes(network).tobytes()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         sources = write_sources(folder, footprint)
         program = _build(folder, sources, footprint, target)
         made = run(
             program,
-            inputs={"samples.bin" if bundle else "rows.bin": given},
-            outputs=["outputs.bin", "codes.bin"] if bundle else ["outputs.bin"],
+            inputs={"samples.bin" if hearing else "rows.bin": given},
+            outputs=["outputs.bin", "codes.bin"] if hearing else ["outputs.bin"],
             timeout=_TIMEOUT,
         )
         if made.status != 0:
@@ -97,17 +108,14 @@ def bench_target(path: Path, target_name: str, kernels: str | None = None, round
         "target": target.name,
         "kernels": network.kernels,
         "rounding": rounding,
+        "push_limit": push_limit,
         "windows": WINDOWS,
         "output_bytes": outputs.size,
         "differing_bytes": int((outputs != wanted).sum()),
-        **_compared_codes(bundle, codes),
+        **_compared_codes(hearing, codes),
         **sizes,
         **_instructions(model, target, made),
     }
-
-
-def _pcm(bundle: Bundle) -> NDArray[np.int16]:
-    return bundle.golden.pcm[[window % len(bundle.golden.pcm) for window in _SOUNDS]]
 
 
 def _codes(network: Network) -> NDArray[np.int8]:
@@ -119,7 +127,7 @@ def _codes(network: Network) -> NDArray[np.int8]:
 
 
 def _build(folder: Path, sources: list[str], footprint: Footprint, target: Target) -> Build:
-    defines = ["BENCH_FILES"] if footprint.model.bundle else ["BENCH_FILES", "BENCH_NETWORK_ONLY"]
+    defines = ["BENCH_FILES"] if footprint.model.hearing else ["BENCH_FILES", "BENCH_NETWORK_ONLY"]
     machine = target.machine
     # Weights that the machine's own flash cannot hold lie in an external one, as they would on a board.
     outside = machine and machine.large and sum(footprint.flash.values()) > machine.code.size
@@ -134,11 +142,11 @@ def _build(folder: Path, sources: list[str], footprint: Footprint, target: Targe
 
 
 def _sizes(objects: list[Sizes], footprint: Footprint, made: Run) -> dict[str, Any]:
-    network, listening = footprint.network, footprint.model.listening
+    network, hearing = footprint.network, footprint.model.hearing
     front_end, stack = made.values.get("frontend_bytes", 0), made.values.get("stack_bytes")
     flash = sum(size.flash for size in objects)
-    listener = listening and {
-        name: listener_bytes(listening, network.context_bytes, overlapping=overlapping)
+    listener = hearing and {
+        name: listener_bytes(hearing.listening, network.context_bytes, overlapping=overlapping)
         for name, overlapping in (("one_window", False), ("overlapping", True))
     }
     return {
@@ -153,10 +161,10 @@ def _sizes(objects: list[Sizes], footprint: Footprint, made: Run) -> dict[str, A
     }
 
 
-def _compared_codes(bundle: Bundle | None, codes: NDArray[np.int8]) -> dict[str, int | None]:
-    if bundle is None:
+def _compared_codes(hearing: Hearing | None, codes: NDArray[np.int8]) -> dict[str, int | None]:
+    if hearing is None:
         return {"codes": None, "differing_codes": None}
-    reference = front_end(bundle.manifest.listening, bundle.manifest.input, _pcm(bundle)).reshape(WINDOWS, -1)
+    reference = hearing.codes(hearing.sounds()[_SOUNDS]).reshape(WINDOWS, -1)
     return {"codes": codes.size, "differing_codes": int((codes != reference).sum())}
 
 
@@ -166,7 +174,7 @@ def _instructions(model: Model, target: Target, made: Run) -> dict[str, int | No
         return dict.fromkeys((*names, "instructions_per_second"))
     ticks = [made.values[f"{part}_ticks"] for part in ("frontend", "network", "worst_push")]
     front, network, worst = (target.machine.instructions(count) for count in ticks)
-    per_second = round((front + network) / model.listening.seconds) if model.listening else None
+    per_second = round((front + network) / model.hearing.listening.seconds) if model.hearing else None
     found = dict(zip(names, (front + network, front, network, worst), strict=True))
     return {**found, "instructions_per_second": per_second}
 

@@ -18,6 +18,20 @@ from lungsound.atomic import whole_folder
 from lungsound.console import out, print_json
 from lungsound.errors import InputError
 
+ListeningFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--listening",
+        metavar="FILE.json",
+        help="For a .tflite from elsewhere: listening and thresholds, as a bundle's manifest.json has them.",
+    ),
+]
+PushMacs = Annotated[
+    int,
+    typer.Option(
+        min=0, help="Multiply-accumulates that one push may cost; 0 for no limit. What is left waits for the next."
+    ),
+]
 Source = Annotated[Path, typer.Argument(metavar="BUNDLE|FILE.tflite", help="Folder of a bundle, or an int8 .tflite.")]
 TargetName = Annotated[str, typer.Option("--target", help="Core to build for; `auscult targets` lists them.")]
 KernelsName = Annotated[
@@ -26,9 +40,7 @@ KernelsName = Annotated[
 Rounding = Annotated[
     str, typer.Option(help=f"{' or '.join(ROUNDINGS)}: as TFLite's reference kernels and TFLM, or as XNNPACK.")
 ]
-Overlapping = Annotated[
-    bool, typer.Option("--overlapping", help="Decide every hop of the bundle, not one window after the other.")
-]
+Overlapping = Annotated[bool, typer.Option("--overlapping", help="Decide every hop, not one window after the other.")]
 
 _SIZE = re.compile(r"(\d{1,9})([KM]?)", re.IGNORECASE)
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20}
@@ -40,19 +52,23 @@ def firmware_command(
     output: Annotated[Path, typer.Option("-o", "--out", help="Folder to write; an earlier one is replaced.")],
     kernels: KernelsName = None,
     rounding: Rounding = "double",
+    push_macs: PushMacs = 0,
     overlapping: Overlapping = False,
+    listening: ListeningFile = None,
     json_output: options.Json = False,
 ) -> None:
     """Turn an int8 model into a folder of streaming C that compiles, tests and measures itself.
 
-    A bundle becomes front end, network and listener: 16-bit samples in, decisions out. A bare .tflite becomes the
-    network alone. The folder is written whole or not at all.
+    A bundle becomes front end, network and listener: 16-bit samples in, decisions out. So does a .tflite with
+    --listening; without, it becomes the network alone. The folder is written whole or not at all.
 
     JSON keys: folder, sources (the C files to compile), target, kernels, rounding, windows (open at once), ram_bytes,
     ram (by part), flash_bytes, flash (by part), network (the report: bytes and multiply-accumulates by layer).
     """
     core = find_target(target)
-    footprint = _footprint(source, core, kernels, rounding, overlapping)
+    model = _open(source, listening, overlapping)
+    network = model.plan(core.choose_kernels(kernels), rounding, push_macs)
+    footprint = Footprint(model, network, overlapping)
     _check_replaceable(output)
     with whole_folder(output) as folder:
         sources = write_project(folder, footprint, core)
@@ -71,7 +87,9 @@ def plan_command(
     flash: Annotated[str | None, typer.Option(help="The same of flash.")] = None,
     kernels: KernelsName = None,
     rounding: Rounding = "double",
+    push_macs: PushMacs = 0,
     overlapping: Overlapping = False,
+    listening: ListeningFile = None,
     json_output: options.Json = False,
 ) -> None:
     """Say what a model takes of a device before anything is built, and whether it fits.
@@ -84,7 +102,9 @@ def plan_command(
     """
     budgets = [None if size is None else bytes_of(size) for size in (ram, flash)]
     core = find_target(target)
-    footprint = _footprint(source, core, kernels, rounding, overlapping)
+    model = _open(source, listening, overlapping)
+    network = model.plan(core.choose_kernels(kernels), rounding, push_macs)
+    footprint = Footprint(model, network, overlapping)
     footprint.check_budget(*budgets)
     if json_output:
         print_json(_answer(footprint, core))
@@ -127,11 +147,11 @@ def bytes_of(size: str) -> int:
     return int(match[1]) * _UNITS[match[2].upper()]
 
 
-def _footprint(source: Path, target: Target, kernels: str | None, rounding: str, overlapping: bool) -> Footprint:
-    model = Model.open(source)
-    if overlapping and model.listening is None:
-        raise InputError(f"{source}: a bare .tflite does not say what it listens to; --overlapping needs a bundle")
-    return Footprint(model, model.plan(target.choose_kernels(kernels), rounding), overlapping)
+def _open(source: Path, listening: Path | None, overlapping: bool) -> Model:
+    model = Model.open(source, listening)
+    if overlapping and model.hearing is None:
+        raise InputError(f"{source}: does not say what it listens to; --overlapping needs a bundle or --listening")
+    return model
 
 
 def _check_replaceable(folder: Path) -> None:

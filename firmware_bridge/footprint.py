@@ -38,16 +38,17 @@ class Footprint:
     @property
     def windows(self) -> int:
         """How many windows are open at once."""
-        listening = self.model.listening
-        return open_windows(listening) if listening and self.overlapping else 1
+        hearing = self.model.hearing
+        return open_windows(hearing.listening) if hearing and self.overlapping else 1
 
     @property
     def ram(self) -> dict[str, int]:
         """Bytes by part; the stack is an estimate from above."""
         networks = self.windows * self.network.context_bytes
-        if self.model.listening is None:
+        if self.model.hearing is None:
             return {"networks": networks, "stack": _STACK_BYTES}
-        whole = listener_bytes(self.model.listening, self.network.context_bytes, overlapping=self.overlapping)
+        listening = self.model.hearing.listening
+        whole = listener_bytes(listening, self.network.context_bytes, overlapping=self.overlapping)
         return {"networks": networks, "front_end": whole - networks, "stack": _STACK_BYTES}
 
     @property
@@ -57,11 +58,10 @@ class Footprint:
         sources = 1 + len({step.source for step in program.steps})
         code = _CODE_OF_NET + _CODE_OF_A_SOURCE * sources + _CODE_OF_A_STEP * len(program.steps)
         parts = {"weights": self.network.constant_bytes, "network_code": code}
-        if self.model.bundle is None:
+        hearing = self.model.hearing
+        if hearing is None:
             return parts
-        manifest = self.model.bundle.manifest
-        quantization = manifest.input
-        tables = frontend_table_bytes(manifest.listening.logmel, quantization.scale, quantization.zero_point)
+        tables = frontend_table_bytes(hearing.listening.logmel, hearing.input.scale, hearing.input.zero_point)
         return parts | {"front_end_tables": tables, "front_end_code": _CODE_OF_FRONT_END}
 
     def facts(self) -> dict[str, Any]:
@@ -110,8 +110,8 @@ class Footprint:
         share = self._largest_share(ram, flash)
         if share == 0:
             return "no width of this model would fit"
-        width = None if self.model.bundle is None else self.model.bundle.manifest.student.get("width")
-        if isinstance(width, float):
+        width = self.model.width
+        if width is not None:
             return f"the largest width that would fit is about {share * width:.3g} (now {width:.3g})"
         return f"about {share:.0%} of its channels would fit"
 

@@ -22,7 +22,7 @@ def listener_bytes(listening: Listening, network_bytes: int, *, overlapping: boo
     windows = open_windows(listening) if overlapping else 1
     front_ends = windows if listening.logmel.padding == "reflect" else 1
     parts = front_ends * frontend_bytes(listening.logmel) + windows * (network_bytes + 4)
-    return -(-(parts + 6 + len(listening.labels)) // 8) * 8
+    return -(-(parts + 8 + len(listening.labels)) // 8) * 8
 
 
 def write_listener(

@@ -1,16 +1,16 @@
-"""What firmware is made of: a bundle, or a bare .tflite file."""
+"""What firmware is made of: a bundle, or an int8 .tflite file with or without what it listens to."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from export.bundle import Bundle, Int8Format
-from export.manifest import TFLITE_FILE, Manifest, Quantization
-from firmware_bridge.graph import Graph, Tensor
+from export.manifest import TFLITE_FILE
+from firmware_bridge.graph import Graph
+from firmware_bridge.hearing import Hearing
 from firmware_bridge.plan import Network, plan_network
 from firmware_bridge.tflite_reader import parse_tflite
 from lungsound.errors import InputError
-from lungsound.listening import Listening
 
 
 @dataclass(frozen=True)
@@ -25,50 +25,65 @@ class Model:
         The .tflite.
     graph : Graph
         What it says.
-    bundle : Bundle or None
-        None for a bare file, which becomes a network without front end.
+    hearing : Hearing or None
+        None for a file alone, which becomes a network without front end.
+    width : float or None
+        Of a bundle's student, relative to the published network's channels.
     """
 
     path: Path
     content: bytes
     graph: Graph
-    bundle: Bundle | None = None
+    hearing: Hearing | None = None
+    width: float | None = None
 
     @classmethod
-    def open(cls, path: Path) -> Self:
+    def open(cls, path: Path, listening: Path | None = None) -> Self:
         """Read a bundle's folder or a .tflite file.
+
+        Parameters
+        ----------
+        path : Path
+            The folder or the file.
+        listening : Path, optional
+            For a .tflite file: the JSON file that `Hearing.read` reads.
 
         Raises
         ------
         InputError
-            If it is neither, is damaged, or the bundle's log-mel is not what its model takes.
+            If it is neither, is damaged, or what it listens to is not readable or belongs to another model.
         """
         if not path.is_dir():
             content = _read(path)
-            return cls(path, content, parse_tflite(path.name, content))
+            graph = parse_tflite(path.name, content)
+            return cls(path, content, graph, Hearing.read(listening, graph) if listening else None)
+        if listening is not None:
+            raise InputError(f"{path}: a bundle says itself what it listens to; leave {listening} out")
         bundle = Bundle.open(path)
-        if TFLITE_FILE not in bundle.contents or bundle.manifest.threshold_codes is None:
+        if TFLITE_FILE not in bundle.contents:
             raise InputError(f"{path}: holds no {TFLITE_FILE}; export the run again with --int8 {Int8Format.TFLITE}")
         content = bundle.contents[TFLITE_FILE]
-        return cls(path, content, parse_tflite(f"{path.resolve().name}/{TFLITE_FILE}", content), bundle)
+        graph = parse_tflite(f"{path.resolve().name}/{TFLITE_FILE}", content)
+        width = bundle.manifest.student.get("width")
+        hearing = Hearing.of_bundle(bundle.manifest, graph)
+        return cls(path, content, graph, hearing, width if isinstance(width, float) else None)
 
-    @property
-    def listening(self) -> Listening | None:
-        """The window of sound and its log-mel; None for a bare file."""
-        return self.bundle.manifest.listening if self.bundle else None
+    def plan(self, kernels: str, rounding: str, push_limit: int = 0) -> Network:
+        """Lay the network out, and hold it against what it listens to.
 
-    def plan(self, kernels: str, rounding: str) -> Network:
-        """Lay the network out, and hold it against the bundle's log-mel.
+        Parameters
+        ----------
+        kernels, rounding, push_limit : str, str, int
+            See `plan_network`.
 
         Raises
         ------
         InputError
             If an operator cannot become firmware, or the input tensor is not the log-mel.
         """
-        network = plan_network(self.graph, kernels, rounding)
-        if self.bundle is not None:
-            _check_input(network, self.bundle.manifest)
-            _check_output(network, self.bundle.manifest)
+        network = plan_network(self.graph, kernels, rounding, push_limit)
+        if self.hearing is not None:
+            self.hearing.check(network)
         return network
 
 
@@ -77,34 +92,3 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); name a bundle or a .tflite file") from error
-
-
-def _check_input(network: Network, manifest: Manifest) -> None:
-    graph, listening = network.graph, manifest.listening
-    tensor, stream = graph.tensors[graph.inputs[0]], network.program.streams[network.program.input]
-    due = (listening.frames, listening.logmel.n_mels)
-    if (stream.rows, stream.width) != due:
-        raise InputError(
-            f"{graph.name}: input tensor '{tensor.name}' takes {stream.rows} rows of {stream.width} values where the "
-            f"log-mel has {due[0]} frames of {due[1]} bands; export the run again"
-        )
-    _check_scale(graph.name, "input", tensor, manifest.input)
-
-
-def _check_output(network: Network, manifest: Manifest) -> None:
-    graph, labels = network.graph, manifest.listening.labels
-    tensor = graph.tensors[graph.outputs[0]]
-    if tensor.size != len(labels):
-        raise InputError(
-            f"{graph.name}: output tensor '{tensor.name}' has {tensor.size} values for the labels {', '.join(labels)}; "
-            "export the run again"
-        )
-    _check_scale(graph.name, "output", tensor, manifest.output)
-
-
-def _check_scale(name: str, role: str, tensor: Tensor, due: Quantization | None) -> None:
-    if due is None or (tensor.scale, tensor.zero_point) != (due.scale, due.zero_point):
-        raise InputError(
-            f"{name}: {role} tensor '{tensor.name}' has scale {tensor.scale} and zero point {tensor.zero_point} where "
-            f"the manifest has {due}; export the run again"
-        )

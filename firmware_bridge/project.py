@@ -4,11 +4,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from export.bundle import Bundle
 from firmware_bridge.emit import kernel_files, write_network
 from firmware_bridge.footprint import Footprint
 from firmware_bridge.frontend import write_frontend
 from firmware_bridge.golden import golden_windows, litert_outputs
+from firmware_bridge.hearing import Hearing
 from firmware_bridge.listener import write_listener
 from firmware_bridge.plan import Network, report, report_text
 from firmware_bridge.qemu import BOARDS, board_sources, linker_script, runner
@@ -18,7 +18,7 @@ from lungsound.plain_json import dumps
 
 _C = BOARDS.parent
 _BOARD_HEADERS = ("board.h", "bare_metal.h")
-_GOLDEN_SOUNDS = (5, 7)  # of the bundle's golden windows: breath with clicks and a whistle, noise at full scale
+_GOLDEN_SOUNDS = [5, 7]  # of a hearing's sounds: breath with clicks and a whistle, noise at full scale
 _GOLDEN_FRAMES = 32
 
 
@@ -52,19 +52,19 @@ def write_project(folder: Path, footprint: Footprint, target: Target) -> list[st
     (folder / "report.json").write_text(dumps(facts))
     _write_golden(folder, model.content, network)
     tests = ["self_test.c"]
-    if model.bundle:
-        _write_golden_sound(folder, model.bundle)
+    if model.hearing:
+        _write_golden_sound(folder, model.hearing)
         tests.append("self_test_sound.c")
     for name in tests:
         shutil.copyfile(_C / name, folder / name)
-    build = _build_values(target) | {"sources": sources, "tests": tests, "sound": model.bundle is not None}
+    build = _build_values(target) | {"sources": sources, "tests": tests, "sound": model.hearing is not None}
     _write_board(folder / "board", target)
     for name in ("Makefile", "CMakeLists.txt"):
         (folder / name).write_text(render(name, **build))
     source, made = (network.program.streams[index] for index in (network.program.input, network.program.output))
     readme = {"model": model, "network": network, "footprint": footprint, "report": text, "input": source}
     (folder / "README.md").write_text(
-        render("firmware_README.md", **readme, **build, output=made, listening=model.listening)
+        render("firmware_README.md", **readme, **build, output=made, hearing=model.hearing)
     )
     return sources
 
@@ -74,13 +74,12 @@ def write_sources(folder: Path, footprint: Footprint) -> list[str]:
     model, network = footprint.model, footprint.network
     write_network(folder, network)
     sources = [name for name in ("net.c", *kernel_files(network)) if name.endswith(".c")]
-    if model.bundle is None:
+    hearing = model.hearing
+    if hearing is None:
         return sources
-    manifest = model.bundle.manifest
-    written = write_frontend(folder, manifest.listening.logmel, manifest.input.scale, manifest.input.zero_point)
-    written += write_listener(
-        folder, manifest.listening, manifest.threshold_codes or (), overlapping=footprint.overlapping
-    )
+    listening = hearing.listening
+    written = write_frontend(folder, listening.logmel, hearing.input.scale, hearing.input.zero_point)
+    written += write_listener(folder, listening, hearing.threshold_codes, overlapping=footprint.overlapping)
     return sources + [path.name for path in written]
 
 
@@ -90,17 +89,16 @@ def _write_golden(folder: Path, content: bytes, network: Network) -> None:
     (folder / "golden.h").write_text(render("golden.h", golden=outputs.tolist()))
 
 
-def _write_golden_sound(folder: Path, bundle: Bundle) -> None:
-    """Write the first frames of some of the bundle's golden windows, and their codes by the float64 reference."""
-    listening, golden = bundle.manifest.listening, bundle.golden
+def _write_golden_sound(folder: Path, hearing: Hearing) -> None:
+    """Write the first frames of some made-up windows, and their codes by the float64 reference."""
+    listening, sounds = hearing.listening, hearing.sounds()[_GOLDEN_SOUNDS]
     spec = listening.logmel
     samples = min(listening.samples, spec.n_fft + _GOLDEN_FRAMES * spec.hop)
     ahead = spec.n_fft // 2 + 1 if spec.padding == "reflect" else spec.n_fft
     frames = (samples - ahead) // spec.hop + 1
-    windows = [window for window in _GOLDEN_SOUNDS if window < len(golden.pcm)] or [0]
-    pcm = [golden.pcm[window, :samples].tolist() for window in windows]
-    codes = [golden.codes[window, :frames].reshape(-1).tolist() for window in windows]
-    (folder / "golden_sound.h").write_text(render("golden_sound.h", pcm=pcm, codes=codes))
+    codes = hearing.codes(sounds)[:, :frames].reshape(len(sounds), -1)
+    text = render("golden_sound.h", pcm=sounds[:, :samples].tolist(), codes=codes.tolist())
+    (folder / "golden_sound.h").write_text(text)
 
 
 def _build_values(target: Target) -> dict[str, Any]:

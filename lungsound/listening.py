@@ -10,6 +10,8 @@ from lungsound.logmel import LogMelSpec
 PROTOCOLS = ("cycles", "stream")
 """Annotated cycles tiled to the window, as the literature scores; sliding windows, as a device hears."""
 
+_MOST_SAMPLES = _MOST_VALUES = 2**22  # of a window and its log-mel; a minute at 64 kHz
+
 
 @dataclass(frozen=True, slots=True)
 class Listening:
@@ -78,11 +80,15 @@ class Listening:
         Raises
         ------
         InputError
-            If a key is missing or a value is of the wrong type.
+            If a key is missing, or a value is of the wrong type or beyond all bounds.
         """
         try:
             logmel = LogMelSpec.from_dict(values["logmel"])
             labels = tuple(str(label) for label in values["labels"])
-            return cls(logmel, float(values["seconds"]), float(values["hop_seconds"]), labels)
-        except (KeyError, TypeError, ValueError) as error:
+            listening = cls(logmel, float(values["seconds"]), float(values["hop_seconds"]), labels)
+            samples, size = listening.samples, listening.frames * logmel.n_mels
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise InputError(f"not a description of a model's input: {error}") from error
+        if samples > _MOST_SAMPLES or size > _MOST_VALUES:
+            raise InputError(f"{samples} samples and {size} log-mel values a window are absurdly many")
+        return listening

@@ -1,6 +1,8 @@
 /* Windows of sound that overlap, each with its own network. */
 #include "auscult.h"
 
+enum { NONE = AUSCULT_WINDOWS, UNLIMITED = (NET_PUSH_COST == UINT32_MAX) };
+
 void auscult_init(auscult_t *listener)
 {
     size_t i;
@@ -13,6 +15,7 @@ void auscult_init(auscult_t *listener)
     }
     listener->until_start = 0u;
     listener->next = 0u;
+    listener->closing = NONE;
 }
 
 static void open_window(auscult_t *listener)
@@ -58,14 +61,10 @@ static void hear(auscult_t *listener, const int16_t *pcm, size_t count)
     }
 }
 
-static void finish(auscult_t *listener, size_t window)
+/* A row that reaches beyond the window's last sample, or NULL. */
+static const int8_t *last_row(auscult_t *listener, size_t window)
 {
-    const int8_t *row = frontend_finish(&listener->frontends[window]);
-
-    while (row != NULL) {
-        (void)net_push(&listener->nets[window], row);
-        row = frontend_finish(&listener->frontends[window]);
-    }
+    return frontend_finish(&listener->frontends[window]);
 }
 
 #else
@@ -92,21 +91,22 @@ static void hear(auscult_t *listener, const int16_t *pcm, size_t count)
     }
 }
 
-static void finish(auscult_t *listener, size_t window)
+static const int8_t *last_row(auscult_t *listener, size_t window)
 {
     (void)listener;
     (void)window;
+    return NULL;
 }
 
 #endif
 
-size_t auscult_push(auscult_t *listener, const int16_t *pcm, size_t count, const int8_t **scores)
+/* Take samples until a window has heard all of its own, which is then the one to be closed. */
+static size_t take(auscult_t *listener, const int16_t *pcm, size_t count)
 {
     size_t taken = 0u;
     size_t i;
 
-    *scores = NULL;
-    while ((taken < count) && (*scores == NULL)) {
+    while ((taken < count) && (listener->closing == NONE)) {
         uint32_t step;
 
         if (listener->until_start == 0u) {
@@ -120,18 +120,57 @@ size_t auscult_push(auscult_t *listener, const int16_t *pcm, size_t count, const
         for (i = 0u; i < AUSCULT_WINDOWS; i++) {
             if (listener->heard[i] < AUSCULT_SAMPLES) {
                 listener->heard[i] += step;
-                if (listener->heard[i] == AUSCULT_SAMPLES) {
-                    finish(listener, i);
-                    while (!net_work(&listener->nets[i])) {
-                    }
-                    net_output(&listener->nets[i], listener->scores);
-                    *scores = listener->scores;
-                }
+                listener->closing = (listener->heard[i] == AUSCULT_SAMPLES) ? (uint16_t)i : listener->closing;
             }
         }
     }
     return taken;
 }
+
+/* One push's share of what is left of the window to be closed. Returns whether it is decided. */
+static bool close_window(auscult_t *listener)
+{
+    net_t *const net = &listener->nets[listener->closing];
+    const int8_t *const row = last_row(listener, listener->closing);
+    bool decided = false;
+
+    if (row != NULL) {
+        (void)net_push(net, row);
+    } else {
+        decided = net_work(net);
+    }
+    if (decided) {
+        net_output(net, listener->scores);
+        listener->closing = NONE;
+    }
+    return decided;
+}
+
+size_t auscult_push(auscult_t *listener, const int16_t *pcm, size_t count, const int8_t **scores)
+{
+    size_t taken = 0u;
+
+    *scores = NULL;
+    if (listener->closing == NONE) {
+        taken = take(listener, pcm, count);
+    }
+    /* Without a limit on pushes, the call that takes a window's last sample decides it. */
+    if ((listener->closing != NONE) && ((taken == 0u) || (UNLIMITED != 0))) {
+        bool decided;
+
+        do {
+            decided = close_window(listener);
+        } while ((!decided) && (UNLIMITED != 0));
+        *scores = decided ? listener->scores : NULL;
+    }
+    return taken;
+}
+
+bool auscult_busy(const auscult_t *listener)
+{
+    return listener->closing != NONE;
+}
+
 
 bool auscult_has(const int8_t *scores, size_t label)
 {

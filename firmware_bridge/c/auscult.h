@@ -31,6 +31,7 @@ typedef struct {
     uint32_t heard[AUSCULT_WINDOWS]; /* samples of each window so far; AUSCULT_SAMPLES: none is open */
     uint32_t until_start;            /* samples until the next window begins */
     uint16_t next;                   /* where it will be kept */
+    uint16_t closing;                /* which one has all its samples and is not decided yet; AUSCULT_WINDOWS: none */
     int8_t scores[NET_OUTPUT_VALUES];
 } auscult_t;
 
@@ -38,8 +39,15 @@ typedef struct {
 void auscult_init(auscult_t *listener);
 
 /* Take samples, up to the next decision. Returns how many; *scores is NULL unless a window was decided, and stays valid
- * until the next call with the same context. */
+ * until the next call with the same context.
+ *
+ * Where pushes have a limit (NET_PUSH_COST), no call does more than it allows for every frame that the samples complete
+ * and every open window: after a window's last sample, calls take no samples and do a share of what is left, until one
+ * brings the decision. */
 size_t auscult_push(auscult_t *listener, const int16_t *pcm, size_t count, const int8_t **scores);
+
+/* Whether a window waits to be decided: auscult_push with no samples goes on. */
+bool auscult_busy(const auscult_t *listener);
 
 /* Whether a decided window has the label of this place in AUSCULT_LABELS. */
 bool auscult_has(const int8_t *scores, size_t label);

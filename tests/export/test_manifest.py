@@ -128,7 +128,7 @@ def test_every_value_is_needed(name):
         ("input.scale", -1, "scale must be positive"),
         ("input.zero_point", 128, "zero point an int8"),
         ("input.zero_point", True, "must be int"),
-        ("listening.seconds", 1e300, "beyond all bounds|absurdly many"),
+        ("listening.seconds", 1e300, "absurdly many"),
         ("listening.seconds", 3600.0, "absurdly many"),
         ("listening.logmel.hop", 0, "must be positive"),
         ("listening.logmel.n_mels", 10**9, "absurdly large"),

@@ -1,11 +1,15 @@
 """What tests of generated C may ask for."""
 
 import os
+import sys
 from collections.abc import Callable
 
 import pytest
+import typer
 
+from firmware_bridge.command import firmware_command, plan_command, targets_command
 from firmware_bridge.targets import Target, find_target, missing_packages
+from lungsound.console import run
 
 
 @pytest.fixture(scope="session")
@@ -21,3 +25,33 @@ def installed() -> Callable[[str], Target]:
         return target
 
     return find
+
+
+@pytest.fixture
+def auscult(monkeypatch, capsys):
+    """Run a command in this process; returns exit code, stdout and stderr."""
+    app = typer.Typer(pretty_exceptions_enable=False)
+    for name, command in (("firmware", firmware_command), ("plan", plan_command), ("targets", targets_command)):
+        app.command(name)(command)
+
+    def call(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["auscult", *map(str, words)])
+        with pytest.raises(SystemExit) as stopped:
+            run(app)
+        written = capsys.readouterr()
+        return int(stopped.value.code or 0), written.out, written.err
+
+    return call
+
+
+@pytest.fixture
+def refused(auscult):
+    """A function that runs a command and wants one sentence, exit code 1 and nothing else."""
+
+    def check(*words: object, sentence: str) -> None:
+        code, said, complaint = auscult(*words)
+        assert (code, said) == (1, "")
+        assert sentence in complaint
+        assert len([line for line in complaint.splitlines() if line.startswith("error: ")]) == 1
+
+    return check

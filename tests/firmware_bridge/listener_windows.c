@@ -8,7 +8,7 @@ static int feed(auscult_t *listener, const int16_t *pcm, size_t count, int out)
 {
     const int8_t *scores;
 
-    while (count > 0u) {
+    while ((count > 0u) || auscult_busy(listener)) {
         const size_t taken = auscult_push(listener, pcm, count, &scores);
 
         if ((scores != NULL) && (board_write(out, scores, NET_OUTPUT_VALUES) != 0)) {

@@ -69,6 +69,15 @@ def test_instructions_repeat(measured, bundle):
     assert second["ram_bytes"] == first["ram_bytes"]
 
 
+def test_a_limit_on_pushes_holds_the_worst_one_down(installed, measured, bundle):
+    installed("cortex-m4")
+    free = measured("cortex-m4")
+    limited = bench_target(bundle.path, "cortex-m4", push_limit=50_000)
+    assert (limited["differing_bytes"], limited["push_limit"]) == (0, 50_000)
+    assert limited["worst_push_instructions"] < free["worst_push_instructions"] / 2
+    assert limited["network_instructions"] == pytest.approx(free["network_instructions"], rel=0.05)
+
+
 @pytest.mark.parametrize("name", ["host", "aarch64"])
 def test_an_operating_system_gives_bytes_and_no_counts(installed, bundle, name, capsys):
     installed(name)
@@ -116,7 +125,7 @@ def test_the_front_ends_tables_are_foretold(installed, bundle, tmp_path):
     (tmp_path / "main.c").write_text("int main(void) { return 0; }")
     built = build([*sources, tmp_path / "main.c"], installed("cortex-m4"), tmp_path / "build", include=[tmp_path])
     quantization = bundle.manifest.input
-    foretold = frontend_table_bytes(model.listening.logmel, quantization.scale, quantization.zero_point)
+    foretold = frontend_table_bytes(bundle.manifest.listening.logmel, quantization.scale, quantization.zero_point)
     assert built.objects["frontend_tables.c"].text == foretold
 
 

@@ -4,20 +4,16 @@ import json
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-import typer
 from cnn6_tflite import cnn6
 from tiny_bundle import tiny_bundle
 
-from export.manifest import MANIFEST_FILE, TFLITE_FILE, Quantization
 from firmware_bridge import project
-from firmware_bridge.command import bytes_of, firmware_command, plan_command, targets_command
+from firmware_bridge.command import bytes_of
 from firmware_bridge.targets import targets
-from lungsound.console import run
 from lungsound.errors import InputError
 
 
@@ -31,35 +27,6 @@ def tflite(tmp_path):
     path = tmp_path / "net.tflite"
     path.write_bytes(cnn6(np.random.default_rng(1), 33, mels=16, width=4, heads=2))
     return path
-
-
-@pytest.fixture
-def auscult(monkeypatch, capsys):
-    """Run a command in this process; returns exit code, stdout and stderr."""
-    app = typer.Typer(pretty_exceptions_enable=False)
-    for name, command in (("firmware", firmware_command), ("plan", plan_command), ("targets", targets_command)):
-        app.command(name)(command)
-
-    def call(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["auscult", *map(str, words)])
-        with pytest.raises(SystemExit) as stopped:
-            run(app)
-        written = capsys.readouterr()
-        return int(stopped.value.code or 0), written.out, written.err
-
-    return call
-
-
-@pytest.fixture
-def forged(bundle, tmp_path):
-    """A function that copies the bundle with another manifest, its seal made right again."""
-
-    def forge(**changes: object) -> Path:
-        shutil.copytree(bundle.path, tmp_path / "forged")
-        (tmp_path / "forged" / MANIFEST_FILE).write_text(replace(bundle.manifest, **changes).to_json())
-        return tmp_path / "forged"
-
-    return forge
 
 
 def made(folder: Path, *words: str) -> dict[str, int]:
@@ -237,49 +204,18 @@ def test_what_is_no_size_is_refused(size):
         bytes_of(size)
 
 
-def refused(answer: tuple[int, str, str], sentence: str) -> None:
-    code, said, complaint = answer
-    assert (code, said) == (1, "")
-    assert sentence in complaint
-    assert len([line for line in complaint.splitlines() if line.startswith("error: ")]) == 1
-
-
-def test_another_log_mel_than_the_models_is_refused(auscult, bundle, forged):
-    listening = bundle.manifest.listening
-    other = replace(listening, logmel=replace(listening.logmel, n_mels=40))
-    refused(
-        auscult("plan", forged(listening=other), "--target", "host"),
-        "takes 61 rows of 64 values where the log-mel has 61 frames of 40 bands",
-    )
-
-
-def test_another_window_than_the_models_is_refused(auscult, bundle, forged):
-    other = replace(bundle.manifest.listening, seconds=3.0)
-    refused(auscult("plan", forged(listening=other), "--target", "host"), "where the log-mel has 92 frames")
-
-
-def test_another_input_scale_than_the_models_is_refused(auscult, bundle, forged):
-    other = Quantization(bundle.manifest.input.scale * 2, bundle.manifest.input.zero_point)
-    refused(auscult("plan", forged(input=other), "--target", "host"), "where the manifest has")
-
-
-def test_another_output_scale_than_the_models_is_refused(auscult, bundle, forged):
-    other = Quantization(bundle.manifest.output.scale * 2, bundle.manifest.output.zero_point)
-    path = forged(output=other, threshold_codes=other.threshold_codes(bundle.manifest.thresholds))
-    refused(auscult("plan", path, "--target", "host"), "where the manifest has")
-
-
-def test_other_labels_than_the_models_are_refused(auscult, bundle, forged):
-    other = replace(bundle.manifest.listening, labels=("crackle", "wheeze", "stridor"))
-    codes = bundle.manifest.output.threshold_codes((0.0,) * 3)
-    path = forged(listening=other, thresholds=(0.0,) * 3, threshold_codes=codes)
-    refused(auscult("plan", path, "--target", "host"), "2 values for the labels crackle, wheeze")
-
-
-def test_a_bundle_without_tflite_is_refused(auscult, bundle, forged):
-    files = {name: facts for name, facts in bundle.manifest.files.items() if name != TFLITE_FILE}
-    path = forged(files=files, output=None, threshold_codes=None)
-    refused(auscult("plan", path, "--target", "host"), "--int8 tflite")
+def test_a_limit_on_pushes_is_planned_and_built(auscult, bundle, installed, tmp_path):
+    installed("host")
+    words = ["--target", "host", "--push-macs", "20000", "--json"]
+    limited = json.loads(auscult("plan", bundle.path, *words)[1])["network"]
+    free = json.loads(auscult("plan", bundle.path, "--target", "host", "--json")[1])["network"]
+    assert limited["macs_of_worst_push"] < free["macs_of_worst_push"]
+    assert limited["macs"] == free["macs"]
+    assert limited["shares_after_last_push"] > 0
+    auscult("firmware", bundle.path, *words, "-o", tmp_path / "firmware")
+    assert "20000u" in (tmp_path / "firmware" / "net.h").read_text()
+    told = made(tmp_path / "firmware")
+    assert (told["differing_bytes"], told["listener_differing_bytes"]) == (0, 0)
 
 
 @pytest.mark.parametrize(
@@ -289,14 +225,16 @@ def test_a_bundle_without_tflite_is_refused(auscult, bundle, forged):
         (["{tflite}", "--target", "z80"], "unknown target 'z80'"),
         (["{tflite}", "--target", "cortex-m0", "--kernels", "dsp8"], "cannot run kernels 'dsp8'; choose c99"),
         (["{tflite}", "--target", "host", "--rounding", "triple"], "double, single"),
-        (["{tflite}", "--target", "host", "--overlapping"], "--overlapping needs a bundle"),
+        (["{tflite}", "--target", "host", "--overlapping"], "--overlapping needs a bundle or --listening"),
+        (["{tflite}", "--target", "host", "--listening", "{folder}"], "name a JSON file"),
+        (["{tflite}", "--target", "host", "--listening", "{tflite}"], "write listening and thresholds"),
         (["{folder}", "--target", "host"], "no bundle here"),
     ],
 )
-def test_bad_input_is_one_sentence(auscult, tflite, tmp_path, words, sentence):
-    refused(auscult("plan", *(word.format(tflite=tflite, folder=tmp_path) for word in words)), sentence)
+def test_bad_input_is_one_sentence(refused, tflite, tmp_path, words, sentence):
+    refused("plan", *(word.format(tflite=tflite, folder=tmp_path) for word in words), sentence=sentence)
 
 
-def test_a_cut_file_is_one_sentence(auscult, tflite):
+def test_a_cut_file_is_one_sentence(refused, tflite):
     tflite.write_bytes(tflite.read_bytes()[:700])
-    refused(auscult("plan", tflite, "--target", "host"), "net.tflite")
+    refused("plan", tflite, "--target", "host", sentence="net.tflite")

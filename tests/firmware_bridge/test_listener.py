@@ -16,7 +16,7 @@ SCALE, ZERO_POINT = 0.02, -5
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 
 
-def decisions(folder, listening, target, pcm, *, step, overlapping=True, flags=()):
+def decisions(folder, listening, target, pcm, *, step, overlapping=True, defines=(), flags=()):
     sources = write_frontend(folder, listening.logmel, SCALE, ZERO_POINT)
     sources += write_listener(folder, listening, [0], overlapping=overlapping)
     shutil.copyfile(HERE / "keep_rows_net.h", folder / "net.h")
@@ -25,7 +25,7 @@ def decisions(folder, listening, target, pcm, *, step, overlapping=True, flags=(
         target,
         folder / target.name,
         include=[folder],
-        defines=[f"STEP={step}", f"NET_ROWS={listening.frames}"],
+        defines=[f"STEP={step}", f"NET_ROWS={listening.frames}", *defines],
         flags=flags,
     )
     assert built.warnings == ""
@@ -61,6 +61,21 @@ def test_every_window_of_a_stream_is_decided_as_if_it_were_alone(installed, tmp_
         assert np.abs(scores - wanted).max() <= 1
         # Windows that overlap repeat a frame, and with it a code that differs.
         assert np.count_nonzero(scores - wanted) <= wanted.size / 10_000
+
+
+@pytest.mark.parametrize("name", ["device_4k", "m2d"])
+@pytest.mark.parametrize("hop_seconds", [0.1, 0.31])
+@pytest.mark.parametrize("step", [1, 5000])
+def test_what_a_limit_leaves_to_do_delays_a_decision_and_changes_none(installed, tmp_path, name, hop_seconds, step):
+    listening = Listening.with_whole_hop(SPECS[name].with_statistics(-7.0, 4.0), 0.31, hop_seconds)
+    pcm = noise(2 * listening.logmel.sample_rate + 17)
+    at_once, later = (
+        decisions(tmp_path, listening, installed("host"), pcm, step=step, defines=defines, flags=SANITIZERS)
+        for defines in ([], ["SHARES=7u"])
+    )
+    for wanted, found in zip(at_once, later, strict=True):
+        assert wanted.any()
+        np.testing.assert_array_equal(found, wanted)
 
 
 def test_one_window_after_the_other(installed, tmp_path):

@@ -35,20 +35,24 @@ def real_windows(shared, listening, recordings):
     return [table for _, table in windows.groupby("recording", sort=True)][:recordings]
 
 
-def firmware(folder, bundle, target, main, *, rounding="double", overlapping=True, defines=()):
+def firmware(folder, bundle, target, main, *, rounding="double", push_limit=0, overlapping=True, defines=()):
     """Build the bundle's firmware with the target's best kernels and a main of the tests."""
     model = Model.open(bundle.path)
-    footprint = Footprint(model, model.plan(target.kernels, rounding), overlapping)
+    footprint = Footprint(model, model.plan(target.kernels, rounding, push_limit), overlapping)
     sources = [folder / name for name in write_sources(folder, footprint)]
     built = build([*sources, main], target, folder / "build", include=[folder], defines=defines)
     assert built.warnings == ""
     return footprint, built
 
 
-@pytest.mark.parametrize("rounding", EVALUATED)
-def test_a_real_recording_is_decided_on_a_cortex_m4_as_it_is_evaluated(installed, shared, tmp_path, bundle, rounding):
+@pytest.mark.parametrize(("rounding", "push_limit"), [("double", 0), ("single", 0), ("double", 20_000)])
+def test_a_real_recording_is_decided_on_a_cortex_m4_as_it_is_evaluated(
+    installed, shared, tmp_path, bundle, rounding, push_limit
+):
     target, listening = installed("cortex-m4"), bundle.manifest.listening
-    footprint, built = firmware(tmp_path, bundle, target, HERE / "whole_way.c", rounding=rounding)
+    footprint, built = firmware(
+        tmp_path, bundle, target, HERE / "whole_way.c", rounding=rounding, push_limit=push_limit
+    )
     decided = []
     for windows in real_windows(shared, listening, 3):
         pcm = read_pcm(Path(windows["path"].iloc[0]), listening.logmel.sample_rate)

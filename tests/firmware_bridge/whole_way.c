@@ -21,7 +21,7 @@ int main(void)
          count = board_read(in, pcm, sizeof pcm) / sizeof pcm[0]) {
         size_t taken = 0u;
 
-        while (taken < count) {
+        while ((taken < count) || auscult_busy(&listener)) {
             taken += auscult_push(&listener, &pcm[taken], count - taken, &scores);
             if (scores != NULL) {
                 (void)board_write(scores_out, scores, NET_OUTPUT_VALUES);

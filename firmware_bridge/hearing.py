@@ -1,0 +1,126 @@
+"""What joins a network to sound: the window, the codes of its log-mel, and the output codes that give a label."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.golden import front_end, golden_pcm
+from export.manifest import Manifest, Quantization
+from firmware_bridge.graph import Graph
+from firmware_bridge.plan import Network
+from lungsound.errors import InputError
+from lungsound.listening import Listening
+from lungsound.plain_json import loads, take, take_list
+
+_LARGEST_FILE = 2**16
+
+
+@dataclass(frozen=True)
+class Hearing:
+    """How a network hears and decides.
+
+    Attributes
+    ----------
+    listening : Listening
+        The window of sound, its log-mel, and the order of the labels.
+    input : Quantization
+        Of the normalised log-mel.
+    threshold_codes : tuple of int
+        Output codes at and above which a label is given; 128 never.
+    """
+
+    listening: Listening
+    input: Quantization
+    threshold_codes: tuple[int, ...]
+
+    @classmethod
+    def of_bundle(cls, manifest: Manifest, graph: Graph) -> Self:
+        """Take it from a bundle's manifest, and hold that against the model.
+
+        Raises
+        ------
+        InputError
+            If the manifest belongs to another model.
+        """
+        output = _output(graph)
+        for role, found, due in (("input", _input(graph), manifest.input), ("output", output, manifest.output)):
+            if found != due:
+                raise InputError(
+                    f"{graph.name}: its {role} has {found} where the manifest has {due}; export the run again"
+                )
+        return cls(manifest.listening, manifest.input, manifest.threshold_codes or ())
+
+    @classmethod
+    def read(cls, file: Path, graph: Graph) -> Self:
+        """Read a JSON file about a model from elsewhere; scales come from the model itself.
+
+        Parameters
+        ----------
+        file : Path
+            With the keys ``listening`` and ``thresholds`` as a bundle's manifest has them: logmel, seconds,
+            hop_seconds and labels; and the output value at and above which each label is given.
+        graph : Graph
+            The model.
+
+        Raises
+        ------
+        InputError
+            If the file is not readable, a value is missing or wrong, or there is not one threshold a label.
+        """
+        try:
+            if file.stat().st_size > _LARGEST_FILE:
+                raise InputError("is larger than any such file")
+            values = loads(file.read_text())
+            listening = Listening.from_dict(take(values, "listening", dict))
+            thresholds = take_list(values, "thresholds", float)
+            if len(thresholds) != len(listening.labels):
+                raise InputError(f"thresholds has {len(thresholds)} values for {len(listening.labels)} labels")
+        except OSError as error:
+            raise InputError(f"{file}: cannot be read ({error.strerror}); name a JSON file") from error
+        except (InputError, UnicodeDecodeError) as error:
+            raise InputError(f"{file}: {error}; write listening and thresholds as a manifest.json has them") from error
+        return cls(listening, _input(graph), _output(graph).threshold_codes(thresholds))
+
+    def check(self, network: Network) -> None:
+        """Hold the window against the network's input, and the labels against its output.
+
+        Raises
+        ------
+        InputError
+            If one does not fit the other.
+        """
+        graph, stream = network.graph, network.program.streams[network.program.input]
+        due = (self.listening.frames, self.listening.logmel.n_mels)
+        if (stream.rows, stream.width) != due:
+            name = graph.tensors[graph.inputs[0]].name
+            raise InputError(
+                f"{graph.name}: input tensor '{name}' takes {stream.rows} rows of {stream.width} values where the "
+                f"log-mel has {due[0]} frames of {due[1]} bands; give the log-mel and the window of its training"
+            )
+        tensor = graph.tensors[graph.outputs[0]]
+        if tensor.size != len(self.listening.labels):
+            raise InputError(
+                f"{graph.name}: output tensor '{tensor.name}' has {tensor.size} values for the labels "
+                f"{', '.join(self.listening.labels)}; give a label for each"
+            )
+
+    def sounds(self) -> NDArray[np.int16]:
+        """Return windows of made-up sound, [8, samples]: silence, breath, clicks, a whistle, and the extremes."""
+        return golden_pcm(self.listening)
+
+    def codes(self, pcm: NDArray[np.int16]) -> NDArray[np.int8]:
+        """Return what the float64 reference makes of windows [N, samples]: codes, [N, frames, n_mels]."""
+        return front_end(self.listening, self.input, pcm)
+
+
+def _input(graph: Graph) -> Quantization:
+    tensor = graph.tensors[graph.inputs[0]]
+    return Quantization(tensor.scale, tensor.zero_point)
+
+
+def _output(graph: Graph) -> Quantization:
+    tensor = graph.tensors[graph.outputs[0]]
+    return Quantization(tensor.scale, tensor.zero_point)
