@@ -1,12 +1,14 @@
 """What a whole application takes of a device before anything is built, and whether it fits."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any
 
 from firmware_bridge.frontend import frontend_table_bytes
 from firmware_bridge.listener import listener_bytes, open_windows
 from firmware_bridge.model import Model
-from firmware_bridge.plan import Network, report
+from firmware_bridge.narrow import channels_of_widest_layer, narrow, unit_of
+from firmware_bridge.plan import Network, plan_network, report
 from lungsound.errors import InputError
 
 # Rounded up from what gcc -O2 makes of the C files on the cores of `targets`.
@@ -106,31 +108,40 @@ class Footprint:
                 f"{self._advice(ram, flash)}"
             )
 
+    def _fits(self, ram: int | None, flash: int | None) -> bool:
+        return all(
+            budget is None or sum(parts.values()) <= budget for parts, budget in ((self.ram, ram), (self.flash, flash))
+        )
+
     def _advice(self, ram: int | None, flash: int | None) -> str:
+        if narrow(self.network.graph, Fraction(1)) is None:
+            return "a model with fewer channels may"
         share = self._largest_share(ram, flash)
-        if share == 0:
+        if share is None:
             return "no width of this model would fit"
         width = self.model.width
         if width is not None:
-            return f"the largest width that would fit is about {share * width:.3g} (now {width:.3g})"
-        return f"about {share:.0%} of its channels would fit"
+            return f"the largest width that would fit is {float(width * share):.4g} (now {width:.4g})"
+        channels = channels_of_widest_layer(self.network.graph)
+        return (
+            f"{channels * share} channels in the widest layer (now {channels}) and the others in proportion would fit"
+        )
 
-    def _largest_share(self, ram: int | None, flash: int | None) -> float:
-        """Largest share of the channels that fits: rings grow with the channels, weights with their square, the input
-        and everything else with neither.
-        """
-        network = self.network
-        rings = network.memory.total - network.memory.ring_bytes[network.program.input]
-        # Channels that are no multiple of four may need the plain convolution and pool beside those of the core.
-        most_flash = sum(self.flash.values()) + 2 * _CODE_OF_A_SOURCE
-        for percent in range(99, 0, -1):
-            share = percent / 100
-            less_ram = self.windows * rings * (1 - share)
-            less_flash = network.constant_bytes * (1 - share**2)
-            fits_ram = ram is None or sum(self.ram.values()) - less_ram <= ram
-            if fits_ram and (flash is None or most_flash - less_flash <= flash):
-                return share
-        return 0.0
+    def _largest_share(self, ram: int | None, flash: int | None) -> Fraction | None:
+        """Largest share of the channels that fits; each tried is laid out anew."""
+        graph = self.network.graph
+        channels = channels_of_widest_layer(graph)
+        unit = unit_of(channels)
+        fits, too_many = 0, channels // unit
+        while too_many - fits > 1:
+            tried = (fits + too_many) // 2
+            narrower = narrow(graph, Fraction(tried * unit, channels)) or graph
+            network = plan_network(narrower, self.network.kernels, self.network.rounding, self.network.push_limit)
+            if replace(self, network=network)._fits(ram, flash):
+                fits = tried
+            else:
+                too_many = tried
+        return Fraction(fits * unit, channels) if fits else None
 
 
 def _part(layer: dict[str, Any], what: str) -> int:

@@ -147,7 +147,7 @@ def test_a_plan_for_people_names_every_layer(auscult, bundle):
         (["--ram", "6K"], "bytes of RAM (networks"),
         (["--flash", "30000"], "and there are 30000; CONV_2D 'block4/pool' takes most"),
         (["--ram", "6K"], "and there are 6144; CONV_2D 'block1/pool' takes most of the network"),
-        (["--ram", "6K"], "the largest width that would fit is about 0.0"),
+        (["--flash", "40000"], "the largest width that would fit is 0.0"),
         (["--ram", "1000"], "no width of this model would fit"),
         (["--ram", "lots"], "'lots' is no number of bytes"),
     ],
@@ -159,16 +159,16 @@ def test_what_does_not_fit_is_refused_in_one_sentence(auscult, bundle, budget, s
     assert "Traceback" not in complaint
 
 
-@pytest.mark.parametrize("budget", [["--ram", "6000"], ["--flash", "60000"]])
-def test_the_width_that_a_refusal_names_does_fit(auscult, tmp_path, budget):
-    path = tmp_path / "net.tflite"
-    path.write_bytes(cnn6(np.random.default_rng(0), 100, width=8))
-    words = ["plan", path, "--target", "cortex-m4", *budget]
-    complaint = auscult(*words)[2]
-    share = int(complaint.split("about ")[1].split("%")[0]) / 100
-    assert 0.3 < share < 1
-    path.write_bytes(cnn6(np.random.default_rng(0), 100, width=int(8 * share)))
-    assert auscult(*words)[0] == 0
+@pytest.mark.parametrize("what", ["ram", "flash"])
+def test_the_width_that_a_refusal_names_is_the_largest_that_fits(auscult, tmp_path, what):
+    paths = {width: tmp_path / f"{width}.tflite" for width in (8, 16)}
+    for width, path in paths.items():
+        path.write_bytes(cnn6(np.random.default_rng(0), 100, width=width, heads=4))
+    words = ["--target", "cortex-m4"]
+    need = json.loads(auscult("plan", paths[8], *words, "--json")[1])[f"{what}_bytes"]
+    for budget, channels in ((need, 64), (need - 1, 56)):
+        complaint = auscult("plan", paths[16], *words, f"--{what}", budget)[2]
+        assert f"{channels} channels in the widest layer (now 128)" in complaint
 
 
 def test_the_targets_are_listed(auscult):
