@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from tiny_bundle import tiny_bundle
 
+from auscult.evaluate import evaluate_command
 from auscult.int8_bundle import Int8Bundle
 from export.golden import decide
 from firmware_bridge.bench_target import BENCH
@@ -16,6 +18,7 @@ from firmware_bridge.project import write_sources
 from firmware_bridge.qemu import build, run
 from lungsound.audio import read_pcm
 from lungsound.corpora import open_corpus
+from lungsound.evaluation import DECISIONS, LOGITS
 from lungsound.features import pcm_windows
 from lungsound.windows import stream
 
@@ -45,28 +48,37 @@ def firmware(folder, bundle, target, main, *, rounding="double", push_limit=0, o
     return footprint, built
 
 
-@pytest.mark.parametrize(("rounding", "push_limit"), [("double", 0), ("single", 0), ("double", 20_000)])
-def test_a_real_recording_is_decided_on_a_cortex_m4_as_it_is_evaluated(
-    installed, shared, tmp_path, bundle, rounding, push_limit
+@pytest.fixture(scope="module", params=EVALUATED)
+def evaluated(request, shared, bundle, tmp_path_factory):
+    """A rounding, and what `auscult evaluate` with its kernels stores for every window of the real recordings."""
+    folder = tmp_path_factory.mktemp("evaluated")
+    data = [f"icbhi2017:{shared / 'data' / 'icbhi2017_native'}"]
+    evaluate_command(bundle.path, data, "test", ["stream"], EVALUATED[request.param], store=folder, json_output=True)
+    (file,) = folder.glob("*.csv")
+    return request.param, pd.read_csv(file)
+
+
+@pytest.mark.parametrize("push_limit", [0, 20_000])
+def test_real_recordings_are_decided_on_a_cortex_m4_as_evaluate_stores_it(
+    installed, tmp_path, bundle, evaluated, push_limit
 ):
-    target, listening = installed("cortex-m4"), bundle.manifest.listening
+    rounding, stored = evaluated
+    target, rate = installed("cortex-m4"), bundle.manifest.listening.logmel.sample_rate
     footprint, built = firmware(
         tmp_path, bundle, target, HERE / "whole_way.c", rounding=rounding, push_limit=push_limit
     )
-    decided = []
-    for windows in real_windows(shared, listening, 3):
-        pcm = read_pcm(Path(windows["path"].iloc[0]), listening.logmel.sample_rate)
+    for path, windows in stored.groupby("path"):
+        pcm = read_pcm(Path(path), rate)
         done = run(built, inputs={"pcm.bin": pcm.tobytes()}, outputs=["scores.bin", "decisions.bin"])
         scores, decisions = (
             np.frombuffer(done.files[f"{name}.bin"], np.int8).reshape(len(windows), -1)
             for name in ("scores", "decisions")
         )
-        _, wanted = Int8Bundle(bundle.path, EVALUATED[rounding]).decide(windows)
-        np.testing.assert_array_equal(decisions, wanted)
-        np.testing.assert_array_equal(decisions, decide(scores, bundle.manifest.threshold_codes))
-        assert done.values["listener_bytes"] == footprint.ram["networks"] + footprint.ram["front_end"]
-        decided.append(decisions)
-    assert np.unique(np.concatenate(decided)).tolist() == [0, 1]
+        np.testing.assert_array_equal(decisions, windows[list(DECISIONS)])
+        logits = bundle.manifest.output.dequantize(scores)
+        np.testing.assert_allclose(logits, windows[list(LOGITS)], rtol=1e-12)
+        assert done.values["listener_bytes"] == footprint.ram["networks"] + footprint.ram["front_end"]  # noqa: PD011
+    assert set(np.unique(stored[list(DECISIONS)])) == {0, 1}
 
 
 def test_the_network_makes_every_byte_of_its_own_front_ends_codes(installed, shared, tmp_path, bundle):
