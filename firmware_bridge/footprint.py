@@ -80,6 +80,14 @@ class Footprint:
         """Return the same for people."""
         at_once = f"{self.windows} windows open at once" if self.windows > 1 else "one window at a time"
         lines = [f"RAM {sum(self.ram.values())} bytes, {at_once}: {_listed(self.ram)}"]
+        hearing = self.model.hearing
+        if hearing is not None:
+            one, more = (
+                listener_bytes(hearing.listening, self.network.context_bytes, overlapping=overlapping)
+                for overlapping in (False, True)
+            )
+            every = f"every {hearing.listening.hop_seconds:g} s"
+            lines.append(f"the listener alone: {one} bytes one window at a time, {more} with a decision {every}")
         lines.append(f"flash {sum(self.flash.values())} bytes: {_listed(self.flash)}")
         return "\n".join([*lines, "Stack and code are estimates from above; `auscult bench --target` measures them."])
 

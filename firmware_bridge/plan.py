@@ -152,8 +152,20 @@ def report(network: Network) -> dict[str, Any]:
         "push_limit": network.push_limit,
         "shares_after_last_push": len(pushes) - program.streams[program.input].rows,
         "first_whole": next((layer["tensor"] for layer in layers if layer["whole"]), None),
+        "whole_bytes": sum(memory.ring_bytes[stream] for stream in _whole_streams(program)),
         "layers": layers,
     }
+
+
+def _whole_streams(program: Program) -> set[int]:
+    """Streams of several rows that somebody reads all at once."""
+    return {tap for step in program.steps for tap in step.whole if program.streams[tap].rows > 1}
+
+
+def _whole_text(facts: dict[str, Any]) -> str:
+    first = facts["first_whole"]
+    held = f"'{first}'; what it and later ones hold whole takes {facts['whole_bytes']} bytes" if first else "none"
+    return f"first operator that waits for all of time: {held}"
 
 
 def _limit_text(facts: dict[str, Any]) -> list[str]:
@@ -173,7 +185,7 @@ def report_text(facts: dict[str, Any]) -> str:
         f"multiply-accumulates (MAC): {facts['macs'] / 1e6:.1f} M a window, {facts['macs_of_average_push']} in a push "
         f"on average, {facts['macs_of_worst_push']} in the worst",
         *_limit_text(facts),
-        f"first operator that waits for all of time: {facts['first_whole'] or 'none'}",
+        _whole_text(facts),
         "",
         f"{'operator':<18}{'ring':>12}{'bytes':>8}{'sums':>7}{'constants':>11}{'M MAC':>9}  tensor",
     ]

@@ -129,6 +129,9 @@ def test_a_plan_adds_up(auscult, bundle):
     assert plan["ram_bytes"] == sum(plan["ram"].values())
     assert plan["flash_bytes"] == sum(plan["flash"].values())
     assert plan["ram"]["networks"] == plan["network"]["context_bytes"]
+    layers = plan["network"]["layers"]
+    whole = {name for layer in layers for name in layer["whole"]}
+    assert plan["network"]["whole_bytes"] == sum(layer["ring_bytes"] for layer in layers if layer["tensor"] in whole) > 0
     overlapping = json.loads(auscult("plan", bundle.path, "--target", "cortex-m0", "--overlapping", "--json")[1])
     assert overlapping["ram"]["networks"] == 3 * plan["ram"]["networks"]
     assert overlapping["flash_bytes"] == plan["flash_bytes"]
@@ -139,6 +142,8 @@ def test_a_plan_for_people_names_every_layer(auscult, bundle):
     assert code == 0
     assert said.count("CONV_2D") == 6
     assert "in the worst" in said
+    assert "bytes one window at a time," in said
+    assert "what it and later ones hold whole takes" in said
 
 
 @pytest.mark.parametrize(
