@@ -19,6 +19,8 @@ _MOST_PIECES = 3
 _MOST_SUM = 1 << 30
 # Which two of four values share a word of weights: what unpacking bytes gives, or halves as they lie.
 _VALUES_OF_WORDS = {"dsp8": (0, 2, 1, 3), "dsp16": (0, 1, 2, 3)}
+# Two channels fill every second lane of a vector, the next two the lanes between.
+_CHANNELS_OF_LANES = (0, 2, 1, 3)
 
 
 def specialise(program: Program, kernels: str) -> Program:
@@ -81,16 +83,18 @@ def _most_pieces(step: Step) -> int:
 
 
 def _blocks(step: Step, kernels: str) -> npt.NDArray[np.int64]:
-    """Weights as c/au_block_*.h reads them: for "mve" [out, patch], out made even; otherwise the bytes of
-    [out / 2, groups of four, words, values, channels] with 128 added to the first channel's.
+    """Weights as c/au_block_*.h reads them: for "mve" [out / 4, channels in another order, patch]; otherwise the bytes
+    of [out / 2, groups of four, words, values, channels] with 128 added to the first channel's.
     """
     count = _array(step, "bias").size
     weights = _columns_first(step, kernels) if _gathers(step, kernels) else _array(step, "weights").reshape(count, -1)
     patch = weights.shape[1]
-    filled = np.zeros((count + count % 2, patch if kernels == "mve" else patch + -patch % 4), np.int64)
-    filled[:count, :patch] = weights
     if kernels == "mve":
-        return filled.reshape(-1)
+        fours = np.zeros((count + -count % 4, patch), np.int64)
+        fours[:count] = weights
+        return fours.reshape(-1, 4, patch)[:, _CHANNELS_OF_LANES].reshape(-1)
+    filled = np.zeros((count + count % 2, patch + -patch % 4), np.int64)
+    filled[:count, :patch] = weights
     pairs = filled.reshape(len(filled) // 2, 2, -1, 4)[..., _VALUES_OF_WORDS[kernels]].transpose(0, 2, 3, 1)
     offset = pairs + np.array([128, 0])
     return np.asarray(offset.astype(np.uint8).view(np.int8).astype(np.int64)).reshape(-1)

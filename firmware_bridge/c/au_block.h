@@ -1,10 +1,10 @@
-/* The innermost work of a convolution: a block of two columns and two channels. Every core has its own (au_block_*.h). */
+/* The innermost work of a convolution: all channels of two columns. Every core has its own (au_block_*.h). */
 #ifndef AU_BLOCK_H
 #define AU_BLOCK_H
 
-#include "au_types.h"
+#include "au_conv.h"
 
-/* Sums of a block; the digits are column and channel. */
+/* Sums of two columns and two channels; the digits are column and channel. */
 typedef struct {
     int32_t s00;
     int32_t s01;
@@ -27,5 +27,19 @@ typedef struct {
     int32_t high;
     bool saturate; /* the range is that of int8: one instruction */
 } au_finish_t;
+
+/* What a row needs beside the convolution: how sums become values, and the pool 2 x 2 that they may go to. */
+typedef struct {
+    au_finish_t finish;
+    bool first;     /* row of the pool */
+    uint32_t *sums; /* of the pool, two channels in a word; NULL for a convolution alone */
+} au_row_t;
+
+/* Where the values of two columns go. */
+typedef struct {
+    uint32_t *sums;
+    au_value_t *out;
+    au_value_t *beside; /* `out` itself where the second column does not exist */
+} au_place_t;
 
 #endif

@@ -1,5 +1,5 @@
-/* Blocks for cores with vectors (MVE: Cortex-M55): sixteen values of a column times sixteen weights of a channel at a time, the weights of
- * channel 1 behind all those of channel 0. */
+/* Blocks for cores with vectors (MVE: Cortex-M55): sixteen values of a column times sixteen weights of a channel at a time. Channels come in
+ * fours, the weights of one behind all those of another, in the order 0, 2, 1, 3: two at a time fill every second lane of a vector. */
 #ifndef AU_BLOCK_MVE_H
 #define AU_BLOCK_MVE_H
 
@@ -28,34 +28,27 @@ static inline int8_t *au_copy(int8_t *to, const int8_t *from, uint32_t count)
     return to + count;
 }
 
-/* Four lanes: two instructions, where an initializer goes through memory. */
-static inline int32x4_t au_lanes(int32_t a, int32_t b, int32_t c, int32_t d)
+/* Lanes 0 and 2, and lanes 1 and 3: an instruction each, where an initializer goes through memory. */
+static inline int32x4_t au_even_lanes(int32_t a, int32_t c)
 {
     int32x4_t lanes;
-    __asm("vmov %q[lanes][2], %q[lanes][0], %[a], %[c]\n\t"
-          "vmov %q[lanes][3], %q[lanes][1], %[b], %[d]"
-          : [lanes] "=&w"(lanes)
-          : [a] "r"(a), [b] "r"(b), [c] "r"(c), [d] "r"(d));
+    __asm("vmov %q[lanes][2], %q[lanes][0], %[a], %[c]" : [lanes] "=w"(lanes) : [a] "r"(a), [c] "r"(c));
     return lanes;
 }
 
-/* Signed weights leave nothing to correct. */
-static inline void au_excess(const au_piece_t *pieces, const au_piece_t *last, uint32_t excess[2])
+static inline int32x4_t au_odd_lanes(int32x4_t even, int32_t b, int32_t d)
 {
-    (void)pieces;
-    (void)last;
-    excess[0] = 0;
-    excess[1] = 0;
+    int32x4_t lanes = even;
+    __asm("vmov %q[lanes][3], %q[lanes][1], %[b], %[d]" : [lanes] "+w"(lanes) : [b] "r"(b), [d] "r"(d));
+    return lanes;
 }
 
 /* Sums of two columns and two channels over `pieces`; each channel has `filled` weights. The loop's tail masks what lies behind the end. */
-static inline au_block_t au_block(
-    const au_piece_t *pieces, const au_piece_t *last, const int8_t *weights, uint32_t filled, const uint32_t excess[2], int32_t first, int32_t second)
+static inline au_block_t au_block(const au_piece_t *pieces, const au_piece_t *last, const int8_t *weights, uint32_t filled)
 {
     const int8_t *w0 = weights;
     const int8_t *w1 = weights + filled;
-    au_block_t block = {first, second, first, second};
-    (void)excess;
+    au_block_t block = {0, 0, 0, 0};
     for (const au_piece_t *piece = pieces; piece != last; ++piece) {
         const int8_t *x0 = piece->values[0];
         const int8_t *x1 = piece->values[1];
@@ -83,34 +76,71 @@ static inline au_block_t au_block(
     return block;
 }
 
-/* Sums of `channel` and `second` become values, in place. */
-static inline void au_finish(const au_finish_t *how, au_block_t *block, uint32_t channel, uint32_t second)
+/* Sums of four channels become values, before the activation. */
+static inline int32x4_t au_finish(int32x4_t sums, int32x4_t multiplier, int32x4_t shift)
 {
 #if AU_SINGLE_ROUNDING
-    const au_scale_t scale = au_scale(how->multiplier, how->shift, channel);
-    const au_scale_t next = au_scale(how->multiplier, how->shift, second);
-    block->s00 = au_clamp(au_rescale(block->s00, scale) + how->zero, how->low, how->high);
-    block->s10 = au_clamp(au_rescale(block->s10, scale) + how->zero, how->low, how->high);
-    block->s01 = au_clamp(au_rescale(block->s01, next) + how->zero, how->low, how->high);
-    block->s11 = au_clamp(au_rescale(block->s11, next) + how->zero, how->low, how->high);
+    int32_t values[4];
+    int32_t multipliers[4];
+    int32_t shifts[4];
+    vst1q_s32(values, sums);
+    vst1q_s32(multipliers, multiplier);
+    vst1q_s32(shifts, shift);
+    for (uint32_t lane = 0; lane < 4u; ++lane) {
+        values[lane] = au_requantize(values[lane], multipliers[lane], shifts[lane]);
+    }
+    return vld1q_s32(values);
 #else
     /* au_rescale() in four lanes: VRSHL by a negative shift adds the half. */
-    const int32_t m0 = how->multiplier[channel];
-    const int32_t m1 = how->multiplier[second];
-    const int32_t n0 = how->shift[channel];
-    const int32_t n1 = how->shift[second];
-    const int32x4_t sums = au_lanes(block->s00, block->s01, block->s10, block->s11);
-    const int32x4_t multipliers = au_lanes(m0, m1, m0, m1);
-    const int32x4_t shifts = au_lanes(n0, n1, n0, n1);
-    const int32x4_t high = vqrdmulhq_s32(sums, multipliers);
-    const int32x4_t scaled = vrshlq_s32(vaddq_s32(high, vshrq_n_s32(high, 31)), shifts);
-    const int32x4_t most = vminq_s32(vaddq_n_s32(scaled, how->zero), vdupq_n_s32(how->high));
-    const int32x4_t values = vmaxq_s32(most, vdupq_n_s32(how->low));
-    block->s00 = vgetq_lane_s32(values, 0);
-    block->s01 = vgetq_lane_s32(values, 1);
-    block->s10 = vgetq_lane_s32(values, 2);
-    block->s11 = vgetq_lane_s32(values, 3);
+    const int32x4_t high = vqrdmulhq_s32(sums, multiplier);
+    return vrshlq_s32(vaddq_s32(high, vshrq_n_s32(high, 31)), shift);
 #endif
+}
+
+/* Add two columns to the pool; its second row makes quarters of the sums, to nearest, halves away from zero. */
+static inline void au_pool(int32x4_t columns, bool first, int16_t *sums, int8_t *out, mve_pred16_t there)
+{
+    if (first) {
+        vstrhq_p_s32(sums, columns, there);
+    } else {
+        const int32x4_t sum = vaddq_s32(columns, vldrhq_z_s32(sums, there));
+        const int32x4_t nearest = vaddq_n_s32(vaddq_s32(sum, vshrq_n_s32(sum, 31)), 2);
+        vstrbq_p_s32(out, vshrq_n_s32(nearest, 2), there);
+    }
+}
+
+/* All channels of two columns, four at a time; each channel has `filled` weights. */
+static inline void au_two_columns(
+    const au_conv_t *conv, const au_piece_t *pieces, const au_piece_t *last, uint32_t filled, const au_row_t *how, const au_place_t *place)
+{
+    const au_finish_t *const finish = &how->finish;
+    const int32x4_t low = vdupq_n_s32(finish->low);
+    const int32x4_t high = vdupq_n_s32(finish->high);
+    const uint32_t channels = conv->out_channels;
+    const int8_t *weights = conv->weights;
+    for (uint32_t channel = 0; channel < channels; channel += 4u) {
+        const mve_pred16_t there = vctp32q(channels - channel);
+        au_block_t block = au_block(pieces, last, weights, filled);
+        int32x4_t here = au_even_lanes(block.s00, block.s01);
+        int32x4_t beside = au_even_lanes(block.s10, block.s11);
+        block = au_block(pieces, last, weights + (2u * filled), filled);
+        here = au_odd_lanes(here, block.s00, block.s01);
+        beside = au_odd_lanes(beside, block.s10, block.s11);
+        const int32x4_t bias = vldrwq_z_s32(conv->bias + channel, there);
+        const int32x4_t multiplier = vldrwq_z_s32(finish->multiplier + channel, there);
+        const int32x4_t shift = vldrbq_z_s32(finish->shift + channel, there);
+        here = vaddq_n_s32(au_finish(vaddq_s32(here, bias), multiplier, shift), finish->zero);
+        here = vmaxq_s32(vminq_s32(here, high), low);
+        beside = vaddq_n_s32(au_finish(vaddq_s32(beside, bias), multiplier, shift), finish->zero);
+        beside = vmaxq_s32(vminq_s32(beside, high), low);
+        if (how->sums != NULL) {
+            au_pool(vaddq_s32(here, beside), how->first, (int16_t *)(void *)place->sums + channel, place->out + channel, there);
+        } else {
+            vstrbq_p_s32(place->out + channel, here, there);
+            vstrbq_p_s32(place->beside + channel, beside, there);
+        }
+        weights += 4u * filled;
+    }
 }
 
 #endif

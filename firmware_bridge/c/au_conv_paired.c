@@ -1,4 +1,4 @@
-/* Convolution in blocks of two columns and two channels, for cores with an AU_BLOCK_HEADER (au_block_*.h), which says how weights lie.
+/* Convolution of two columns at a time, for cores with an AU_BLOCK_HEADER (au_block_*.h), which says how weights lie.
  *
  * The generator has proven that sums stay below 2^30 and that every shift is to the right, which is what au_rescale() needs. */
 #include <string.h>
@@ -13,26 +13,11 @@
 /* Columns under two output columns, where they are gathered (specialise.py knows the number), and a group beyond. */
 #define GATHERED (256u / sizeof(au_value_t))
 
-/* What a row needs beside the convolution: how sums become values, and the pool 2 x 2 that they may go to. */
-typedef struct {
-    au_finish_t finish;
-    bool first;     /* row of the pool */
-    uint32_t *sums; /* of the pool, two channels in a word; NULL for a convolution alone */
-} row_t;
-
-static row_t row_of(const au_conv_t *conv, uint32_t *sums, bool first)
+static au_row_t row_of(const au_conv_t *conv, uint32_t *sums, bool first)
 {
     const bool saturate = (conv->low == INT8_MIN) && (conv->high == INT8_MAX);
-    const row_t row = {{conv->multiplier, conv->shift, conv->out_zero, conv->low, conv->high, saturate}, first, sums};
+    const au_row_t row = {{conv->multiplier, conv->shift, conv->out_zero, conv->low, conv->high, saturate}, first, sums};
     return row;
-}
-
-/* A quarter of two sums, to nearest, halves away from zero: floor((sum + 2 - negative) / 4). */
-static inline uint32_t quarter(uint32_t sums)
-{
-    const int32_t negative = (int32_t)((sums >> 15) & 0x00010001u);
-    const int32_t half = __shadd16((int32_t)sums, __ssub16(0x00020002, negative));
-    return (uint32_t)__shadd16(half, 0);
 }
 
 static bool inside(const au_conv_t *conv, int32_t column)
@@ -87,80 +72,31 @@ static inline void gather(const au_conv_t *conv, const au_value_t *const *rows, 
 {
     const uint32_t channels = conv->in_channels;
     const au_value_t *const *const last = rows + conv->kernel_h;
-    const bool within = inside(conv, column);
     const uint32_t offset = (uint32_t)column * channels;
+    const au_value_t *const *row = rows;
     au_value_t *next = values;
-    for (const au_value_t *const *row = rows; row != last; ++row) {
-        const au_value_t *const from = within ? (*row + offset) : conv->outside;
-        if (channels == 1u) {
-            *next = *from;
+    if (!inside(conv, column)) {
+        for (; row != last; ++row) {
+            next = au_copy(next, conv->outside, channels);
+        }
+    } else if (channels == 1u) {
+        for (; row != last; ++row) {
+            *next = (*row)[offset];
             ++next;
-        } else {
-            next = au_copy(next, from, channels);
         }
-    }
-}
-
-/* Where the values of two columns go. */
-typedef struct {
-    uint32_t *sums;
-    au_value_t *out;
-    au_value_t *beside; /* `out` itself where the second column does not exist */
-} place_t;
-
-static inline void store(const au_block_t *block, uint32_t channel, bool both, au_value_t *out, au_value_t *beside)
-{
-    out[channel] = (au_value_t)block->s00;
-    beside[channel] = (au_value_t)block->s10;
-    if (both) {
-        out[channel + 1u] = (au_value_t)block->s01;
-        beside[channel + 1u] = (au_value_t)block->s11;
-    }
-}
-
-static inline void pool(const au_block_t *block, bool first, uint32_t *sum, au_value_t *out)
-{
-    const uint32_t pair = ((uint32_t)(block->s00 + block->s10) & 0xFFFFu) | ((uint32_t)(block->s01 + block->s11) << 16);
-    if (first) {
-        *sum = pair;
     } else {
-        const uint32_t mean = quarter((uint32_t)__sadd16((int32_t)*sum, (int32_t)pair));
-        out[0] = (au_value_t)(int8_t)mean;
-        out[1] = (au_value_t)(int8_t)(mean >> 16);
-    }
-}
-
-/* All channels of two columns; each channel has `filled` weights. */
-static void two_columns(
-    const au_conv_t *conv, const au_piece_t *pieces, const au_piece_t *last, uint32_t filled, const row_t *how, const place_t *place)
-{
-    const row_t here = *how;
-    const place_t to = *place;
-    const uint32_t channels = conv->out_channels;
-    const int32_t *const bias = conv->bias;
-    const int8_t *weights = conv->weights;
-    uint32_t excess[2];
-    au_excess(pieces, last, excess);
-    for (uint32_t channel = 0; channel < channels; channel += 2u) {
-        const bool both = (channel + 1u) < channels;
-        const uint32_t second = both ? (channel + 1u) : channel;
-        au_block_t block = au_block(pieces, last, weights, filled, excess, bias[channel], bias[second]);
-        au_finish(&here.finish, &block, channel, second);
-        if (here.sums != NULL) {
-            pool(&block, here.first, &to.sums[channel / 2u], to.out + channel);
-        } else {
-            store(&block, channel, both, to.out, to.beside);
+        for (; row != last; ++row) {
+            next = au_copy(next, *row + offset, channels);
         }
-        weights += 2u * filled;
     }
 }
 
-static place_t place_of(const au_conv_t *conv, const row_t *how, uint32_t x, au_value_t *out)
+static au_place_t place_of(const au_conv_t *conv, const au_row_t *how, uint32_t x, au_value_t *out)
 {
     const uint32_t channels = conv->out_channels;
     const bool pooled = how->sums != NULL;
     au_value_t *const here = out + ((pooled ? (x / 2u) : x) * channels);
-    place_t place = {NULL, here, ((x + 1u) < conv->out_width) ? (here + channels) : here};
+    au_place_t place = {NULL, here, ((x + 1u) < conv->out_width) ? (here + channels) : here};
     if (pooled) {
         place.sums = how->sums + ((x / 2u) * (channels / 2u));
     }
@@ -168,21 +104,21 @@ static place_t place_of(const au_conv_t *conv, const row_t *how, uint32_t x, au_
 }
 
 /* One row, each kernel row in place. */
-static void in_place(const au_conv_t *conv, const au_value_t *const *rows, const row_t *how, au_value_t *out)
+static void in_place(const au_conv_t *conv, const au_value_t *const *rows, const au_row_t *how, au_value_t *out)
 {
     au_piece_t pieces[MOST_PIECES];
     const uint32_t filled = AU_FILLED((uint32_t)conv->kernel_h * conv->kernel_w * conv->in_channels);
     for (uint32_t x = 0; x < conv->out_width; x += 2u) {
-        const place_t place = place_of(conv, how, x, out);
+        const au_place_t place = place_of(conv, how, x, out);
         int32_t left[2];
         left[0] = (int32_t)(x * conv->stride_w) - (int32_t)conv->pad_left;
         left[1] = left[0] + (((x + 1u) < conv->out_width) ? (int32_t)conv->stride_w : 0);
-        two_columns(conv, pieces, cut(conv, rows, left, pieces), filled, how, &place);
+        au_two_columns(conv, pieces, cut(conv, rows, left, pieces), filled, how, &place);
     }
 }
 
 /* One row of a small kernel: the columns under two output columns are gathered, those that the next two need again stay. */
-static void gathered(const au_conv_t *conv, const au_value_t *const *rows, const row_t *how, au_value_t *out)
+static void gathered(const au_conv_t *conv, const au_value_t *const *rows, const au_row_t *how, au_value_t *out)
 {
     au_value_t values[GATHERED];
     const uint32_t height = (uint32_t)conv->kernel_h * conv->in_channels;
@@ -193,7 +129,7 @@ static void gathered(const au_conv_t *conv, const au_value_t *const *rows, const
     uint32_t have = 0;
     (void)memset(values, 0, sizeof(values));
     for (uint32_t x = 0; x < conv->out_width; x += 2u) {
-        const place_t place = place_of(conv, how, x, out);
+        const au_place_t place = place_of(conv, how, x, out);
         const int32_t left = (int32_t)(x * stride) - (int32_t)conv->pad_left;
         if (have != 0u) {
             (void)au_copy(values, values + ((under - kept) * column), kept * column);
@@ -204,34 +140,34 @@ static void gathered(const au_conv_t *conv, const au_value_t *const *rows, const
         have = kept;
         const uint32_t second = ((x + 1u) < conv->out_width) ? (stride * column) : 0u;
         const au_piece_t piece = {{values, values + second}, AU_FILLED(conv->kernel_w * column)};
-        two_columns(conv, &piece, &piece + 1, piece.count, how, &place);
+        au_two_columns(conv, &piece, &piece + 1, piece.count, how, &place);
     }
 }
 
 void au_conv_paired(const void *op, const au_value_t *const *rows, au_value_t *out)
 {
     const au_conv_t *const conv = (const au_conv_t *)op;
-    const row_t how = row_of(conv, NULL, false);
+    const au_row_t how = row_of(conv, NULL, false);
     in_place(conv, rows, &how, out);
 }
 
 void au_conv_gathered(const void *op, const au_value_t *const *rows, au_value_t *out)
 {
     const au_conv_t *const conv = (const au_conv_t *)op;
-    const row_t how = row_of(conv, NULL, false);
+    const au_row_t how = row_of(conv, NULL, false);
     gathered(conv, rows, &how, out);
 }
 
 void au_conv_paired_pool(const void *op, const au_value_t *const *rows, void *sums, bool first, au_value_t *out)
 {
     const au_conv_t *const conv = (const au_conv_t *)op;
-    const row_t how = row_of(conv, (uint32_t *)sums, first);
+    const au_row_t how = row_of(conv, (uint32_t *)sums, first);
     in_place(conv, rows, &how, out);
 }
 
 void au_conv_gathered_pool(const void *op, const au_value_t *const *rows, void *sums, bool first, au_value_t *out)
 {
     const au_conv_t *const conv = (const au_conv_t *)op;
-    const row_t how = row_of(conv, (uint32_t *)sums, first);
+    const au_row_t how = row_of(conv, (uint32_t *)sums, first);
     gathered(conv, rows, &how, out);
 }

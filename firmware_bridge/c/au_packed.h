@@ -107,4 +107,59 @@ static inline void au_finish(const au_finish_t *how, au_block_t *block, uint32_t
     }
 }
 
+/* A quarter of two sums, to nearest, halves away from zero: floor((sum + 2 - negative) / 4). */
+static inline uint32_t au_quarter(uint32_t sums)
+{
+    const int32_t negative = (int32_t)((sums >> 15) & 0x00010001u);
+    const int32_t half = __shadd16((int32_t)sums, __ssub16(0x00020002, negative));
+    return (uint32_t)__shadd16(half, 0);
+}
+
+static inline void au_store(const au_block_t *block, uint32_t channel, bool both, au_value_t *out, au_value_t *beside)
+{
+    out[channel] = (au_value_t)block->s00;
+    beside[channel] = (au_value_t)block->s10;
+    if (both) {
+        out[channel + 1u] = (au_value_t)block->s01;
+        beside[channel + 1u] = (au_value_t)block->s11;
+    }
+}
+
+static inline void au_pool(const au_block_t *block, bool first, uint32_t *sum, au_value_t *out)
+{
+    const uint32_t pair = ((uint32_t)(block->s00 + block->s10) & 0xFFFFu) | ((uint32_t)(block->s01 + block->s11) << 16);
+    if (first) {
+        *sum = pair;
+    } else {
+        const uint32_t mean = au_quarter((uint32_t)__sadd16((int32_t)*sum, (int32_t)pair));
+        out[0] = (au_value_t)(int8_t)mean;
+        out[1] = (au_value_t)(int8_t)(mean >> 16);
+    }
+}
+
+/* All channels of two columns; each channel has `filled` weights. */
+static inline void au_two_columns(
+    const au_conv_t *conv, const au_piece_t *pieces, const au_piece_t *last, uint32_t filled, const au_row_t *how, const au_place_t *place)
+{
+    const au_row_t here = *how;
+    const au_place_t to = *place;
+    const uint32_t channels = conv->out_channels;
+    const int32_t *const bias = conv->bias;
+    const int8_t *weights = conv->weights;
+    uint32_t excess[2];
+    au_excess(pieces, last, excess);
+    for (uint32_t channel = 0; channel < channels; channel += 2u) {
+        const bool both = (channel + 1u) < channels;
+        const uint32_t second = both ? (channel + 1u) : channel;
+        au_block_t block = au_block(pieces, last, weights, filled, excess, bias[channel], bias[second]);
+        au_finish(&here.finish, &block, channel, second);
+        if (here.sums != NULL) {
+            au_pool(&block, here.first, &to.sums[channel / 2u], to.out + channel);
+        } else {
+            au_store(&block, channel, both, to.out, to.beside);
+        }
+        weights += 2u * filled;
+    }
+}
+
 #endif
