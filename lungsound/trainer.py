@@ -100,7 +100,6 @@ def make_trainer(
     epochs: int,
     seed: int,
     *,
-    precision: str = "32-true",
     gradient_clip: float | None = None,
 ) -> Any:
     """Return a Lightning trainer that writes to a run folder and says on stderr how each epoch went.
@@ -118,8 +117,6 @@ def make_trainer(
         In all, those before a resumption included.
     seed : int
         See above.
-    precision : str
-        Lightning's name of the arithmetic: ``32-true``, ``bf16-mixed``...
     gradient_clip : float, optional
         Largest norm of the gradient.
     """
@@ -130,7 +127,6 @@ def make_trainer(
         accelerator="auto",
         devices=1,
         deterministic=True,
-        precision=precision,
         gradient_clip_val=gradient_clip,
         logger=CSVLogger(folder, name="log"),
         callbacks=[

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
@@ -43,13 +42,9 @@ class FinetuneModule(LabelModule):
         See :class:`lungsound.trainer.LabelModule`.
     augment : nn.Module
         Applied to ``x`` in training alone.
-    label_weights : Tensor of float, shape [C]
-        Weight of the positives of each label in the loss; ones leave it alone.
     freeze_patches : bool
         Keep the patch embedding as it was pre-trained, as M2D's own application to lung sounds does.
     """
-
-    label_weights: Tensor
 
     def __init__(
         self,
@@ -57,14 +52,12 @@ class FinetuneModule(LabelModule):
         learning_rate: float,
         weight_decay: float,
         augment: nn.Module,
-        label_weights: Tensor,
         *,
         freeze_patches: bool,
     ) -> None:
         super().__init__(learning_rate, weight_decay)
         self.teacher = teacher
         self.augment = augment
-        self.register_buffer("label_weights", label_weights)
         teacher.encoder.patch_embed.requires_grad_(not freeze_patches)
 
     def logits(self, x: Tensor) -> Tensor:
@@ -74,7 +67,7 @@ class FinetuneModule(LabelModule):
     def training_step(self, batch: dict[str, Tensor], batch_index: int) -> Tensor:
         """Return the loss of an augmented batch."""
         logits = self.logits(self.augment(batch["x"]))
-        loss = F.binary_cross_entropy_with_logits(logits, batch["labels"], pos_weight=self.label_weights)
+        loss = F.binary_cross_entropy_with_logits(logits, batch["labels"])
         self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(logits))
         return loss
 
@@ -91,9 +84,7 @@ def train_teacher(
     weight_decay: float = 0.05,
     frequency_mask: int = 10,
     time_mask: int = 40,
-    label_weights: tuple[float, ...] | None = None,
     freeze_patches: bool = False,
-    precision: str = "32-true",
 ) -> Path:
     """Train a teacher, or go on where an interrupted training of the same folder stopped.
 
@@ -106,14 +97,12 @@ def train_teacher(
         order must be a function of seed and epoch, as `lungsound.window_dataset.batches` makes it.
     folder : Path
         The run folder.
-    epochs, seed, precision
+    epochs, seed
         See :func:`lungsound.trainer.make_trainer`.
     learning_rate, weight_decay
         See :class:`lungsound.trainer.LabelModule`.
     frequency_mask, time_mask : int
         See :class:`SpecAugment`.
-    label_weights : tuple of float, optional
-        Weight of the positives of each label in the loss.
     freeze_patches : bool
         See :class:`FinetuneModule`.
 
@@ -122,8 +111,7 @@ def train_teacher(
     Path
         The checkpoint of the best epoch.
     """
-    weights = torch.ones(teacher.config.classes) if label_weights is None else torch.tensor(label_weights)
     augment = SpecAugment(frequency_mask, time_mask)
-    module = FinetuneModule(teacher, learning_rate, weight_decay, augment, weights, freeze_patches=freeze_patches)
-    trainer = make_trainer(folder, epochs, seed, precision=precision, gradient_clip=1.0)
+    module = FinetuneModule(teacher, learning_rate, weight_decay, augment, freeze_patches=freeze_patches)
+    trainer = make_trainer(folder, epochs, seed, gradient_clip=1.0)
     return fit(trainer, module, train_loader, validation_loader, folder)

@@ -74,15 +74,14 @@ def test_resumed_equals_uninterrupted(tmp_path: Path, monkeypatch: pytest.Monkey
         assert torch.equal(resumed[name], whole[name]), name
 
 
-def test_loss_weighs_the_positives_of_a_label() -> None:
+def test_the_loss_is_cross_entropy_of_each_label() -> None:
     teacher = small_teacher().eval()
-    weights = torch.tensor([3.0, 0.5])
-    module = FinetuneModule(teacher, 1e-3, 0.0, torch.nn.Identity(), weights, freeze_patches=False)
+    module = FinetuneModule(teacher, 1e-3, 0.0, torch.nn.Identity(), freeze_patches=False)
     module.log = lambda *args, **options: None
     batch = next(iter(loader(None)))
     with torch.inference_mode():
         logits, labels = teacher(batch["x"]).logits.double(), batch["labels"].double()
-        wanted = -(weights * labels * F.logsigmoid(logits) + (1 - labels) * F.logsigmoid(-logits)).mean()
+        wanted = -(labels * F.logsigmoid(logits) + (1 - labels) * F.logsigmoid(-logits)).mean()
         torch.testing.assert_close(module.training_step(batch, 0).double(), wanted, rtol=1e-5, atol=1e-6)
 
 
