@@ -13,7 +13,7 @@ from lungsound.errors import InputError
 
 # Rounded up from what gcc -O2 makes of the C files on the cores of `targets`.
 _STACK_BYTES = 1280
-_CODE_OF_FRONT_END = 5120
+_CODE_OF_FRONT_END = 9728
 _CODE_OF_A_SOURCE = 1280
 _CODE_OF_A_STEP = 72
 _CODE_OF_NET = 512

@@ -4,6 +4,10 @@ Integers throughout, so that cores with and without an FPU give the same bytes. 
 exact than float32 here: its error lies 31 bits below the loudest bin. What limits both are recordings whose lowest
 frequencies are a thousand times louder than the rest; so every windowed sample has 15/16 of the one before subtracted,
 and the bands' weights divide by the squared response of that filter.
+
+Bands a hundred decibels below the loudest still drown in that error. Its size is known, and so is how far a band's
+value lies from the border between two codes: where the error reaches further, the bins that the band needs are
+transformed once more, with 64 bits, in the same memory. Few frames of a recording need it; most of a loud tone's do.
 """
 
 import math
@@ -29,12 +33,15 @@ C_FILES = tuple(
         "frontend.c",
         "frontend_fft.c",
         "frontend_mel.c",
+        "frontend_exact.c",
     )
 )
 
 _PRE_EMPHASIS = 15 / 16
 _LOG_BITS = 24
 _LOG_SEGMENTS = 64
+_FLOOR_ROOM = 30  # a floor's mantissa of 32 bits may be shifted up so far
+_SCALED_BITS = 45  # fractional bits of samples of 15 bits that are scaled up to 31 and times the window
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +58,7 @@ class _Band:
     bins: int
     floor: int
     floor_exponent: int
+    first_weight: int
     offset: int
 
 
@@ -86,9 +94,9 @@ def write_frontend(folder: Path, spec: LogMelSpec, scale: float, zero_point: int
 
 def frontend_bytes(spec: LogMelSpec) -> int:
     """Return sizeof(frontend_t) on a 32-bit core."""
-    spectrum, samples = 8 * (spec.n_fft // 2 + 1), 2 * (spec.n_fft + 2)
+    quick, exact = 8 * (spec.n_fft // 2 + 1), 2 * spec.n_fft + 8 * spec.n_mels
     row = spec.n_mels + spec.n_mels % 2
-    return -(-(spectrum + samples + row + 5) // 8) * 8
+    return -(-(max(quick, exact) + 2 * (spec.n_fft + 2) + row + 5) // 8) * 8
 
 
 def frontend_table_bytes(spec: LogMelSpec, scale: float, zero_point: int) -> int:
@@ -96,7 +104,8 @@ def frontend_table_bytes(spec: LogMelSpec, scale: float, zero_point: int) -> int
     weights, bands = _bands(spec, _slope(spec, scale, zero_point), scale, zero_point)
     twiddles = _stages(_radices(spec.n_fft))[1]
     rotations = len(twiddles) + spec.n_fft // 4 + 1
-    return 4 * spec.n_fft + spec.n_fft + 8 * rotations + 4 * len(weights) + 24 * len(bands) + 16 * _LOG_SEGMENTS
+    exact = 2 * spec.n_fft + 2 * (spec.n_fft // 4 + 1)
+    return 5 * spec.n_fft + exact + 8 * rotations + 4 * len(weights) + 24 * len(bands) + 16 * _LOG_SEGMENTS
 
 
 def frontend_tables(spec: LogMelSpec, scale: float, zero_point: int) -> dict[str, str]:
@@ -108,24 +117,34 @@ def frontend_tables(spec: LogMelSpec, scale: float, zero_point: int) -> dict[str
     radices = _radices(spec.n_fft)
     stages, twiddles = _stages(radices)
     weights, bands = _bands(spec, slope, scale, zero_point)
-    quarter = spec.n_fft // 4 + 1
+    window, window_low = _wide_fraction(analysis_window(spec))
+    turns = np.arange(spec.n_fft // 4 + 1) / spec.n_fft
+    cosines, cosine_low = _wide_fraction(np.cos(2 * np.pi * turns))
+    noise = _noise(radices)
+    doubt = 2 * noise / math.log(2) * slope
     header = render(
         "frontend_spec.h",
         spec=spec,
         summary=f"{spec.n_mels} bands, frames of {spec.window} samples every {spec.hop} at {spec.sample_rate} Hz",
         slope=round(slope * 2**_LOG_BITS),
-        floor_exponent=max(band.floor_exponent for band in bands),
+        least_width=_least_width(spec, bands, radices),
         first_radix=radices[0],
         radix_4=4 in radices[1:],
         radix_5=5 in radices,
+        noise=noise,
+        doubt=round((math.log2(doubt) + 32) * 2**_LOG_BITS),
+        near=math.ceil(doubt**2),
+        noisy=2 ** math.ceil(max(0, 2 * math.log2(doubt) + 28 - 32)),
         stages=stages,
     )
     tables = render(
         "frontend_tables.c",
-        window=_fraction(analysis_window(spec)).tolist(),
+        window=window,
+        window_low=window_low,
         order=_order(radices).tolist(),
         twiddles=twiddles,
-        split=_rotations(np.arange(quarter) / spec.n_fft),
+        split=list(zip(cosines, cosines[::-1], strict=True)),
+        cosine_low=cosine_low,
         weights=weights,
         bands=bands,
         logarithm=_logarithm(),
@@ -193,6 +212,34 @@ def _fraction(values: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.clip(np.rint(values * 2**31), -(2**31) + 1, 2**31 - 1).astype(np.int64)
 
 
+def _noise(radices: list[int]) -> int:
+    """Return how far the quick transform's rounding moves an amplitude, in its units.
+
+    Three standard deviations or more, as measured on tones, pulses and recordings. Most of it is rounded samples: radix
+    4 adds four and halves, which leaves noise as it is; radix 5 adds five and divides by four.
+    """
+    return max(4, math.ceil(8 * (math.sqrt(5) / 4) ** radices.count(5)))
+
+
+def _least_width(spec: LogMelSpec, bands: list[_Band], radices: list[int]) -> int:
+    """Return how many bits samples count as having, however quiet, so that every band's floor stays below 2^62."""
+    shifts = sum({4: 1, 5: 2}[radix] for radix in radices[1:])
+    loudest = max(band.floor_exponent for band in bands)
+    width = math.ceil((loudest - _FLOOR_ROOM) / 2) + _SCALED_BITS - shifts
+    if width > 31:
+        most = spec.floor / 4.0 ** (width - 31)
+        raise InputError(
+            f"front end: a floor of {spec.floor} does not fit its integers; at most {most:.3g} is possible"
+        )
+    return max(0, width)
+
+
+def _wide_fraction(values: NDArray[np.float64]) -> tuple[list[int], list[int]]:
+    """Return numbers in [0, 1] as 31 fractional bits, rounded down, and the 16 bits below them."""
+    whole = np.minimum(np.rint(np.maximum(values, 0) * 2.0**47), 2**47 - 1).astype(np.int64)
+    return (whole >> 16).tolist(), (whole & 0xFFFF).tolist()
+
+
 def _bands(spec: LogMelSpec, slope: float, scale: float, zero_point: int) -> tuple[list[int], list[_Band]]:
     """Return the bands' weights, one after the other, and what makes codes of their sums.
 
@@ -204,7 +251,7 @@ def _bands(spec: LogMelSpec, slope: float, scale: float, zero_point: int) -> tup
     bands: list[_Band] = []
     for row in mel_filters(spec) / response:
         used = np.flatnonzero(row)
-        first, last = (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 0)
+        first, last = (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 1)
         unit = float(row.sum()) / (2**32 - 1 - (last - first)) if len(used) else spec.floor / 2**32
         weights += [round(float(value) / unit) for value in row[first:last]]
         # The sum in C is of weight times power / 2^32.
@@ -217,6 +264,7 @@ def _bands(spec: LogMelSpec, slope: float, scale: float, zero_point: int) -> tup
                 bins=last - first,
                 floor=min(round(mantissa * 2**32), 2**32 - 1),
                 floor_exponent=exponent - 32,
+                first_weight=len(weights) - (last - first),
                 offset=round(offset * 2 ** (2 * _LOG_BITS)),
             )
         )

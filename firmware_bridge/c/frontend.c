@@ -32,7 +32,7 @@ static uint32_t load_frame(frontend_t *frontend, uint32_t shift)
         const int32_t even = frontend_high(even_sample, frontend_window[2u * i]);
         const int32_t odd = frontend_high(odd_sample, frontend_window[(2u * i) + 1u]);
 
-        pair = &frontend->spectrum[frontend_order[i]].bin;
+        pair = &frontend->work.spectrum[frontend_order[i]].bin;
         pair->re = even - before + (before >> 4);
         pair->im = odd - even + (even >> 4);
         bits = frontend_gather(bits, pair->re);
@@ -40,7 +40,7 @@ static uint32_t load_frame(frontend_t *frontend, uint32_t shift)
         before = odd;
     }
     /* The window begins with zero, so that the frame's last sample stands alone before its first. */
-    pair = &frontend->spectrum[0].bin;
+    pair = &frontend->work.spectrum[0].bin;
     pair->re = (before >> 4) - before;
     return frontend_gather(bits, pair->re);
 }
@@ -48,6 +48,7 @@ static uint32_t load_frame(frontend_t *frontend, uint32_t shift)
 static void make_row(frontend_t *frontend)
 {
     uint32_t bits = 0u;
+    uint32_t residues;
     int32_t width;
     int32_t exponent;
     size_t i;
@@ -62,11 +63,15 @@ static void make_row(frontend_t *frontend)
     }
     bits = (bits | (bits >> 16)) & 0xFFFEu;
     width = frontend_width(bits >> 1);
+    width = (width > FRONTEND_LEAST_WIDTH) ? width : FRONTEND_LEAST_WIDTH;
     /* A sample of 15 bits and sign, scaled up to 31; the product with the window keeps 30. */
     exponent = width - (15 + 30);
     bits = load_frame(frontend, 31u - (uint32_t)width);
-    exponent += frontend_power(frontend->spectrum, bits);
-    frontend_quantize(frontend->spectrum, exponent, frontend->row);
+    exponent += frontend_power(frontend->work.spectrum, bits);
+    residues = frontend_quantize(frontend->work.spectrum, exponent, frontend->row);
+    if (residues != 0u) {
+        frontend_repeat(&frontend->work.exact, &frontend->samples[FRAME], residues, exponent, frontend->row);
+    }
 }
 
 /* The frame is whole: its row, and room for the next hop. */

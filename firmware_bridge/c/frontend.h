@@ -31,7 +31,21 @@ typedef union {
 } frontend_bin_t;
 
 typedef struct {
-    frontend_bin_t spectrum[(FRONTEND_FFT / 2) + 1];
+    int64_t re;
+    int64_t im;
+} frontend_wide_t;
+
+/* What a frame whose codes are in doubt is made of a second time. */
+typedef struct {
+    frontend_wide_t values[FRONTEND_FFT / 8];
+    uint64_t sums[FRONTEND_MELS];
+} frontend_exact_t;
+
+typedef struct {
+    union {
+        frontend_bin_t spectrum[(FRONTEND_FFT / 2) + 1];
+        frontend_exact_t exact;
+    } work;
     int16_t samples[FRONTEND_FFT + 2]; /* the frame begins at 2; before it the sample that the last mirrored one needs */
     int8_t row[FRONTEND_MELS];
     uint16_t filled; /* of `samples` */

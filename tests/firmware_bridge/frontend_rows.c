@@ -1,4 +1,5 @@
-/* Rows of pcm.bin to rows.bin. STEP samples a push at most, after every push an empty one. */
+/* Rows of pcm.bin to rows.bin. STEP samples a push at most, after every push an empty one. Reports the ticks of all pushes,
+ * of the worst, and of the best that completed a frame. */
 #include "board.h"
 #include "frontend.h"
 
@@ -11,6 +12,7 @@ int main(void)
     const int out = board_open_write("rows.bin");
     uint64_t ticks = 0u;
     uint32_t worst = 0u;
+    uint32_t best = UINT32_MAX;
     uint32_t start;
     size_t count;
 
@@ -25,6 +27,7 @@ int main(void)
             start = board_elapsed(start);
             ticks += start;
             worst = (start > worst) ? start : worst;
+            best = ((row != NULL) && (start < best)) ? start : best;
             if ((row != NULL) && (board_write(out, row, FRONTEND_MELS) != 0)) {
                 return 2;
             }
@@ -47,6 +50,7 @@ int main(void)
     board_close(out);
     board_report("ticks", ticks);
     board_report("worst", worst);
+    board_report("best", best);
     board_report("context", sizeof frontend);
     return 0;
 }
