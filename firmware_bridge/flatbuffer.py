@@ -16,6 +16,7 @@ import numpy.typing as npt
 from lungsound.errors import InputError
 
 _MOST_TABLES = 100_000
+_LONGEST_TEXT = 200  # bytes; converters join the names of all that they fused, and the last one counts
 
 
 @dataclass(frozen=True)
@@ -73,9 +74,10 @@ class FlatTable:
         return np.frombuffer(self.data, item, count, start)
 
     def text(self, field: int) -> str:
-        """Return A string; bytes that are not UTF-8 are shown as escapes."""
+        """Return the end of a string, fit to print: what is not UTF-8, or controls a terminal, becomes escapes."""
         start, count = self._vector(field, 1)
-        return self.data[start : start + count].decode("utf-8", "backslashreplace")
+        text = self.data[start + max(0, count - _LONGEST_TEXT) : start + count].decode("utf-8", "backslashreplace")
+        return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
     def _vector(self, field: int, size: int) -> tuple[int, int]:
         where = self._field(field)

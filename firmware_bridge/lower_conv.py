@@ -83,7 +83,7 @@ def fully_connected(lowering: Lowering, op: Op) -> None:
         )
     count, channels = weights.shape
     made = lowering.output(op)
-    if made.size != source.size // channels * count or made.shape[-1] != count:
+    if made.size != source.size // channels * count or made.shape[-1:] != (count,):
         raise lowering.refuse(
             op, f"has shape {list(made.shape)} where {source.size // channels} x {count} values are made"
         )
@@ -164,6 +164,11 @@ def _requantized(
         given = lowering.constant(op, 2, "int32")
         if given.shape != (len(weights),):
             raise lowering.refuse(op, f"has a bias of shape {list(given.shape)}; it must be [{len(weights)}]")
+        # XNNPACK leaves a bias without scales to TFLite, which rounds twice.
+        if any(given.zero_points) or (lowering.single_rounding and not given.scales):
+            raise lowering.refuse(
+                op, f"has a bias '{given.name}' without scales or with a zero point; quantize it symmetrically"
+            )
         assert given.data is not None
         bias = given.data.astype(np.int64)
     folded = bias - source.zero_point * weights.sum(axis=1)

@@ -33,11 +33,8 @@ def _xnnpack_sum(lowering: Lowering, op: Op, left: Tensor, right: Tensor) -> tup
     """
     made = lowering.output(op)
     ratios = [float(np.float32(side.scale) / np.float32(made.scale)) for side in (left, right)]
+    _check_xnnpack_takes(lowering, op, ratios, 2.0**-10)
     shift = 20 - (math.frexp(max(ratios))[1] - 1)
-    if not 13 <= shift <= 30:
-        raise lowering.refuse(
-            op, f"has scales {left.scale} and {right.scale} for {made.scale}, too far apart for XNNPACK's ADD"
-        )
     factors = [round(ratio * 2.0**shift) for ratio in ratios]
     if op.kind == "SUB":
         factors[1] = -factors[1]
@@ -45,12 +42,24 @@ def _xnnpack_sum(lowering: Lowering, op: Op, left: Tensor, right: Tensor) -> tup
     return [Multiplier(factor, 0) for factor in factors], Multiplier(bias, shift)
 
 
+def _check_xnnpack_takes(lowering: Lowering, op: Op, ratios: list[float], lowest: float) -> None:
+    """Refuse what XNNPACK leaves to TFLite, which rounds twice (TFLite's xnnpack_delegate.cc, CheckTensors...Scale)."""
+    if not all(lowest <= ratio < 2.0**8 for ratio in ratios):
+        raise lowering.refuse(
+            op,
+            f"scales its inputs by {' and '.join(f'{ratio:g}' for ratio in ratios)}; XNNPACK takes {lowest:g} to 256, "
+            "quantize again or choose double rounding",
+        )
+
+
 def mul(lowering: Lowering, op: Op) -> None:
     """MUL."""
     left, right, made = lowering.operand(op, 0), lowering.operand(op, 1), lowering.output(op)
     _check_operands(lowering, op, left, right)
-    factor = np.float32(left.scale) * np.float32(right.scale) / np.float32(made.scale)
-    _binary(lowering, op, "au_mul", [Multiplier(0, 0)] * 2, multiplier_of(float(factor)))
+    factor = float(np.float32(left.scale) * np.float32(right.scale) / np.float32(made.scale))
+    if lowering.single_rounding:
+        _check_xnnpack_takes(lowering, op, [factor], 2.0**-16)
+    _binary(lowering, op, "au_mul", [Multiplier(0, 0)] * 2, multiplier_of(factor))
 
 
 def matmul(lowering: Lowering, op: Op) -> None:
@@ -64,8 +73,11 @@ def matmul(lowering: Lowering, op: Op) -> None:
     if depth != depth_right:
         raise lowering.refuse(op, f"multiplies {list(left.shape)} by {list(right.shape)}; the inner axes differ")
     lowering.expect(op, (*batches, height, width))
-    product = float(np.float32(left.scale) * np.float32(right.scale))
-    multiplier = multiplier_of(product / made.scale)
+    if right.data is not None and right.zero_point == 0 and lowering.single_rounding:
+        factor = lowering.product_factor(left.scale, right.scale, made.scale)  # XNNPACK's; the others are TFLite's
+    else:
+        factor = float(np.float32(left.scale) * np.float32(right.scale)) / made.scale
+    multiplier = multiplier_of(factor)
     if depth * 255 * 255 >= 1 << 31:
         raise lowering.refuse(op, f"adds {depth} products, more than 32 bits hold")
     full = (1,) * (2 - len(batches)) + batches

@@ -51,6 +51,8 @@ def concatenate(lowering: Lowering, op: Op) -> None:
     """CONCATENATION: row by row, or whole if the axis is time."""
     made = lowering.output(op)
     parts = [lowering.operand(op, position) for position in range(len(op.inputs))]
+    if not parts or not made.shape:
+        raise lowering.refuse(op, f"joins {len(parts)} tensors into {list(made.shape)}; it needs some, and an axis")
     axis = op.axis % len(made.shape)
     for part in parts:
         if part.dtype != "int8" or (part.scales, part.zero_points) != (made.scales, made.zero_points):

@@ -14,6 +14,8 @@ from firmware_bridge.requantize import Multiplier, activation_range, multiplier_
 
 # Sums of at most this many int8 values fit int16.
 _MOST_IN_INT16 = 255
+# Of a mean in XNNPACK's rounding (c/au_reduce_c99.c, mean_of).
+_LEAST_SHIFT = -22
 
 
 def pool(lowering: Lowering, op: Op) -> None:
@@ -73,6 +75,10 @@ def reduce(lowering: Lowering, op: Op) -> None:
     if count * 255 >= 1 << 31:
         raise lowering.refuse(op, f"adds {count} values, more than 32 bits hold")
     multiplier = _mean_multiplier(lowering, source.scale, made.scale, count) if op.kind == "MEAN" else Multiplier(0, 0)
+    if lowering.single_rounding and multiplier.shift < _LEAST_SHIFT:
+        raise lowering.refuse(
+            op, f"divides {count} values onto scale {made.scale}, finer than 64 bits hold; quantize again"
+        )
     if op.kind == "REDUCE_MAX" and (source.scales, source.zero_points) != (made.scales, made.zero_points):
         raise lowering.refuse(op, "changes scale or zero point; a maximum must keep them, quantize again")
     fields: dict[str, CValue] = {
@@ -105,7 +111,7 @@ def reduce(lowering: Lowering, op: Op) -> None:
 def _axes(lowering: Lowering, op: Op, rank: int) -> frozenset[int]:
     given = lowering.constant(op, 1, "int32")
     assert given.data is not None
-    axes = [int(axis) for axis in np.atleast_1d(given.data).tolist()]
+    axes = [int(axis) for axis in given.data.reshape(-1).tolist()]
     if not axes or not all(-rank <= axis < rank for axis in axes):
         raise lowering.refuse(op, f"reduces axes {axes} of a tensor with {rank}; export the model again")
     return frozenset(axis % rank for axis in axes)
@@ -116,7 +122,7 @@ def _mean_multiplier(lowering: Lowering, source: float, made: float, count: int)
     shifting it up as far as it may.
     """
     if lowering.single_rounding:
-        return multiplier_of(float(np.float32(source) / np.float32(made) / np.float32(count)))
+        return multiplier_of(float(np.float32(source) / np.float32(made) * (np.float32(1) / np.float32(count))))
     whole = multiplier_of(source / made)
     shift = min(count.bit_length() - 1, 32, 31 + whole.shift)
     return Multiplier((whole.value << shift) // count, whole.shift - shift)

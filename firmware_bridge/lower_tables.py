@@ -15,6 +15,7 @@ from firmware_bridge.lowering import Lowering
 from firmware_bridge.program import CArray, CStruct, Step, Tap
 from firmware_bridge.requantize import (
     Integers,
+    ScaleError,
     activation_range,
     divide_by_power,
     high_multiply,
@@ -37,7 +38,7 @@ def lookup(lowering: Lowering, op: Op) -> None:
     """Return A function of one value, as a table of 256."""
     source, made = lowering.computed(op, 0), lowering.output(op)
     lowering.expect(op, source.shape)
-    make = _xnnpack_requantized if lowering.single_rounding and op.kind == "QUANTIZE" else _TABLES[op.kind]
+    make = _xnnpack_requantized if lowering.single_rounding and _xnnpack_takes(op, source, made) else _TABLES[op.kind]
     table = np.clip(make(op, source, made), -128, 127).astype(np.int8)
     stream = lowering.stream(op.inputs[0])
     rows, width = lowering.streams[stream].rows, lowering.streams[stream].width
@@ -56,6 +57,8 @@ def softmax(lowering: Lowering, op: Op) -> None:
         raise lowering.refuse(
             op, f"has scale {made.scale} and zero point {made.zero_point}; TFLite fixes them at 1/256 and -128"
         )
+    if not source.shape:
+        raise lowering.refuse(op, "takes a single value without axes; give it an axis")
     depth = source.shape[-1]
     stream = lowering.stream(op.inputs[0])
     if lowering.streams[stream].width % depth:
@@ -125,6 +128,12 @@ def _requantized(op: Op, source: Tensor, made: Tensor) -> Integers:
     return requantize(_INT8 - source.zero_point, multiplier_of(source.scale / made.scale)) + made.zero_point
 
 
+def _xnnpack_takes(op: Op, source: Tensor, made: Tensor) -> bool:
+    """Whether XNNPACK runs a QUANTIZE; it leaves what its factor cannot hold to TFLite."""
+    ratio = float(np.float32(source.scale) / np.float32(made.scale))
+    return op.kind == "QUANTIZE" and 2.0**-8 <= ratio <= 2.0**7
+
+
 def _xnnpack_requantized(op: Op, source: Tensor, made: Tensor) -> Integers:
     """QUANTIZE from int8 to int8 in XNNPACK: a factor with eight fractional bits."""
     factor = round(256.0 * float(np.float32(source.scale) / np.float32(made.scale)))
@@ -139,6 +148,8 @@ def _logistic(op: Op, source: Tensor, made: Tensor) -> Integers:
 
 def _from_float32(values: np.ndarray[tuple[int, ...], np.dtype[np.float32]], made: Tensor) -> Integers:
     inverse = np.float32(1) / np.float32(made.scale)
+    if not inverse < 2.0**31:
+        raise ScaleError(f"has scale {made.scale}, on which 1 is more than 32 bits hold; quantize again")
     return np.asarray([round_half_away(float(value)) for value in values * inverse], np.int64) + made.zero_point
 
 
@@ -147,6 +158,8 @@ def _hard_swish(op: Op, source: Tensor, made: Tensor) -> Integers:
     fine = np.float32(source.scale) / np.float32(128)
     output = multiplier_of(float(fine / np.float32(made.scale)))
     gate = multiplier_of(float(fine / (np.float32(3) / np.float32(32768))))
+    if not -15 <= output.shift <= 0 or gate.shift < -15:
+        raise ScaleError(f"turns scale {source.scale} into {made.scale}, which 16 bits do not hold; quantize again")
     values = (_INT8 - source.zero_point) * 128
     scaled = _high_multiply16(values, _to_16_bits(output.value))
     gated = values
@@ -161,8 +174,7 @@ def _hard_swish(op: Op, source: Tensor, made: Tensor) -> Integers:
     product = np.minimum(
         (scaled * gated) // (1 << 15) + (((scaled * gated) < 0) & ((scaled * gated) % (1 << 15) != 0)), 32767
     )
-    product = _clip16(product << output.shift) if output.shift > 0 else divide_by_power(product, -output.shift)
-    return product + made.zero_point
+    return divide_by_power(product, -output.shift) + made.zero_point
 
 
 def _to_16_bits(multiplier: int) -> int:

@@ -1,10 +1,13 @@
 """Every operator that can become firmware, and the function that turns it into a step."""
 
+import numpy as np
+
 from firmware_bridge import lower_conv, lower_elementwise, lower_layout, lower_pool, lower_tables
 from firmware_bridge.graph import Graph
 from firmware_bridge.lowering import Lowering
 from firmware_bridge.program import Program
 from firmware_bridge.requantize import ScaleError
+from lungsound.errors import InputError
 
 OPERATORS = {
     "ADD": lower_elementwise.add,
@@ -54,9 +57,13 @@ def lower(graph: Graph, single_rounding: bool = False) -> Program:
     source = lowering.add_stream(graph.inputs[0], rows)
     for op in graph.ops:
         try:
-            OPERATORS[op.kind](lowering, op)
+            # A quotient of scales that float32 cannot hold becomes infinite; whoever gets it refuses it.
+            with np.errstate(over="ignore"):
+                OPERATORS[op.kind](lowering, op)
         except ScaleError as error:
             raise lowering.refuse(op, str(error)) from error
+    if not lowering.steps:
+        raise InputError(f"{graph.name}: no operator of the model computes anything; export a whole model")
     return Program(
         graph.name, tuple(lowering.streams), tuple(lowering.steps), source, lowering.stream(graph.outputs[0])
     )

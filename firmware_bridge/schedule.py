@@ -11,6 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from firmware_bridge.program import Program, Step
+from lungsound.errors import InputError
+
+_MOST_WORK = 4_000_000  # events times blocks, seconds of simulation; 8 s through CNN6 are 0.1 million
 
 
 @dataclass(frozen=True)
@@ -140,5 +143,16 @@ def simulate(program: Program, push_limit: int = 0) -> Schedule:
     push_limit : int
         Multiply-accumulates that one push may cost, unless a single step costs more; the rest waits for the next push
         and rings grow for it. 0 does everything that can be done.
+
+    Raises
+    ------
+    InputError
+        If the program has so many rows and steps that watching them would take minutes: a made-up file.
     """
+    events = program.streams[program.input].rows + sum(step.runs for step in program.steps)
+    if events * (len(program.streams) + len(program.steps)) > _MOST_WORK:
+        raise InputError(
+            f"{program.name}: {events} rows in {len(program.streams)} tensors are too many to schedule; "
+            "shorten the window or leave out layers"
+        )
     return _Simulation(program, push_limit).run()

@@ -1,4 +1,4 @@
-/* BATCH_MATMUL of two tensors that are both computed. */
+/* BATCH_MATMUL of two tensors, computed or constant. */
 #ifndef AU_MATMUL_H
 #define AU_MATMUL_H
 

@@ -1,5 +1,16 @@
 #include "au_matmul.h"
 
+/* XNNPACK takes this operator where the right side is constant and symmetric, as weights are; TFLite rounds twice. */
+static int32_t requantize(const au_matmul_t *matmul, int32_t value)
+{
+#if AU_SINGLE_ROUNDING
+    if ((matmul->right.constant != NULL) && (matmul->right.zero == 0)) {
+        return au_requantize(value, matmul->multiplier, matmul->shift);
+    }
+#endif
+    return au_requantize_twice(value, matmul->multiplier, matmul->shift);
+}
+
 static int32_t dot(const au_matmul_t *matmul, const au_value_t *left, const au_value_t *right)
 {
     int32_t sum = 0;
@@ -17,8 +28,7 @@ static au_value_t *multiply(const au_matmul_t *matmul, const au_value_t *left, c
     for (uint32_t y = 0; y < matmul->height; ++y) {
         for (uint32_t x = 0; x < matmul->width; ++x) {
             const int32_t sum = dot(matmul, left + (y * matmul->left.outer_step), right + (x * matmul->right.outer_step));
-            /* XNNPACK leaves this operator to TFLite, which rounds twice. */
-            const int32_t value = au_requantize_twice(sum, matmul->multiplier, matmul->shift) + matmul->out_zero;
+            const int32_t value = requantize(matmul, sum) + matmul->out_zero;
             *next = (au_value_t)au_clamp(value, INT8_MIN, INT8_MAX);
             ++next;
         }

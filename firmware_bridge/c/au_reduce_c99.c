@@ -1,5 +1,22 @@
 #include "au_reduce.h"
 
+/* The mean with its zero point. XNNPACK scales the plain sum, adds both zero points as one float32 number, and rounds
+ * then, halves to even; the generator keeps shifts at -22 or more, so that 64 bits hold it. */
+static int32_t mean_of(const au_reduce_t *reduce, int32_t sum)
+{
+#if AU_SINGLE_ROUNDING
+    const int32_t fraction = 31 - (int32_t)reduce->shift;
+    const int64_t factor = (int64_t)reduce->multiplier;
+    const int64_t scaled = au_to_float32(au_to_float32((int64_t)sum - reduce->offset) * factor);
+    const int64_t zero = au_to_float32(au_to_float32((int64_t)reduce->offset) * factor);
+    const int64_t zeros = au_to_float32(((int64_t)reduce->out_zero * ((int64_t)1 << fraction)) + zero);
+    const int64_t mean = au_round_to_even(au_to_float32(scaled + zeros), fraction);
+    return (mean > AU_REACH) ? AU_REACH : ((mean < -AU_REACH) ? -AU_REACH : (int32_t)mean);
+#else
+    return au_requantize(sum, reduce->multiplier, reduce->shift) + reduce->out_zero;
+#endif
+}
+
 void au_mean_fold(const void *op, const au_value_t *const *rows, void *sums, bool first, au_value_t *out)
 {
     const au_reduce_t *const reduce = (const au_reduce_t *)op;
@@ -15,8 +32,7 @@ void au_mean_fold(const void *op, const au_value_t *const *rows, void *sums, boo
         }
     }
     for (uint32_t i = 0; (out != NULL) && (i < reduce->results); ++i) {
-        const int32_t mean = au_requantize(sum[i], reduce->multiplier, reduce->shift) + reduce->out_zero;
-        out[i] = (au_value_t)au_clamp(mean, INT8_MIN, INT8_MAX);
+        out[i] = (au_value_t)au_clamp(mean_of(reduce, sum[i]), INT8_MIN, INT8_MAX);
     }
 }
 

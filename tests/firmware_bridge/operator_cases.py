@@ -5,38 +5,32 @@ included.
 from collections.abc import Callable
 
 import numpy as np
-from ai_edge_litert import schema_py_generated as schema
+import random_tensors as draw
 from one_op_tflite import Model, Node, Spec
 
 Rng = np.random.Generator
-ACTIVATIONS = [
-    schema.ActivationFunctionType.NONE,
-    schema.ActivationFunctionType.RELU,
-    schema.ActivationFunctionType.RELU6,
-    schema.ActivationFunctionType.RELU_N1_TO_1,
-]
 
 
-def conv_2d(rng: Rng) -> Model:
-    source = _map(rng)
-    window, out_shape, kernel = _window(rng, source.shape, dilate=True)
+def conv_2d(rng: Rng, channels: int | None = None) -> Model:
+    source = draw.feature_map(rng, channels)
+    window, out_shape, kernel = draw.window(rng, source.shape, dilate=True)
     count = int(rng.integers(1, 9))
-    weights = _weights(rng, (count, *kernel, source.shape[3]), 0, bool(rng.integers(2)))
-    bias = _bias(rng, count, source, weights)
-    made = _made(rng, (1, *out_shape, count), _sum_scale(rng, source, weights))
-    options = ("Conv2DOptions", window | {"fusedActivationFunction": _activation(rng)})
+    weights = draw.weights(rng, (count, *kernel, source.shape[3]), 0, bool(rng.integers(2)))
+    bias = draw.bias(rng, count, source, weights)
+    made = draw.activation(rng, (1, *out_shape, count), draw.sum_scale(rng, source, weights))
+    options = ("Conv2DOptions", window | {"fusedActivationFunction": draw.fused(rng)})
     return Model([source, weights, bias, made], [Node("CONV_2D", [0, 1, 2], 3, options)])
 
 
-def depthwise_conv_2d(rng: Rng) -> Model:
-    source = _map(rng)
-    window, out_shape, kernel = _window(rng, source.shape, dilate=True)
+def depthwise_conv_2d(rng: Rng, channels: int | None = None) -> Model:
+    source = draw.feature_map(rng, channels)
+    window, out_shape, kernel = draw.window(rng, source.shape, dilate=True)
     multiplier = int(rng.integers(1, 4))
     count = source.shape[3] * multiplier
-    weights = _weights(rng, (1, *kernel, count), 3, bool(rng.integers(2)))
-    bias = _bias(rng, count, source, weights)
-    made = _made(rng, (1, *out_shape, count), _sum_scale(rng, source, weights, channels=1))
-    options = window | {"fusedActivationFunction": _activation(rng), "depthMultiplier": multiplier}
+    weights = draw.weights(rng, (1, *kernel, count), 3, bool(rng.integers(2)))
+    bias = draw.bias(rng, count, source, weights)
+    made = draw.activation(rng, (1, *out_shape, count), draw.sum_scale(rng, source, weights, channels=1))
+    options = window | {"fusedActivationFunction": draw.fused(rng), "depthMultiplier": multiplier}
     return Model(
         [source, weights, bias, made], [Node("DEPTHWISE_CONV_2D", [0, 1, 2], 3, ("DepthwiseConv2DOptions", options))]
     )
@@ -44,28 +38,28 @@ def depthwise_conv_2d(rng: Rng) -> Model:
 
 def fully_connected(rng: Rng) -> Model:
     channels, count, rows = int(rng.integers(1, 70)), int(rng.integers(1, 9)), int(rng.integers(1, 5))
-    source = _made(rng, (rows, channels))
-    weights = _weights(rng, (count, channels), 0, bool(rng.integers(2)))
-    bias = _bias(rng, count, source, weights)
-    made = _made(rng, (rows, count), _sum_scale(rng, source, weights))
-    options = ("FullyConnectedOptions", {"fusedActivationFunction": _activation(rng)})
+    source = draw.activation(rng, (rows, channels))
+    weights = draw.weights(rng, (count, channels), 0, bool(rng.integers(2)))
+    bias = draw.bias(rng, count, source, weights)
+    made = draw.activation(rng, (rows, count), draw.sum_scale(rng, source, weights))
+    options = ("FullyConnectedOptions", {"fusedActivationFunction": draw.fused(rng)})
     return Model([source, weights, bias, made], [Node("FULLY_CONNECTED", [0, 1, 2], 3, options)])
 
 
 def pool_2d(kind: str) -> Callable[[Rng], Model]:
     def case(rng: Rng) -> Model:
-        source = _map(rng)
+        source = draw.feature_map(rng)
         if rng.integers(4) == 0:
             kernel = source.shape[1:3]
             window: dict[str, object] = {"padding": 1, "strideH": 1, "strideW": 1}
             out_shape = (1, 1)
         else:
-            window, out_shape, kernel = _window(rng, source.shape, dilate=False)
+            window, out_shape, kernel = draw.window(rng, source.shape, dilate=False)
         made = Spec((1, *out_shape, source.shape[3]), source.scales, source.zeros)
         options = window | {
             "filterHeight": kernel[0],
             "filterWidth": kernel[1],
-            "fusedActivationFunction": _activation(rng),
+            "fusedActivationFunction": draw.fused(rng),
         }
         return Model([source, made], [Node(kind, [0], 1, ("Pool2DOptions", options))])
 
@@ -74,16 +68,16 @@ def pool_2d(kind: str) -> Callable[[Rng], Model]:
 
 def reduction(kind: str) -> Callable[[Rng], Model]:
     def case(rng: Rng) -> Model:
-        shape = _map(rng).shape
+        shape = draw.feature_map(rng).shape
         if rng.integers(3) == 0:
             shape = (1, shape[1], shape[3])
         rank = len(shape)
         axes = sorted(rng.choice(np.arange(1, rank), int(rng.integers(1, rank)), replace=False).tolist())
         keep = bool(rng.integers(2))
-        source = _made(rng, shape)
+        source = draw.activation(rng, shape)
         kept = [1 if axis in axes else size for axis, size in enumerate(shape)]
         out = tuple(kept) if keep else tuple(size for axis, size in enumerate(shape) if axis not in axes)
-        made = _made(rng, out, source.scales[0] * float(rng.uniform(0.3, 1.5)))
+        made = draw.activation(rng, out, source.scales[0] * float(rng.uniform(0.3, 1.5)))
         if kind == "REDUCE_MAX" or rng.integers(3) == 0:
             made = Spec(out, source.scales, source.zeros)
         named = [axis - rank if rng.integers(2) else axis for axis in axes]
@@ -95,7 +89,11 @@ def reduction(kind: str) -> Callable[[Rng], Model]:
 
 def binary(kind: str, options: str) -> Callable[[Rng], Model]:
     def case(rng: Rng) -> Model:
-        source = _map(rng) if rng.integers(2) else _made(rng, (1, int(rng.integers(1, 9)), int(rng.integers(1, 9))))
+        source = (
+            draw.feature_map(rng)
+            if rng.integers(2)
+            else draw.activation(rng, (1, int(rng.integers(1, 9)), int(rng.integers(1, 9))))
+        )
         shape = list(source.shape)
         mode = int(rng.integers(4))
         if mode == 1:
@@ -104,13 +102,13 @@ def binary(kind: str, options: str) -> Callable[[Rng], Model]:
             shape = shape[-1:]
         if mode == 3:
             shape = [1] * len(shape)
-        other = _made(rng, tuple(shape), source.scales[0] * float(2 ** rng.uniform(-4, 4)))
-        other.data = _values(rng, tuple(shape))
+        other = draw.activation(rng, tuple(shape), source.scales[0] * float(2 ** rng.uniform(-4, 4)))
+        other.data = draw.values(rng, tuple(shape))
         scale = {"MUL": source.scales[0] * other.scales[0] * 60}.get(kind, max(source.scales[0], other.scales[0]))
-        made = _made(rng, source.shape, scale * float(2 ** rng.uniform(-2, 2)))
+        made = draw.activation(rng, source.shape, scale * float(2 ** rng.uniform(-2, 2)))
         pair = [0, 1] if rng.integers(2) else [1, 0]
         return Model(
-            [source, other, made], [Node(kind, pair, 2, (options, {"fusedActivationFunction": _activation(rng)}))]
+            [source, other, made], [Node(kind, pair, 2, (options, {"fusedActivationFunction": draw.fused(rng)}))]
         )
 
     return case
@@ -120,16 +118,16 @@ def binary_of_two_branches(kind: str, options: str) -> Callable[[Rng], Model]:
     """The input, and a pool of it (so that one branch is late), combined."""
 
     def case(rng: Rng) -> Model:
-        source = _map(rng)
+        source = draw.feature_map(rng)
         kernel = int(rng.integers(1, 4))
         pooled = Spec(source.shape, source.scales, source.zeros)
         scale = source.scales[0] * (source.scales[0] * 60 if kind == "MUL" else 1.5)
-        made = _made(rng, source.shape, scale)
+        made = draw.activation(rng, source.shape, scale)
         pool = {"padding": 0, "strideH": 1, "strideW": 1, "filterHeight": kernel, "filterWidth": kernel}
         nodes = [
             Node("MAX_POOL_2D", [0], 1, ("Pool2DOptions", pool)),
             Node(
-                kind, [0, 1] if rng.integers(2) else [1, 0], 2, (options, {"fusedActivationFunction": _activation(rng)})
+                kind, [0, 1] if rng.integers(2) else [1, 0], 2, (options, {"fusedActivationFunction": draw.fused(rng)})
             ),
         ]
         return Model([source, pooled, made], nodes)
@@ -138,9 +136,9 @@ def binary_of_two_branches(kind: str, options: str) -> Callable[[Rng], Model]:
 
 
 def pad(rng: Rng) -> Model:
-    source = _map(rng)
+    source = draw.feature_map(rng)
     if rng.integers(3) == 0:
-        source = _made(rng, (1, source.shape[1], source.shape[3]))
+        source = draw.activation(rng, (1, source.shape[1], source.shape[3]))
     amounts = rng.integers(0, 4, (len(source.shape), 2))
     amounts[0] = 0
     shape = tuple(int(size + pair.sum()) for size, pair in zip(source.shape, amounts, strict=True))
@@ -151,7 +149,7 @@ def pad(rng: Rng) -> Model:
 
 
 def reshape(rng: Rng) -> Model:
-    source = _map(rng)
+    source = draw.feature_map(rng)
     _, rows, width, channels = source.shape
     shapes = [
         (1, rows, width * channels),
@@ -167,9 +165,9 @@ def reshape(rng: Rng) -> Model:
 
 
 def transpose(rng: Rng) -> Model:
-    source = _map(rng)
+    source = draw.feature_map(rng)
     if rng.integers(3) == 0:
-        source = _made(rng, (1, source.shape[1], source.shape[3]))
+        source = draw.activation(rng, (1, source.shape[1], source.shape[3]))
     order = [0, *(1 + rng.permutation(len(source.shape) - 1))]
     if rng.integers(3) == 0:
         order = rng.permutation(len(source.shape)).tolist()
@@ -181,7 +179,7 @@ def transpose(rng: Rng) -> Model:
 
 def concatenation(rng: Rng) -> Model:
     """The input, a pool of it and perhaps a constant, joined along any axis but the batch."""
-    source = _map(rng)
+    source = draw.feature_map(rng)
     axis = int(rng.integers(1, 4))
     kernel = int(rng.integers(1, 4))
     pool = {"padding": 0, "strideH": 1, "strideW": 1, "filterHeight": kernel, "filterWidth": kernel}
@@ -190,7 +188,7 @@ def concatenation(rng: Rng) -> Model:
     if rng.integers(3) == 0:
         extra = list(source.shape)
         extra[axis] = int(rng.integers(1, 4))
-        tensors.append(Spec(tuple(extra), source.scales, source.zeros, data=_values(rng, tuple(extra))))
+        tensors.append(Spec(tuple(extra), source.scales, source.zeros, data=draw.values(rng, tuple(extra))))
         parts.append(2)
     shape = list(source.shape)
     shape[axis] = sum(tensors[part].shape[axis] for part in parts)
@@ -208,17 +206,21 @@ def batch_matmul(rng: Rng) -> Model:
     adjoint = [bool(rng.integers(2)), bool(rng.integers(2))]
     left = (batch, depth, height) if adjoint[0] else (batch, height, depth)
     right = (batch, width, depth) if adjoint[1] else (batch, depth, width)
-    source = _made(rng, left)
-    other = _made(rng, right)
-    other.data = _values(rng, right)
+    source = draw.activation(rng, left)
+    other = draw.activation(rng, right)
+    other.data = draw.values(rng, right)
     scale = source.scales[0] * other.scales[0] * 40 * depth**0.5
-    made = _made(rng, (batch, height, width), scale * float(2 ** rng.uniform(-2, 2)))
+    made = draw.activation(rng, (batch, height, width), scale * float(2 ** rng.uniform(-2, 2)))
     options = ("BatchMatMulOptions", {"adjX": adjoint[0], "adjY": adjoint[1]})
     return Model([source, other, made], [Node("BATCH_MATMUL", [0, 1], 2, options)])
 
 
 def softmax(rng: Rng) -> Model:
-    source = _map(rng) if rng.integers(2) else _made(rng, (int(rng.integers(1, 5)), int(rng.integers(1, 40))))
+    source = (
+        draw.feature_map(rng)
+        if rng.integers(2)
+        else draw.activation(rng, (int(rng.integers(1, 5)), int(rng.integers(1, 40))))
+    )
     source.scales = (float(2 ** rng.uniform(-10, 3)),)
     made = Spec(source.shape, (1 / 256,), (-128,))
     return Model(
@@ -228,8 +230,8 @@ def softmax(rng: Rng) -> Model:
 
 def of_one_value(kind: str) -> Callable[[Rng], Model]:
     def case(rng: Rng) -> Model:
-        source = _made(rng, (1, 16, 16, 1), float(2 ** rng.uniform(-8, 0)))
-        made = _made(rng, source.shape, source.scales[0] * float(2 ** rng.uniform(-2, 2)))
+        source = draw.activation(rng, (1, 16, 16, 1), float(2 ** rng.uniform(-8, 0)))
+        made = draw.activation(rng, source.shape, source.scales[0] * float(2 ** rng.uniform(-2, 2)))
         if kind == "LOGISTIC":
             made = Spec(source.shape, (1 / 256,), (-128,))
         return Model([source, made], [Node(kind, [0], 1)])
@@ -264,6 +266,9 @@ CASES: dict[str, Callable[[Rng], Model]] = {
     "TRANSPOSE": transpose,
 }
 
+# What XNNPACK leaves to TFLite.
+NOT_XNNPACK = {"AVERAGE_POOL_2D", "HARD_SWISH", "RELU", "RELU6", "SOFTMAX"}
+
 
 def windows_of(rng: Rng, model: Model) -> np.ndarray:
     """Windows of input: random, both extremes, a checkerboard of extremes, the zero point, and small values. [6,
@@ -282,64 +287,3 @@ def windows_of(rng: Rng, model: Model) -> np.ndarray:
     if np.prod(shape) == 256:
         rows[0] = np.arange(-128, 128).reshape(shape)
     return np.stack(rows).astype(np.int8)
-
-
-def _map(rng: Rng) -> Spec:
-    return _made(rng, (1, int(rng.integers(1, 14)), int(rng.integers(1, 9)), int(rng.integers(1, 7))))
-
-
-def _made(rng: Rng, shape: tuple[int, ...], scale: float | None = None) -> Spec:
-    zero = int(rng.choice([-128, 127, 0, rng.integers(-128, 128)]))
-    chosen = float(2 ** rng.uniform(-8, 1)) if scale is None else scale
-    return Spec(shape, (float(np.float32(chosen)),), (zero,))
-
-
-def _values(rng: Rng, shape: tuple[int, ...]) -> np.ndarray:
-    return rng.choice([-128, 127], shape) if rng.integers(4) == 0 else rng.integers(-128, 128, shape)
-
-
-def _weights(rng: Rng, shape: tuple[int, ...], axis: int, per_channel: bool) -> Spec:
-    count = shape[axis] if per_channel else 1
-    scales = tuple(float(np.float32(value)) for value in 2 ** rng.uniform(-9, -3, count))
-    values = rng.choice([-127, 127], shape) if rng.integers(4) == 0 else rng.integers(-127, 128, shape)
-    return Spec(shape, scales, (0,) * count, axis, values)
-
-
-def _bias(rng: Rng, count: int, source: Spec, weights: Spec) -> Spec:
-    scales = tuple(float(np.float32(source.scales[0]) * np.float32(scale)) for scale in weights.scales)
-    values = rng.integers(-20000, 20000, count)
-    if rng.integers(4) == 0:
-        values[int(rng.integers(count))] = int(rng.choice([-1, 1])) << 30
-    return Spec((count,), scales, (0,) * len(scales), 0, values, "int32")
-
-
-def _sum_scale(rng: Rng, source: Spec, weights: Spec, channels: int | None = None) -> float:
-    terms = np.prod(weights.shape[1:]) if channels is None else np.prod(weights.shape[1:3])
-    largest = source.scales[0] * max(weights.scales) * 70 * 70 * float(terms) ** 0.5
-    return float(np.float32(largest / 127 * 2 ** rng.uniform(-3, 3)))
-
-
-def _window(
-    rng: Rng, shape: tuple[int, ...], dilate: bool
-) -> tuple[dict[str, object], tuple[int, int], tuple[int, int]]:
-    """Options, output size and kernel; VALID kernels always fit."""
-    same = bool(rng.integers(2))
-    sizes, kernel, stride, dilation = [], [], [], []
-    for size in shape[1:3]:
-        k = int(rng.integers(1, 6 if same else min(6, size + 1)))
-        most = 3 if same else max(1, (size - 1) // max(k - 1, 1))
-        d = int(rng.integers(1, min(most, 3) + 1)) if dilate and rng.integers(2) else 1
-        s = 1 if d > 1 else int(rng.integers(1, 4))
-        reach = (k - 1) * d + 1
-        sizes.append(-(-size // s) if same else (size - reach) // s + 1)
-        kernel.append(k)
-        stride.append(s)
-        dilation.append(d)
-    options: dict[str, object] = {"padding": int(not same), "strideH": stride[0], "strideW": stride[1]}
-    if dilate:
-        options |= {"dilationHFactor": dilation[0], "dilationWFactor": dilation[1]}
-    return options, (sizes[0], sizes[1]), (kernel[0], kernel[1])
-
-
-def _activation(rng: Rng) -> int:
-    return int(rng.choice(ACTIVATIONS))

@@ -1,0 +1,40 @@
+"""Random models that reach the kernels of a core, which take only some convolutions; the rest stays with plain C."""
+
+import numpy as np
+from one_op_tflite import Model, Node, Spec, build
+from operator_cases import conv_2d, depthwise_conv_2d
+
+from firmware_bridge.plan import plan_network
+from firmware_bridge.tflite_reader import parse_tflite
+
+KERNELS = ("au_conv_paired", "au_conv_gathered", "au_conv_paired_pool", "au_conv_gathered_pool", "au_depthwise_fours")
+
+
+def model_with(kernel: str, kernels: str, rounding: str, seed: int) -> bytes:
+    """Return a random .tflite file whose program, for `kernels`, runs the function `kernel`."""
+    rng = np.random.default_rng(seed)
+    for _ in range(10_000):
+        content = build(_drawn(kernel, rng))
+        network = plan_network(parse_tflite("case.tflite", content), kernels, rounding)
+        if kernel in {step.kernel for step in network.program.steps}:
+            return content
+    raise AssertionError(f"no random model reaches {kernel} with kernels {kernels}")
+
+
+def _drawn(kernel: str, rng: np.random.Generator) -> Model:
+    if kernel == "au_depthwise_fours":
+        return depthwise_conv_2d(rng, channels=4 * int(rng.integers(1, 7)))
+    model = conv_2d(rng, channels=int(rng.choice([1, 2, 3, 4, 5, 8, 12, 16, 20, 24])))
+    return _pooled(model) if kernel.endswith("_pool") else model
+
+
+def _pooled(model: Model) -> Model:
+    """Put an average pool 2 x 2 behind it, where there is room for one."""
+    made = model.tensors[-1]
+    _, rows, width, channels = made.shape
+    if min(rows, width) < 2:
+        return model
+    pool = {"padding": 1, "strideH": 2, "strideW": 2, "filterHeight": 2, "filterWidth": 2}
+    model.tensors.append(Spec((1, rows // 2, width // 2, channels), made.scales, made.zeros))
+    model.nodes.append(Node("AVERAGE_POOL_2D", [3], 4, ("Pool2DOptions", pool)))
+    return model
