@@ -128,16 +128,13 @@ def _codes(network: Network) -> NDArray[np.int8]:
 
 def _build(folder: Path, sources: list[str], footprint: Footprint, target: Target) -> Build:
     defines = ["BENCH_FILES"] if footprint.model.hearing else ["BENCH_FILES", "BENCH_NETWORK_ONLY"]
-    machine = target.machine
-    # Weights that the machine's own flash cannot hold lie in an external one, as they would on a board.
-    outside = machine and machine.large and sum(footprint.flash.values()) > machine.code.size
     return build(
         [*(folder / source for source in sources), BENCH],
         target,
         folder / "build",
         include=[folder],
         defines=defines,
-        external=["net.o"] if outside else [],
+        external=target.wants_external_flash(sum(footprint.flash.values())),
     )
 
 

@@ -58,13 +58,14 @@ def write_project(folder: Path, footprint: Footprint, target: Target) -> list[st
     for name in tests:
         shutil.copyfile(_C / name, folder / name)
     build = _build_values(target) | {"sources": sources, "tests": tests, "sound": model.hearing is not None}
-    _write_board(folder / "board", target)
+    external = target.wants_external_flash(sum(footprint.flash.values()))
+    _write_board(folder / "board", target, external=external)
     for name in ("Makefile", "CMakeLists.txt"):
         (folder / name).write_text(render(name, **build))
     source, made = (network.program.streams[index] for index in (network.program.input, network.program.output))
     readme = {"model": model, "network": network, "footprint": footprint, "report": text, "input": source}
     (folder / "README.md").write_text(
-        render("firmware_README.md", **readme, **build, output=made, hearing=model.hearing)
+        render("firmware_README.md", **readme, **build, output=made, hearing=model.hearing, external=external)
     )
     return sources
 
@@ -115,9 +116,9 @@ def _build_values(target: Target) -> dict[str, Any]:
     }
 
 
-def _write_board(folder: Path, target: Target) -> None:
+def _write_board(folder: Path, target: Target, *, external: bool) -> None:
     folder.mkdir()
     for path in (*board_sources(target), *(BOARDS / name for name in _BOARD_HEADERS), _C / "bench_main.c"):
         shutil.copyfile(path, folder / path.name)
     if target.machine:
-        (folder / "board.ld").write_text(linker_script(target))
+        (folder / "board.ld").write_text(linker_script(target, external=external))

@@ -97,15 +97,15 @@ def board_sources(target: Target) -> list[Path]:
     return [BOARDS / name for name in (start, *_BARE_METAL)]
 
 
-def linker_script(target: Target, external: Sequence[str] = ()) -> str:
+def linker_script(target: Target, *, external: bool = False) -> str:
     """Return the linker script of the target's machine.
 
     Parameters
     ----------
     target : Target
         A bare machine.
-    external : sequence of str
-        Object files, ``net.o``, whose constants go to the external flash.
+    external : bool
+        Whether the network's constants go to the external flash; compiled with ``-fdata-sections``.
 
     Raises
     ------
@@ -125,7 +125,7 @@ def build(
     include: Sequence[Path] = (),
     defines: Sequence[str] = (),
     flags: Sequence[str] = (),
-    external: Sequence[str] = (),
+    external: bool = False,
 ) -> Build:
     """Compile `sources` with the board of `target` and link them.
 
@@ -143,8 +143,8 @@ def build(
         ``NAME`` or ``NAME=VALUE``.
     flags : sequence of str
         For the compiler and the linker, after the target's own.
-    external : sequence of str
-        Object files whose constants go to the machine's external flash.
+    external : bool
+        Whether the network's constants go to the machine's external flash.
 
     Raises
     ------
@@ -165,7 +165,7 @@ def build(
     program = folder / f"{target.name}.elf"
     script = []
     if machine:
-        (folder / "board.ld").write_text(linker_script(target, external))
+        (folder / "board.ld").write_text(linker_script(target, external=external))
         script = ["-T", str(folder / "board.ld")]
     paths = [str(path) for path in objects.values()]
     warnings += _tool([gcc, *target.flags, *flags, *target.link, *script, *paths, "-o", str(program)])

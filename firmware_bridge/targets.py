@@ -123,6 +123,10 @@ class Target:
         dsp: tuple[Kernels, ...] = ("c99", "dsp8", "dsp16")
         return {"c99": dsp[:1], "mve": (*dsp, "mve")}.get(self.kernels, dsp)
 
+    def wants_external_flash(self, flash: int) -> bool:
+        """Whether so many bytes are more than the machine's own flash holds and it has an external one."""
+        return self.machine is not None and self.machine.large is not None and flash > self.machine.code.size
+
     def choose_kernels(self, asked: str | None) -> str:
         """Return the kernels that a user asked for, or those that suit the core best.
 

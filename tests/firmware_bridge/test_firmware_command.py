@@ -67,6 +67,16 @@ def test_a_bare_file_becomes_the_network_alone(auscult, installed, tflite, tmp_p
     assert made(tmp_path / "firmware")["differing_bytes"] == 0
 
 
+@pytest.mark.slow
+def test_weights_beyond_the_flash_go_to_an_external_one(auscult, installed, tmp_path):
+    installed("cortex-m55")
+    path, folder = tmp_path / "wide.tflite", tmp_path / "firmware"
+    path.write_bytes(cnn6(np.random.default_rng(0), 16, mels=16, width=24))
+    assert auscult("firmware", path, "--target", "cortex-m55", "--kernels", "c99", "-o", folder)[0] == 0
+    assert "external" in (folder / "README.md").read_text()
+    assert made(folder)["differing_bytes"] == 0
+
+
 def test_the_readmes_example_compiles(auscult, installed, bundle, tmp_path):
     installed("host")
     folder = tmp_path / "firmware"

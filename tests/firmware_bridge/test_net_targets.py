@@ -76,7 +76,7 @@ class _Measured:
             target,
             folder / "build",
             include=[folder],
-            external=["net.o"] if external else [],
+            external=external,
         )
         assert program.warnings == ""
         shape = network.graph.tensors[network.graph.inputs[0]].shape
