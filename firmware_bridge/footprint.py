@@ -122,10 +122,10 @@ class Footprint:
         )
 
     def _advice(self, ram: int | None, flash: int | None) -> str:
-        if narrow(self.network.graph, Fraction(1)) is None:
-            return "a model with fewer channels may"
         share = self._largest_share(ram, flash)
         if share is None:
+            return "which width would fit cannot be told of this model"
+        if share == 0:
             return "no width of this model would fit"
         width = self.model.width
         if width is not None:
@@ -136,20 +136,22 @@ class Footprint:
         )
 
     def _largest_share(self, ram: int | None, flash: int | None) -> Fraction | None:
-        """Largest share of the channels that fits; each tried is laid out anew."""
+        """Largest share of the channels that fits, 0 for none; each tried is laid out anew, or None if it cannot be."""
         graph = self.network.graph
         channels = channels_of_widest_layer(graph)
         unit = unit_of(channels)
         fits, too_many = 0, channels // unit
         while too_many - fits > 1:
             tried = (fits + too_many) // 2
-            narrower = narrow(graph, Fraction(tried * unit, channels)) or graph
+            narrower = narrow(graph, Fraction(tried * unit, channels))
+            if narrower is None:
+                return None
             network = plan_network(narrower, self.network.kernels, self.network.rounding, self.network.push_limit)
             if replace(self, network=network)._fits(ram, flash):
                 fits = tried
             else:
                 too_many = tried
-        return Fraction(fits * unit, channels) if fits else None
+        return Fraction(fits * unit, channels) if channels else None
 
 
 def _part(layer: dict[str, Any], what: str) -> int:

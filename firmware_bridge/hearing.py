@@ -45,8 +45,11 @@ class Hearing:
         InputError
             If the manifest belongs to another model.
         """
-        output = _output(graph)
-        for role, found, due in (("input", _input(graph), manifest.input), ("output", output, manifest.output)):
+        for role, (index,), due in (
+            ("input", graph.inputs, manifest.input),
+            ("output", graph.outputs, manifest.output),
+        ):
+            found = _quantization(graph, index)
             if found != due:
                 raise InputError(
                     f"{graph.name}: its {role} has {found} where the manifest has {due}; export the run again"
@@ -82,7 +85,8 @@ class Hearing:
             raise InputError(f"{file}: cannot be read ({error.strerror}); name a JSON file") from error
         except (InputError, UnicodeDecodeError) as error:
             raise InputError(f"{file}: {error}; write listening and thresholds as a manifest.json has them") from error
-        return cls(listening, _input(graph), _output(graph).threshold_codes(thresholds))
+        given, made = (_quantization(graph, index) for index in (graph.inputs[0], graph.outputs[0]))
+        return cls(listening, given, made.threshold_codes(thresholds))
 
     def check(self, network: Network) -> None:
         """Hold the window against the network's input, and the labels against its output.
@@ -116,11 +120,6 @@ class Hearing:
         return front_end(self.listening, self.input, pcm)
 
 
-def _input(graph: Graph) -> Quantization:
-    tensor = graph.tensors[graph.inputs[0]]
-    return Quantization(tensor.scale, tensor.zero_point)
-
-
-def _output(graph: Graph) -> Quantization:
-    tensor = graph.tensors[graph.outputs[0]]
+def _quantization(graph: Graph, index: int) -> Quantization:
+    tensor = graph.tensors[index]
     return Quantization(tensor.scale, tensor.zero_point)

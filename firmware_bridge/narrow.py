@@ -110,9 +110,13 @@ class _Narrowed:
         had, kept = self.had[sources[0]], self.tensors[sources[0]].shape[-1]
         if op.kind not in _KEEP_CHANNELS or self.tensors[made].shape[-1] != had:
             return False
-        for index in op.inputs:
-            values = self.tensors[index]
-            if values.data is not None and op.kind in _ELEMENTWISE and values.shape[-1:] == (had,):
+        if op.kind in _ELEMENTWISE:
+            for index in op.inputs:
+                values = self.tensors[index]
+                if values.shape[-1:] != (had,) or had == kept:
+                    continue
+                if values.data is None:
+                    return False
                 self._cut(index, -1, kept)
         self._narrow(made, kept)
         return True

@@ -11,7 +11,7 @@ import pytest
 from cnn6_tflite import cnn6
 from tiny_bundle import tiny_bundle
 
-from firmware_bridge import project
+from firmware_bridge import footprint, project
 from firmware_bridge.command import bytes_of
 from firmware_bridge.targets import targets
 from lungsound.errors import InputError
@@ -185,6 +185,12 @@ def test_the_width_that_a_refusal_names_is_the_largest_that_fits(auscult, tmp_pa
     for budget, channels in ((need, 64), (need - 1, 56)):
         complaint = auscult("plan", paths[16], *words, f"--{what}", budget)[2]
         assert f"{channels} channels in the widest layer (now 128)" in complaint
+
+
+def test_a_width_that_cannot_be_told_is_not_named(auscult, tflite, monkeypatch):
+    monkeypatch.setattr(footprint, "narrow", lambda graph, share: None)
+    complaint = auscult("plan", tflite, "--target", "host", "--ram", "100")[2]
+    assert "cannot be told of this model" in complaint
 
 
 def test_the_targets_are_listed(auscult):

@@ -1,5 +1,6 @@
 """A model with fewer channels, against one that was made so."""
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -43,3 +44,11 @@ def test_depthwise_and_residual_models_become_narrower(shared: Path, name: str):
     whole = narrow(graph, Fraction(1))
     assert whole is not None
     assert [tensor.shape for tensor in whole.tensors] == [tensor.shape for tensor in graph.tensors]
+
+
+def test_what_mixes_channels_in_another_way_is_not_guessed():
+    graph = graph_of(16, 0)
+    pooled = next(index for index, op in enumerate(graph.ops) if op.kind == "AVERAGE_POOL_2D")
+    ops = list(graph.ops)
+    ops[pooled] = replace(ops[pooled], kind="TRANSPOSE")
+    assert narrow(replace(graph, ops=tuple(ops)), Fraction(1, 2)) is None
