@@ -35,6 +35,11 @@ class LossWeights:
         if min(weights) < 0 or sum(weights) == 0 or not self.temperature > 0:
             raise InputError(f"loss weights must not be negative nor all zero, temperature positive; got {self}")
 
+    @property
+    def teacher(self) -> bool:
+        """Whether anything is learnt from the teacher."""
+        return bool(self.logits or self.embedding)
+
 
 def logit_loss(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
     """Cross-entropy between softened probabilities of independent labels.

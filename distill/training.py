@@ -93,8 +93,9 @@ def distill(settings: DistillSettings, folder: Path, cache: Path) -> Run:
         Finished: weights of the epoch with the best validation AUROC, thresholds chosen on validation.
     """
     teacher_run = Run.load(Path(settings.teacher_run))
-    save_settings(settings, folder)
+    _check_same_window(settings, teacher_run)
     data = prepare_training(settings.data, cache)
+    save_settings(settings, folder)
     _warn_of_another_split(teacher_run, data)
     outputs = _outputs(settings, teacher_run, data.train, cache)
     student = _train(settings, data, outputs, folder)
@@ -136,14 +137,17 @@ def _warn_of_another_split(teacher_run: Run, data: TrainingData) -> None:
         )
 
 
-def _outputs(settings: DistillSettings, teacher_run: Run, part: Part, cache: Path) -> TeacherOutputs | None:
-    if not (settings.losses.logits or settings.losses.embedding):
-        return None
-    if teacher_run.listening.seconds != settings.data.seconds:
+def _check_same_window(settings: DistillSettings, teacher_run: Run) -> None:
+    if settings.losses.teacher and teacher_run.listening.seconds != settings.data.seconds:
         raise InputError(
             f"{teacher_run.path}: the teacher listens to {teacher_run.listening.seconds} s, the student to "
             f"{settings.data.seconds} s; give --seconds {teacher_run.listening.seconds} or another teacher"
         )
+
+
+def _outputs(settings: DistillSettings, teacher_run: Run, part: Part, cache: Path) -> TeacherOutputs | None:
+    if not settings.losses.teacher:
+        return None
     teacher = Teacher.load(teacher_run.model, teacher_run.weights)
     return teacher_outputs(teacher, teacher_run.listening, part, cache)
 

@@ -1,5 +1,7 @@
 """What a model listens to: the facts that training, evaluation, export and firmware share."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -11,6 +13,19 @@ PROTOCOLS = ("cycles", "stream")
 """Annotated cycles tiled to the window, as the literature scores; sliding windows, as a device hears."""
 
 _MOST_SAMPLES = _MOST_VALUES = 2**22  # of a window and its log-mel; a minute at 64 kHz
+
+
+def check_protocols(protocols: Sequence[str]) -> None:
+    """Refuse ways to cut sound that do not exist.
+
+    Raises
+    ------
+    InputError
+        If there is none, or one is unknown.
+    """
+    unknown = set(protocols) - set(PROTOCOLS)
+    if unknown or not protocols:
+        raise InputError(f"protocol {', '.join(sorted(unknown)) or '(none)'}: choose from {', '.join(PROTOCOLS)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +52,7 @@ class Listening:
     labels: tuple[str, ...] = LABELS
 
     def __post_init__(self) -> None:
-        if not (self.seconds > 0 and self.hop_seconds > 0):
+        if not (0 < self.seconds < math.inf and 0 < self.hop_seconds < math.inf):
             raise InputError(f"window and hop must be positive, got {self.seconds} s every {self.hop_seconds} s")
         if abs(self.hop_samples / self.logmel.hop - self.hop_frames) > 1e-9:
             raise InputError(f"the hop of {self.hop_seconds} s is not a whole number of log-mel frames")
@@ -46,6 +61,8 @@ class Listening:
     @classmethod
     def with_whole_hop(cls, logmel: LogMelSpec, seconds: float, hop_seconds: float) -> Self:
         """Round the hop to whole log-mel frames (at least one), so that overlapping windows share frames."""
+        if not 0 < hop_seconds < math.inf:
+            raise InputError(f"the hop of windows must be positive, got {hop_seconds} s")
         frames = max(1, round(hop_seconds * logmel.sample_rate / logmel.hop))
         return cls(logmel, float(seconds), frames * logmel.hop / logmel.sample_rate)
 

@@ -9,7 +9,7 @@ import pandas as pd
 from lungsound.corpora import open_corpus, parse_data
 from lungsound.corpus import Corpus
 from lungsound.errors import InputError
-from lungsound.listening import PROTOCOLS, Listening
+from lungsound.listening import Listening, check_protocols
 from lungsound.splits import Split, assign
 from lungsound.windows import cycles, stream
 
@@ -79,9 +79,7 @@ class Selection:
         InputError
             If the part is empty or a protocol is unknown.
         """
-        unknown = set(protocols) - set(PROTOCOLS)
-        if unknown or not protocols:
-            raise InputError(f"protocol {', '.join(sorted(unknown)) or '(none)'}: choose from {', '.join(PROTOCOLS)}")
+        check_protocols(protocols)
         tables = []
         for corpus, split in zip(self.corpora, self.splits, strict=True):
             chosen = split.part(corpus, part)

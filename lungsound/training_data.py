@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lungsound.errors import InputError
 from lungsound.features import prepare, statistics
 from lungsound.labels import LABELS
-from lungsound.listening import Listening
+from lungsound.listening import Listening, check_protocols
 from lungsound.logmel import SPECS
 from lungsound.runs import Run
 from lungsound.selection import Selection
@@ -47,6 +47,10 @@ class DataOptions:
     drop_shared: bool = False
     validation: float = 0.2
     split_seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_protocols(self.protocols)
+        self.listening()  # refuses a window that cannot be before anything is read or trained
 
     def listening(self) -> Listening:
         """Return the model's input before the corpus' statistics are known.

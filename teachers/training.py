@@ -108,8 +108,8 @@ def finetune(settings: FinetuneSettings, folder: Path, cache: Path) -> Run:
     """
     torch.manual_seed(settings.seed)
     teacher, card, expected = _untrained(settings)
-    save_settings(settings, folder)
     data = prepare_training(settings.data, cache)
+    save_settings(settings, folder)
     if expected is not None:
         data = replace(data, listening=replace(data.listening, logmel=expected))
     logmel = data.listening.logmel

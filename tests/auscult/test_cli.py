@@ -79,6 +79,10 @@ def test_wrong_usage_is_exit_code_2(auscult, words):
         (["distill", "--resume", "{empty}"], "no settings to resume from"),
         (["distill", "--data", "sprsound:{empty}/none"], "{empty}/none"),
         (["distill", "--logmel", "nonsense"], "device_4k"),
+        (["distill", "--protocol", "nonsense"], "cycles, stream"),
+        (["distill", "--seconds", "0"], "must be positive"),
+        (["distill", "--seconds", "inf"], "must be positive"),
+        (["distill", "--hop", "nan"], "must be positive"),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_code_1(auscult, tmp_path, words, sentence, monkeypatch):
@@ -91,6 +95,7 @@ def test_bad_input_is_one_sentence_and_exit_code_1(auscult, tmp_path, words, sen
     assert sentence.format(empty=empty) in complaint
     assert "Traceback" not in complaint
     assert list(empty.iterdir()) == []
+    assert not (tmp_path / "runs").exists(), "refused only after something was trained"
 
 
 def test_data_check_counts_a_corpus(auscult, small_options, place):

@@ -110,6 +110,7 @@ def test_a_teacher_with_another_window_is_refused(small_settings, place, small_o
     longer = replace(small_settings, data=replace(small_options, seconds=4.0))
     with pytest.raises(InputError, match=r"listens to 2\.0 s"):
         distill(longer, place / "runs" / "longer", place / "cache")
+    assert not (place / "runs" / "longer").exists()
 
 
 def test_a_teacher_of_the_same_settings_is_not_trained_twice(small_teacher, place, small_options, monkeypatch):

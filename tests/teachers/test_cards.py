@@ -117,6 +117,7 @@ def test_archive_elsewhere_cannot_write_outside(release: Release, tmp_path: Path
         zipped({"a.pth": b"", "b.pth": b""}),
         zipped({"a.pth": b"x" * 999})[:99],
     ],
+    ids=["no zip", "no weights", "two weights", "cut off"],  # bytes as names hold the time of their making
 )
 def test_another_archive_is_refused_and_not_kept(release: Release, content: bytes, tmp_path: Path) -> None:
     release.content = content
