@@ -1,14 +1,16 @@
 """Sound to decision: real recordings through the C of a bundle, against what `auscult evaluate` makes of them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from tiny_bundle import tiny_bundle
+from tiny_bundle import sound, tiny_bundle, trained
 
 from auscult.evaluate import evaluate_command
 from auscult.int8_bundle import Int8Bundle
+from export.bundle_writer import write_bundle
 from export.golden import decide
 from firmware_bridge.bench_target import BENCH
 from firmware_bridge.footprint import Footprint
@@ -28,8 +30,16 @@ EVALUATED = {"double": "reference", "single": "xnnpack"}
 
 
 @pytest.fixture(scope="module")
-def bundle(tmp_path_factory):
-    return tiny_bundle(tmp_path_factory)
+def bundle(shared, tmp_path_factory):
+    """The tiny bundle, with thresholds amid what it makes of real recordings, whatever its training came to."""
+    tiny = tiny_bundle(tmp_path_factory)
+    windows = pd.concat(real_windows(shared, tiny.manifest.listening, 10))
+    logits, _ = Int8Bundle(tiny.path, "reference").decide(windows)
+    thresholds = tuple((logits.min(axis=0) + logits.max(axis=0)) / 2)
+    run, student, features = trained()
+    folder = tmp_path_factory.mktemp("whole_way") / "bundle"
+    parity = sound(run.listening, range(20, 24))
+    return write_bundle(folder, replace(run, thresholds=thresholds), student, features, parity)
 
 
 def real_windows(shared, listening, recordings):
