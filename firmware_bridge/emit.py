@@ -11,6 +11,7 @@ from firmware_bridge.memory import Memory
 from firmware_bridge.plan import Network
 from firmware_bridge.program import CArray, CPointers, CStruct, CValue, Program, Step, Tap
 from firmware_bridge.rendering import render
+from firmware_bridge.specialise import FOURS, GATHERED, IN_PLACE, gathered_columns, gathered_values, values_under
 
 _HERE = Path(__file__).parent
 _VALUES_A_LINE = 24
@@ -63,14 +64,20 @@ def kernel_files(network: Network) -> list[str]:
     sources = {step.source for step in network.program.steps}
     if network.kernels != "c99":
         names.append("au_dsp.h")
-    if "au_conv_paired" in sources:
-        names += ["au_block.h", f"au_block_{network.kernels}.h"]
+    blocks = {_block_header(source, network.kernels) for source in sources & {IN_PLACE, GATHERED}}
+    if blocks:
+        names += ["au_block.h", *sorted(blocks)]
         names += ["au_packed.h"] if network.kernels != "mve" else []
     return (
         names
         + sorted(f"{header}.h" for header in _headers(network.program))
         + sorted(f"{source}.c" for source in sources)
     )
+
+
+def _block_header(source: str, kernels: str) -> str:
+    """Return the file with the innermost work of a convolution; kernel rows in place are bytes always."""
+    return f"au_block_{'dsp8' if kernels == 'dsp16' and source == IN_PLACE else kernels}.h"
 
 
 def _headers(program: Program) -> set[str]:
@@ -102,11 +109,23 @@ def _context(network: Network) -> dict[str, Any]:
         "output_scale": repr(made.scale),
         "output_zero_point": made.zero_point,
         "memory_bytes": memory.total,
-        "value_bits": 8 * network.value_bytes,
-        "kernels": network.kernels,
+        "blocks": _blocks(network),
         "push_limit": network.push_limit,
         "single_rounding": int(network.rounding == "single"),
         "max_rows": max((sum(max(tap.kernel, 1) for tap in step.taps) for step in program.steps), default=1),
+    }
+
+
+def _blocks(network: Network) -> dict[str, Any]:
+    """Return what the convolutions of a core are told when they are compiled; 0 where there are none of a kind."""
+    kernels, steps = network.kernels, network.program.steps
+    gathered = [step for step in steps if step.source == GATHERED]
+    return {
+        "in_place": _block_header(IN_PLACE, kernels),
+        "gathered": _block_header(GATHERED, kernels),
+        "gathered_values": max((gathered_values(step, kernels) for step in gathered), default=0),
+        "gathered_columns": max((gathered_columns(step) for step in gathered), default=0),
+        "values_under": max((values_under(step) for step in steps if step.source == FOURS), default=0),
     }
 
 

@@ -12,7 +12,7 @@ from firmware_bridge.plan import Network, plan_network, report
 from lungsound.errors import InputError
 
 # Rounded up from what gcc -O2 makes of the C files on the cores of `targets`.
-_STACK_BYTES = 1280
+_STACK_BYTES = 1280  # beside the columns that convolutions gather
 _CODE_OF_FRONT_END = 9728
 _CODE_OF_A_SOURCE = 1280
 _CODE_OF_A_STEP = 72
@@ -48,10 +48,14 @@ class Footprint:
         """Bytes by part; the stack is an estimate from above."""
         networks = self.windows * self.network.context_bytes
         if self.model.hearing is None:
-            return {"networks": networks, "stack": _STACK_BYTES}
+            return {"networks": networks, "stack": self._stack}
         listening = self.model.hearing.listening
         whole = listener_bytes(listening, self.network.context_bytes, overlapping=self.overlapping)
-        return {"networks": networks, "front_end": whole - networks, "stack": _STACK_BYTES}
+        return {"networks": networks, "front_end": whole - networks, "stack": self._stack}
+
+    @property
+    def _stack(self) -> int:
+        return _STACK_BYTES + self.network.gathered_bytes
 
     @property
     def flash(self) -> dict[str, int]:

@@ -23,7 +23,7 @@ def _pool_behind(program: Program, step: Step) -> int | None:
     readers = [
         index for index, other in enumerate(program.steps) if any(tap.stream == step.output for tap in other.taps)
     ]
-    blocks = step.source == "au_conv_paired" and _number(step, "out_channels") % 2 == 0
+    blocks = step.kernel in ("au_conv_paired", "au_conv_gathered") and _number(step, "out_channels") % 2 == 0
     if blocks and step.output != program.output and len(readers) == 1 and _two_by_two(program, step, readers[0]):
         return readers[0]
     return None

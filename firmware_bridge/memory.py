@@ -29,7 +29,7 @@ class Memory:
     total: int
 
 
-def lay_out(program: Program, schedule: Schedule, value_bytes: int) -> Memory:
+def lay_out(program: Program, schedule: Schedule) -> Memory:
     """Place every block at the lowest offset that no block alive at the same time covers, the largest block first.
 
     Parameters
@@ -38,14 +38,11 @@ def lay_out(program: Program, schedule: Schedule, value_bytes: int) -> Memory:
         What runs.
     schedule : Schedule
         When each block is alive.
-    value_bytes : int
-        1, or 2 for rings of int16.
     """
     rings = tuple(
-        -(-slots * stream.width * value_bytes // 4) * 4
-        for stream, slots in zip(program.streams, schedule.slots, strict=True)
+        -(-slots * stream.width // 4) * 4 for stream, slots in zip(program.streams, schedule.slots, strict=True)
     )
-    sums = tuple(-(-step.sums_bytes * _sums_scale(step.kernel, value_bytes) // 4) * 4 for step in program.steps)
+    sums = tuple(-(-step.sums_bytes // 4) * 4 for step in program.steps)
     sizes = (*rings, *sums)
     alive = schedule.alive.astype(np.int32)
     conflict = (alive @ alive.T) > 0
@@ -60,11 +57,6 @@ def lay_out(program: Program, schedule: Schedule, value_bytes: int) -> Memory:
     total = max((offsets[block] + sizes[block] for block in placed), default=4)
     count = len(program.streams)
     return Memory(tuple(offsets[:count]), rings, tuple(offsets[count:]), sums, total)
-
-
-def _sums_scale(kernel: str, value_bytes: int) -> int:
-    # A running maximum is kept in values, whose size depends on the kernels; sums are int16 or int32 always.
-    return value_bytes if "max" in kernel else 1
 
 
 def _first_gap(busy: list[tuple[int, int]], size: int) -> int:

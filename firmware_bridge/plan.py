@@ -10,7 +10,7 @@ from firmware_bridge.memory import Memory, lay_out
 from firmware_bridge.operators import lower
 from firmware_bridge.program import CArray, CPointers, CValue, Program, Step
 from firmware_bridge.schedule import Schedule, simulate
-from firmware_bridge.specialise import specialise
+from firmware_bridge.specialise import GATHERED, column_bytes, gathered_values, specialise
 from lungsound.errors import InputError
 
 KERNELS = ("c99", "dsp8", "dsp16", "mve")
@@ -18,7 +18,7 @@ ROUNDINGS = ("double", "single")
 
 # Sizes of the C structures on a 32-bit core (c/au_stream.h), and of the counters that a context holds for each.
 _STREAM_BYTES, _STEP_BYTES, _TAP_BYTES, _COUNTER_BYTES = 12, 40, 16, 2
-_ARRAY_BYTES = {"int8_t": 1, "int32_t": 4, "uint32_t": 4}
+_ARRAY_BYTES = {"int8_t": 1, "au_value_t": 1, "int32_t": 4, "uint32_t": 4}
 
 
 @dataclass(frozen=True)
@@ -52,15 +52,16 @@ class Network:
     push_limit: int = 0
 
     @property
-    def value_bytes(self) -> int:
-        """Bytes of a value in a ring."""
-        return bytes_of_value(self.kernels)
-
-    @property
     def context_bytes(self) -> int:
         """sizeof(net_t): counters, rings and sums; the stack comes on top."""
         counters = _COUNTER_BYTES * (len(self.program.streams) + len(self.program.steps))
         return -(-counters // 4) * 4 + self.memory.total
+
+    @property
+    def gathered_bytes(self) -> int:
+        """Stack for the columns that the convolution with the largest ones gathers (c/au_conv_gathered.c)."""
+        steps = [step for step in self.program.steps if step.source == GATHERED]
+        return max((gathered_values(step, self.kernels) for step in steps), default=0) * column_bytes(self.kernels)
 
     @property
     def constant_bytes(self) -> int:
@@ -68,9 +69,7 @@ class Network:
         arrays: dict[tuple[str, bytes], int] = {}
         for step in self.program.steps:
             for array in _arrays(step):
-                arrays[array.ctype, array.values.tobytes()] = array.values.size * _ARRAY_BYTES.get(
-                    array.ctype, self.value_bytes
-                )
+                arrays[array.ctype, array.values.tobytes()] = array.values.size * _ARRAY_BYTES[array.ctype]
         taps = sum(len(step.taps) for step in self.program.steps)
         return (
             sum(arrays.values())
@@ -78,11 +77,6 @@ class Network:
             + _STEP_BYTES * len(self.program.steps)
             + _TAP_BYTES * taps
         )
-
-
-def bytes_of_value(kernels: str) -> int:
-    """Bytes of a value in a ring: two where the kernels want int16."""
-    return 2 if kernels == "dsp16" else 1
 
 
 def plan_network(graph: Graph, kernels: str = "c99", rounding: str = "double", push_limit: int = 0) -> Network:
@@ -109,7 +103,7 @@ def plan_network(graph: Graph, kernels: str = "c99", rounding: str = "double", p
         )
     program = specialise(lower(graph, single_rounding=rounding == "single"), kernels)
     schedule = simulate(program, push_limit)
-    memory = lay_out(program, schedule, bytes_of_value(kernels))
+    memory = lay_out(program, schedule)
     return Network(graph, program, schedule, memory, kernels, rounding, push_limit)
 
 
@@ -130,9 +124,7 @@ def report(network: Network) -> dict[str, Any]:
                 "ring_rows": schedule.slots[step.output],
                 "ring_bytes": memory.ring_bytes[step.output],
                 "sums_bytes": memory.sums_bytes[index],
-                "constant_bytes": sum(
-                    array.values.size * _ARRAY_BYTES.get(array.ctype, network.value_bytes) for array in _arrays(step)
-                ),
+                "constant_bytes": sum(array.values.size * _ARRAY_BYTES[array.ctype] for array in _arrays(step)),
                 "macs": step.macs * step.runs,
                 "whole": [program.streams[tap].name for tap in step.whole if program.streams[tap].rows > 1],
             }

@@ -1,10 +1,12 @@
-/* Blocks for Cortex-M4, M7 and M33 with values of two bytes; weights as au_packed.h describes them, values 0 and 1 in the first word
- * of four and 2 and 3 in the second. */
+/* Blocks for Cortex-M4, M7 and M33 with columns unpacked to halves, once for all channels; weights as au_packed.h describes them, values
+ * 0 and 1 in the first word of four and 2 and 3 in the second. Unpacking leaves every four values of a row in the order 0, 2, 1, 3. */
 #ifndef AU_BLOCK_DSP16_H
 #define AU_BLOCK_DSP16_H
 
 #include "au_block.h"
 #include "au_dsp.h"
+
+typedef int16_t au_column_t;
 
 /* Four values of two columns times four weights of two channels. */
 #define AU_GROUP                           \
@@ -25,22 +27,28 @@
 /* Values of a gathered column: an even number keeps the next column on a word. */
 #define AU_COLUMN(count) (((count) + 1u) & ~1u)
 
-/* Add the values of a piece, column by column. */
-static inline void au_add_values(uint32_t *first, uint32_t *second, const au_piece_t *piece)
+/* `count` values of a row go into a column and are added to its sum. Returns the end of the column so far. */
+static inline au_column_t *au_take(au_column_t *to, const au_value_t *from, uint32_t count, int32_t *sum)
 {
-    const int16_t *x0 = piece->values[0];
-    const int16_t *x1 = piece->values[1];
-    const int16_t *const end = x0 + piece->count;
-    int32_t sum0 = (int32_t)*first;
-    int32_t sum1 = (int32_t)*second;
-    while (x0 != end) {
-        sum0 = __smlad((int32_t)au_load4(x0), 0x00010001, sum0);
-        sum1 = __smlad((int32_t)au_load4(x1), 0x00010001, sum1);
-        x0 += 2;
-        x1 += 2;
+    const au_value_t *const end = from + count;
+    int32_t total = *sum;
+    for (; (end - from) >= 4; from += 4) {
+        const uint32_t word = au_load4(from);
+        const int32_t even = au_even(word);
+        const int32_t odd = au_odd(word);
+        total = __smlad(even, 0x00010001, total);
+        total = __smlad(odd, 0x00010001, total);
+        (void)memcpy(to, &even, sizeof(even));
+        (void)memcpy(to + 2, &odd, sizeof(odd));
+        to += 4;
     }
-    *first = (uint32_t)sum0;
-    *second = (uint32_t)sum1;
+    for (; from != end; ++from) {
+        total += *from;
+        *to = *from;
+        ++to;
+    }
+    *sum = total;
+    return to;
 }
 
 #include "au_packed.h"

@@ -8,11 +8,27 @@
 #include "au_block.h"
 #include "au_dsp.h"
 
+typedef int8_t au_column_t;
+
 #define AU_COLUMN(count) (count)
 #define AU_FILLED(count) (count)
+#define AU_WANTS_SUMS false
 
-/* `count` values; `to` lies before `from` where they overlap. Returns the end of the copy. */
-static inline int8_t *au_copy(int8_t *to, const int8_t *from, uint32_t count)
+/* Consecutive kernel values, and the values of two columns that go with them. */
+typedef struct {
+    const au_column_t *values[2];
+    uint32_t count;
+} au_piece_t;
+
+static inline void au_sum_up(const au_piece_t *pieces, const au_piece_t *last, int32_t sums[2])
+{
+    (void)pieces;
+    (void)last;
+    (void)sums;
+}
+
+/* `count` values; `to` lies before `from` where they overlap. */
+static inline void au_move(int8_t *to, const int8_t *from, uint32_t count)
 {
     int8_t *next = to;
     const int8_t *source = from;
@@ -25,6 +41,13 @@ static inline int8_t *au_copy(int8_t *to, const int8_t *from, uint32_t count)
                    : [next] "+r"(next), [source] "+r"(source)
                    : [count] "r"(count)
                    : "q0", "lr", "memory");
+}
+
+/* `count` values of a row go into a column. Returns the end of the column so far. */
+static inline int8_t *au_take(int8_t *to, const int8_t *from, uint32_t count, int32_t *sum)
+{
+    (void)sum;
+    au_move(to, from, count);
     return to + count;
 }
 
@@ -109,14 +132,15 @@ static inline void au_pool(int32x4_t columns, bool first, int16_t *sums, int8_t 
     }
 }
 
-/* All channels of two columns, four at a time; each channel has `filled` weights. */
+/* All channels of two columns, four at a time. */
 static inline void au_two_columns(
-    const au_conv_t *conv, const au_piece_t *pieces, const au_piece_t *last, uint32_t filled, const au_row_t *how, const au_place_t *place)
+    const au_conv_t *conv, const au_piece_t *pieces, const au_piece_t *last, const int32_t sums[2], const au_row_t *row, const au_place_t *place)
 {
-    const au_finish_t *const finish = &how->finish;
-    const int32x4_t low = vdupq_n_s32(finish->low);
-    const int32x4_t high = vdupq_n_s32(finish->high);
+    const int32x4_t low = vdupq_n_s32(row->low);
+    const int32x4_t high = vdupq_n_s32(row->high);
     const uint32_t channels = conv->out_channels;
+    const uint32_t filled = (uint32_t)conv->kernel_h * conv->kernel_w * conv->in_channels;
+    (void)sums;
     const int8_t *weights = conv->weights;
     for (uint32_t channel = 0; channel < channels; channel += 4u) {
         const mve_pred16_t there = vctp32q(channels - channel);
@@ -127,14 +151,14 @@ static inline void au_two_columns(
         here = au_odd_lanes(here, block.s00, block.s01);
         beside = au_odd_lanes(beside, block.s10, block.s11);
         const int32x4_t bias = vldrwq_z_s32(conv->bias + channel, there);
-        const int32x4_t multiplier = vldrwq_z_s32(finish->multiplier + channel, there);
-        const int32x4_t shift = vldrbq_z_s32(finish->shift + channel, there);
-        here = vaddq_n_s32(au_finish(vaddq_s32(here, bias), multiplier, shift), finish->zero);
+        const int32x4_t multiplier = vldrwq_z_s32(conv->multiplier + channel, there);
+        const int32x4_t shift = vldrbq_z_s32(conv->shift + channel, there);
+        here = vaddq_n_s32(au_finish(vaddq_s32(here, bias), multiplier, shift), row->zero);
         here = vmaxq_s32(vminq_s32(here, high), low);
-        beside = vaddq_n_s32(au_finish(vaddq_s32(beside, bias), multiplier, shift), finish->zero);
+        beside = vaddq_n_s32(au_finish(vaddq_s32(beside, bias), multiplier, shift), row->zero);
         beside = vmaxq_s32(vminq_s32(beside, high), low);
-        if (how->sums != NULL) {
-            au_pool(vaddq_s32(here, beside), how->first, (int16_t *)(void *)place->sums + channel, place->out + channel, there);
+        if (row->sums != NULL) {
+            au_pool(vaddq_s32(here, beside), row->first, (int16_t *)(void *)place->sums + channel, place->out + channel, there);
         } else {
             vstrbq_p_s32(place->out + channel, here, there);
             vstrbq_p_s32(place->beside + channel, beside, there);

@@ -9,6 +9,7 @@ typedef struct {
     const int32_t *bias;       /* [out], less the input's zero point times the sum of the weights */
     const int32_t *multiplier; /* [out] */
     const int8_t *shift;       /* [out] */
+    const int32_t *pairs;      /* instead of the last three, where a core takes two channels at a time (au_packed.h) */
     const au_value_t *outside; /* [kernel_w * in], the input's zero point: what lies beside the tensor */
     uint16_t in_width;
     uint16_t in_channels;
@@ -27,7 +28,7 @@ typedef struct {
 
 void au_conv(const void *op, const au_value_t *const *rows, au_value_t *out);
 
-/* The same with weights as an au_block_*.h wants them (au_conv_paired.c); gathered: [out][kernel_w][kernel_h][in] for small kernels. */
+/* The same with weights as an au_block_*.h wants them: kernel rows in place, or the columns under small kernels gathered. */
 void au_conv_paired(const void *op, const au_value_t *const *rows, au_value_t *out);
 void au_conv_gathered(const void *op, const au_value_t *const *rows, au_value_t *out);
 

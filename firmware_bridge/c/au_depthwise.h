@@ -9,6 +9,7 @@ typedef struct {
     const int32_t *bias;       /* [out], less the input's zero point times the sum of the weights */
     const int32_t *multiplier; /* [out] */
     const int8_t *shift;       /* [out] */
+    const int32_t *fours;      /* instead of the last three, where a core takes four channels at a time (au_depthwise_fours.c) */
     const au_value_t *outside; /* [kernel_w * in], the input's zero point: what lies beside the tensor */
     uint16_t in_width;
     uint16_t in_channels;
@@ -27,7 +28,7 @@ typedef struct {
 
 void au_depthwise(const void *op, const au_value_t *const *rows, au_value_t *out);
 
-/* Channels in fours, one output channel each, no dilation (au_depthwise_fours.c). */
+/* Channels in fours, one output channel each, no dilation; weights [out / 4][kernel_h][kernel_w][4]. */
 void au_depthwise_fours(const void *op, const au_value_t *const *rows, au_value_t *out);
 
 #endif

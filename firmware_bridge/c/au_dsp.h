@@ -30,6 +30,14 @@ static inline int32_t au_odd(uint32_t bytes)
     return halves;
 }
 
+/* Two numbers of 16 bits in one word. */
+static inline uint32_t au_halves(int32_t low, int32_t high)
+{
+    uint32_t halves;
+    __asm("pkhbt %0, %1, %2, lsl #16" : "=r"(halves) : "r"(low), "r"(high));
+    return halves;
+}
+
 /* Clamp to int8. */
 static inline int32_t au_saturate(int32_t value)
 {
@@ -38,32 +46,19 @@ static inline int32_t au_saturate(int32_t value)
     return saturated;
 }
 
-/* How the sums of one channel become values: what is read once for several of them. */
-typedef struct {
-    int32_t multiplier;
-    int32_t shift; /* to the right, 1 to 31 */
-    int32_t half;
-} au_scale_t;
-
-static inline au_scale_t au_scale(const int32_t *multiplier, const int8_t *shift, uint32_t channel)
-{
-    au_scale_t scale;
-    scale.multiplier = multiplier[channel];
-    scale.shift = -(int32_t)shift[channel];
-    scale.half = (int32_t)((uint32_t)1 << ((uint32_t)scale.shift - 1u));
-    return scale;
-}
-
-/* au_requantize for sums below 2^30 and shifts to the right: the rounded high half of twice the sum, then halves away from zero. */
-static inline int32_t au_rescale(int32_t sum, au_scale_t scale)
+/* au_requantize for sums below 2^30 and shifts to the right, and the zero point: the rounded high half of twice the sum, then halves away
+ * from zero. `offset` is half a step and the zero point, both before the shift. */
+static inline int32_t au_rescale(int32_t sum, int32_t multiplier, int32_t offset, int32_t shift, int32_t zero)
 {
 #if AU_SINGLE_ROUNDING
-    return au_requantize(sum, scale.multiplier, -scale.shift);
+    (void)offset;
+    return au_requantize(sum, multiplier, -shift) + zero;
 #else
     int32_t high;
     const int32_t twice = sum * 2;
-    __asm("smmulr %0, %1, %2" : "=r"(high) : "r"(twice), "r"(scale.multiplier));
-    return (high + (high >> 31) + scale.half) >> scale.shift;
+    (void)zero;
+    __asm("smmulr %0, %1, %2" : "=r"(high) : "r"(twice), "r"(multiplier));
+    return (high + (high >> 31) + offset) >> shift;
 #endif
 }
 

@@ -8,12 +8,8 @@
 
 #include "au_config.h"
 
-/* Values are int8 by definition; AU_VALUE_BITS 16 spends a second byte on each so that SIMD needs no unpacking. */
-#if AU_VALUE_BITS == 16
-typedef int16_t au_value_t;
-#else
+/* A value in a row. */
 typedef int8_t au_value_t;
-#endif
 
 /* Tables begin at a word, so that kernels may read words. */
 #if defined(__GNUC__)

@@ -73,7 +73,7 @@ def test_a_fold_keeps_one_row_and_its_sums_while_a_window_is_open():
 def test_blocks_alive_together_never_overlap(windows: list[tuple[int, int, int]]):
     program = _chain(*windows, rows=80)
     schedule = simulate(program)
-    memory = lay_out(program, schedule, 1)
+    memory = lay_out(program, schedule)
     spans = list(zip(memory.ring_offsets, memory.ring_bytes, strict=True))
     together = (schedule.alive.astype(int) @ schedule.alive.T.astype(int)) > 0
     for first, (offset, size) in enumerate(spans):
