@@ -1,65 +1,180 @@
+/* Convolution in plain C: two output columns and two output channels at a time, so that four loads feed four products. */
 #include "au_conv.h"
 
-static int32_t dot(const au_value_t *values, const int8_t *weights, uint32_t count)
+/* Values under an output column, where they are so few that they are copied into one run: the kernel's rows are too short to run along. */
+#define GATHERED (48u / sizeof(au_value_t))
+
+/* Two neighbouring output columns, or one where their number is odd. */
+typedef struct {
+    uint32_t count;
+    int32_t left[2]; /* the first input column under each */
+    uint32_t run;    /* kernel columns that lie in a row: all, or one if dilation or an edge of the tensor comes between */
+} place_t;
+
+/* What becomes of two channels in those columns. */
+typedef struct {
+    const int8_t *weights; /* the first channel's next */
+    uint32_t apart;        /* from there to the second channel's */
+    int32_t sums[2][2];    /* [column][channel] */
+} block_t;
+
+/* Runs of one column times those of both channels. Counts down, which takes Cortex-M0 one instruction less. */
+static inline void add_column(int32_t sums[2], const au_value_t *values, const int8_t *first, const int8_t *second, uint32_t count)
 {
-    int32_t sum = 0;
-    for (uint32_t i = 0; i < count; ++i) {
-        sum += (int32_t)values[i] * (int32_t)weights[i];
+    int32_t a = sums[0];
+    int32_t b = sums[1];
+    for (int32_t i = (int32_t)count - 1; i >= 0; --i) {
+        const int32_t value = values[i];
+        a += value * first[i];
+        b += value * second[i];
     }
-    return sum;
+    sums[0] = a;
+    sums[1] = b;
 }
 
-static int32_t weight_sum(const int8_t *weights, uint32_t count)
+#ifndef AU_FEW_REGISTERS
+static inline void add_products(int32_t sums[2][2], int32_t left, int32_t right, int32_t first, int32_t second)
 {
-    int32_t sum = 0;
-    for (uint32_t i = 0; i < count; ++i) {
-        sum += weights[i];
-    }
-    return sum;
+    sums[0][0] += left * first;
+    sums[0][1] += left * second;
+    sums[1][0] += right * first;
+    sums[1][1] += right * second;
 }
+#endif
 
-/* One kernel row: columns outside of the tensor hold the zero point. */
-static int32_t kernel_row(const au_conv_t *conv, const au_value_t *row, const int8_t *weights, int32_t left)
+/* Runs of both columns, `right` being NULL if there is one only. */
+AU_OUT_OF_LINE static void add_run(block_t *block, const au_value_t *left, const au_value_t *right, uint32_t count)
 {
-    int32_t sum = 0;
-    int32_t column = left;
-    const uint32_t channels = conv->in_channels;
-    for (uint32_t k = 0; k < conv->kernel_w; ++k) {
-        const int8_t *const w = weights + (k * channels);
-        if ((column >= 0) && (column < (int32_t)conv->in_width)) {
-            sum += dot(row + ((uint32_t)column * channels), w, channels);
-        } else {
-            sum += (int32_t)conv->in_zero * weight_sum(w, channels);
+    const int8_t *const first = block->weights;
+    const int8_t *const second = first + block->apart;
+    uint32_t done = 0;
+#ifndef AU_FEW_REGISTERS
+    if (right != NULL) {
+        done = count & ~3u;
+        int32_t sums[2][2] = {{block->sums[0][0], block->sums[0][1]}, {block->sums[1][0], block->sums[1][1]}};
+        for (uint32_t i = 0; i != done; i += 4u) {
+            add_products(sums, left[i], right[i], first[i], second[i]);
+            add_products(sums, left[i + 1u], right[i + 1u], first[i + 1u], second[i + 1u]);
+            add_products(sums, left[i + 2u], right[i + 2u], first[i + 2u], second[i + 2u]);
+            add_products(sums, left[i + 3u], right[i + 3u], first[i + 3u], second[i + 3u]);
         }
-        column += (int32_t)conv->dilation_w;
+        block->sums[0][0] = sums[0][0];
+        block->sums[0][1] = sums[0][1];
+        block->sums[1][0] = sums[1][0];
+        block->sums[1][1] = sums[1][1];
     }
-    return sum;
+#endif
+    add_column(block->sums[0], left + done, first + done, second + done, count - done);
+    if (right != NULL) {
+        add_column(block->sums[1], right + done, first + done, second + done, count - done);
+    }
+    block->weights += count;
+}
+
+static place_t place_of(const au_conv_t *conv, uint32_t x)
+{
+    const uint32_t count = ((x + 1u) < conv->out_width) ? 2u : 1u;
+    const int32_t left = (int32_t)(x * conv->stride_w) - (int32_t)conv->pad_left;
+    const int32_t right = left + (int32_t)conv->stride_w;
+    const int32_t end = ((count == 2u) ? right : left) + (int32_t)conv->kernel_w;
+    const bool whole = (conv->dilation_w == 1u) && (left >= 0) && (end <= (int32_t)conv->in_width);
+    const place_t place = {count, {left, right}, whole ? conv->kernel_w : 1u};
+    return place;
+}
+
+/* What lies in a row under kernel column `k`. */
+static inline const au_value_t *values_at(const au_conv_t *conv, const au_value_t *row, int32_t left, uint32_t k)
+{
+    const int32_t column = left + (int32_t)(k * conv->dilation_w);
+    const bool inside = (column >= 0) && (column < (int32_t)conv->in_width);
+    return inside ? (row + ((uint32_t)column * conv->in_channels)) : conv->outside;
+}
+
+static void gather(const au_conv_t *conv, const au_value_t *const *rows, int32_t left, uint32_t run, au_value_t *values)
+{
+    const uint32_t count = run * conv->in_channels;
+    au_value_t *next = values;
+    for (uint32_t y = 0; y < conv->kernel_h; ++y) {
+        for (uint32_t k = 0; k < conv->kernel_w; k += run) {
+            const au_value_t *const from = values_at(conv, rows[y], left, k);
+            for (uint32_t i = 0; i < count; ++i) {
+                next[i] = from[i];
+            }
+            next += count;
+        }
+    }
+}
+
+/* All that lies under one output column, if it is one run or is made one in `values`; NULL otherwise. */
+static const au_value_t *run_of(const au_conv_t *conv, const au_value_t *const *rows, int32_t left, uint32_t run, au_value_t *values)
+{
+    const au_value_t *all = NULL;
+    if (((uint32_t)conv->kernel_h * conv->kernel_w * conv->in_channels) <= GATHERED) {
+        gather(conv, rows, left, run, values);
+        all = values;
+    } else if ((conv->kernel_h == 1u) && (run == conv->kernel_w)) {
+        all = values_at(conv, rows[0], left, 0);
+    } else {
+        /* rows apart */
+    }
+    return all;
+}
+
+/* Every kernel row where it lies. */
+static void add_rows(const au_conv_t *conv, const au_value_t *const *rows, const place_t *place, block_t *block)
+{
+    const uint32_t count = place->run * conv->in_channels;
+    for (uint32_t y = 0; y < conv->kernel_h; ++y) {
+        for (uint32_t k = 0; k < conv->kernel_w; k += place->run) {
+            const au_value_t *const left = values_at(conv, rows[y], place->left[0], k);
+            const au_value_t *const right = (place->count == 2u) ? values_at(conv, rows[y], place->left[1], k) : NULL;
+            add_run(block, left, right, count);
+        }
+    }
+}
+
+static void finish(const au_conv_t *conv, const block_t *block, uint32_t columns, uint32_t channel, au_value_t *out)
+{
+    const uint32_t channels = conv->out_channels;
+    const int32_t zero = conv->out_zero;
+    const int32_t low = conv->low;
+    const int32_t high = conv->high;
+    for (uint32_t c = 0; (c < 2u) && ((channel + c) < channels); ++c) {
+        const int32_t multiplier = conv->multiplier[channel + c];
+        const int32_t shift = conv->shift[channel + c];
+        au_value_t *next = out + channel + c;
+        for (uint32_t i = 0; i < columns; ++i) {
+            *next = (au_value_t)au_clamp(au_requantize(block->sums[i][c], multiplier, shift) + zero, low, high);
+            next += channels;
+        }
+    }
 }
 
 void au_conv(const void *op, const au_value_t *const *rows, au_value_t *out)
 {
     const au_conv_t *const conv = (const au_conv_t *)op;
-    const uint32_t run = (uint32_t)conv->kernel_w * conv->in_channels;
-    const int32_t span = ((int32_t)conv->kernel_w - 1) * (int32_t)conv->dilation_w;
-    au_value_t *next = out;
-    for (uint32_t x = 0; x < conv->out_width; ++x) {
-        const int32_t left = (int32_t)(x * conv->stride_w) - (int32_t)conv->pad_left;
-        /* Without dilation and inside of the tensor, a kernel row and its weights are both contiguous. */
-        const bool plain = (conv->dilation_w == 1u) && (left >= 0) && ((left + span) < (int32_t)conv->in_width);
+    const uint32_t patch = (uint32_t)conv->kernel_h * conv->kernel_w * conv->in_channels;
+    au_value_t values[2][GATHERED];
+    au_value_t *here = out;
+    for (uint32_t x = 0; x < conv->out_width; x += 2u) {
+        const place_t place = place_of(conv, x);
+        const au_value_t *const left = run_of(conv, rows, place.left[0], place.run, values[0]);
+        const au_value_t *const right = (place.count == 2u) ? run_of(conv, rows, place.left[1], place.run, values[1]) : NULL;
         const int8_t *weights = conv->weights;
-        for (uint32_t c = 0; c < conv->out_channels; ++c) {
-            int32_t sum = conv->bias[c];
-            for (uint32_t k = 0; k < conv->kernel_h; ++k) {
-                if (plain) {
-                    sum += dot(rows[k] + ((uint32_t)left * conv->in_channels), weights, run);
-                } else {
-                    sum += kernel_row(conv, rows[k], weights, left);
-                }
-                weights += run;
+        for (uint32_t c = 0; c < conv->out_channels; c += 2u) {
+            /* The last of an odd number of channels is paired with itself. */
+            const uint32_t step = ((c + 1u) < conv->out_channels) ? 1u : 0u;
+            const int32_t first = conv->bias[c];
+            const int32_t second = conv->bias[c + step];
+            block_t block = {weights, step * patch, {{first, second}, {first, second}}};
+            if (left != NULL) {
+                add_run(&block, left, right, patch);
+            } else {
+                add_rows(conv, rows, &place, &block);
             }
-            const int32_t value = au_requantize(sum, conv->multiplier[c], conv->shift[c]) + conv->out_zero;
-            *next = (au_value_t)au_clamp(value, conv->low, conv->high);
-            ++next;
+            finish(conv, &block, place.count, c, here);
+            weights += (1u + step) * patch;
         }
+        here += place.count * conv->out_channels;
     }
 }

@@ -18,6 +18,18 @@ typedef int8_t au_value_t;
 #define AU_ON_A_WORD
 #endif
 
+/* Cortex-M0 and its kin: eight registers that everything reaches, and no long multiply. */
+#if defined(__thumb__) && !defined(__thumb2__)
+#define AU_FEW_REGISTERS
+#endif
+
+/* Keeps a loop out of its caller, so that it has the registers to itself. */
+#if defined(__GNUC__)
+#define AU_OUT_OF_LINE __attribute__((noinline))
+#else
+#define AU_OUT_OF_LINE
+#endif
+
 static inline int32_t au_clamp(int32_t value, int32_t low, int32_t high)
 {
     int32_t clamped = value;
@@ -36,19 +48,29 @@ static inline int32_t au_shift_left(int32_t value, int32_t shift)
     return (int32_t)((uint32_t)value << (uint32_t)shift);
 }
 
-/* Divide by 2^shift, to nearest, halves away from zero (gemmlowp's RoundingDivideByPOT). */
+/* Divide by 2^shift, 1 to 31, to nearest, halves away from zero (gemmlowp's RoundingDivideByPOT). The lowest int32 and, with a
+ * shift of 1, the highest would overflow; au_high_multiply makes neither. */
 static inline int32_t au_divide_by_power(int32_t value, int32_t shift)
 {
-    const int32_t mask = (int32_t)(((uint32_t)1 << (uint32_t)shift) - 1u);
-    const int32_t threshold = (mask >> 1) + ((value < 0) ? 1 : 0);
-    return (value >> shift) + (((value & mask) > threshold) ? 1 : 0);
+    const int32_t lowered = value + (value >> 31);
+    return ((lowered >> (shift - 1)) + 1) >> 1;
 }
 
 /* The high half of 2ab, rounded: gemmlowp's SaturatingRoundingDoublingHighMul for a multiplier that is never the lowest int32. */
 static inline int32_t au_high_multiply(int32_t value, int32_t multiplier)
 {
+#ifdef AU_FEW_REGISTERS
+    const int32_t value_low = value & 0xFFFF;
+    const int32_t multiplier_low = multiplier & 0xFFFF;
+    const uint32_t lowest = (uint32_t)value_low * (uint32_t)multiplier_low;
+    const int32_t middle = ((value >> 16) * multiplier_low) + (int32_t)(lowest >> 16);
+    const int32_t rest = ((multiplier >> 16) * value_low) + (middle & 0xFFFF);
+    const int32_t high = ((value >> 16) * (multiplier >> 16)) + (middle >> 16) + (rest >> 16);
+    return au_shift_left(high, 1) + ((((rest >> 14) & 3) + 1) >> 1);
+#else
     const int64_t product = (int64_t)value * (int64_t)multiplier;
     return (int32_t)((product + ((int64_t)1 << 30)) >> 31);
+#endif
 }
 
 /* The largest magnitude that a requantized sum may have before a zero point is added. */
@@ -57,16 +79,8 @@ static inline int32_t au_high_multiply(int32_t value, int32_t multiplier)
 /* value * multiplier * 2^(shift - 31), rounded twice as TFLite's reference kernels and TFLM do. */
 static inline int32_t au_requantize_twice(int32_t value, int32_t multiplier, int32_t shift)
 {
-    int32_t result;
-    if (shift > 0) {
-        result = au_high_multiply(au_shift_left(value, shift), multiplier);
-    } else {
-        result = au_high_multiply(value, multiplier);
-        if (shift < 0) {
-            result = au_divide_by_power(result, -shift);
-        }
-    }
-    return result;
+    const int32_t result = au_high_multiply(au_shift_left(value, (shift > 0) ? shift : 0), multiplier);
+    return (shift < 0) ? au_divide_by_power(result, -shift) : result;
 }
 
 /* The same, rounded once, halves up: TFLite's reference FULLY_CONNECTED. */

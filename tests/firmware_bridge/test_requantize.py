@@ -1,6 +1,8 @@
 """Fixed-point requantization against real arithmetic."""
 
+import subprocess
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,15 +10,36 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware_bridge.graph import Tensor
+from firmware_bridge.host import SANITIZERS, WARNINGS
 from firmware_bridge.requantize import (
     ScaleError,
     activation_range,
     divide_by_power,
+    high_multiply,
     multiplier_of,
     quantize,
     requantize,
     shift_left,
 )
+
+_C = Path(__file__).parents[2] / "firmware_bridge" / "c"
+_MAIN = r"""
+#include <stdio.h>
+#include "au_types.h"
+
+int main(void)
+{
+    int32_t in[3];
+    while (fread(in, sizeof(in), 1, stdin) == 1u) {
+        const int32_t high = au_high_multiply(in[0], in[1]);
+        const int32_t out[3] = {high, au_divide_by_power(high, in[2]), au_requantize_twice(in[0], in[1], -in[2])};
+        const int32_t up = au_requantize_twice(in[0], in[1], in[2] - 1);
+        (void)fwrite(out, sizeof(out), 1, stdout);
+        (void)fwrite(&up, sizeof(up), 1, stdout);
+    }
+    return 0;
+}
+"""
 
 factors = st.floats(min_value=2.0**-31, max_value=2.0**20, allow_nan=False)
 
@@ -68,3 +91,31 @@ def test_activations_cut_where_their_bounds_quantize():
     assert activation_range("RELU6", tensor) == (-100, -40)
     assert activation_range("RELU_N1_TO_1", tensor) == (-110, -90)
     assert quantize(1e30, Tensor("t", (1,), "int8", (1e-30,), (0,))) == 10**9
+
+
+@pytest.mark.parametrize("core", [[], ["-DAU_FEW_REGISTERS"]])
+def test_c_requantizes_as_numpy_does_whatever_the_value(core: list[str], tmp_path: Path):
+    values, multipliers, shifts = _numbers_for_c()
+    (tmp_path / "au_config.h").write_text("#define AU_VALUE_BITS 8\n#define AU_SINGLE_ROUNDING 0\n")
+    (tmp_path / "main.c").write_text(_MAIN)
+    program = tmp_path / "main"
+    command = ["gcc", *WARNINGS, *SANITIZERS, *core, f"-I{tmp_path}", f"-I{_C}", str(tmp_path / "main.c")]
+    subprocess.run([*command, "-o", str(program)], check=True)
+    sent = np.stack([values, multipliers, shifts], axis=1).astype("<i4").tobytes()
+    made = subprocess.run([str(program)], input=sent, capture_output=True, check=True).stdout
+    high = high_multiply(values, multipliers)
+    shifted = high_multiply(((values << (shifts - 1)) + (1 << 31)) % (1 << 32) - (1 << 31), multipliers)
+    divided = np.concatenate([divide_by_power(high[shifts == shift], shift) for shift in range(1, 32)])
+    assert (np.frombuffer(made, "<i4").reshape(-1, 4) == np.stack([high, divided, divided, shifted], axis=1)).all()
+
+
+def _numbers_for_c() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Values of all sizes, the ends of int32 and halves among them, multipliers of both signs, and shifts 1 to 31."""
+    rng = np.random.default_rng(0)
+    powers = 1 << np.arange(31)
+    edges = np.concatenate([-powers, powers])[:, None] + np.arange(-2, 3)
+    any_size = rng.integers(-(1 << 31), 1 << 31, 4000) >> rng.integers(0, 32, 4000)
+    values = np.concatenate([edges.reshape(-1), [-(1 << 31), (1 << 31) - 1], any_size])
+    normal = rng.integers(1 << 30, 1 << 31, len(values)) * rng.choice([-1, 1], len(values))
+    multipliers = np.where(rng.random(len(values)) < 0.2, rng.choice([1 << 30, (1 << 31) - 1, 0], len(values)), normal)
+    return np.tile(values, 31), np.tile(multipliers, 31), np.repeat(np.arange(1, 32), len(values))
