@@ -24,6 +24,13 @@ typedef int16_t au_column_t;
     "smlad %[s10], %[y], %[b], %[s10]\n\t" \
     "smlad %[s11], %[y], %[d], %[s11]\n\t"
 
+/* Four values of a column as two words of halves. */
+static inline void au_unpack(const au_column_t *values, int32_t words[2])
+{
+    words[0] = (int32_t)au_load4(values);
+    words[1] = (int32_t)au_load4(values + 2);
+}
+
 /* Values of a gathered column: an even number keeps the next column on a word. */
 #define AU_COLUMN(count) (((count) + 1u) & ~1u)
 

@@ -28,6 +28,14 @@ typedef int8_t au_column_t;
     "smlad %[s10], %[x], %[b], %[s10]\n\t" \
     "smlad %[s11], %[x], %[d], %[s11]\n\t"
 
+/* Four values of a column as two words of halves. */
+static inline void au_unpack(const au_column_t *values, int32_t words[2])
+{
+    const uint32_t four = au_load4(values);
+    words[0] = au_even(four);
+    words[1] = au_odd(four);
+}
+
 /* Values of a gathered column. */
 #define AU_COLUMN(count) (count)
 

@@ -2,7 +2,7 @@
  *
  * The half as it is, 256 w1 + w0 + 128, goes into the sum of channel 0, and the high byte alone into the sum of channel 1, so that only
  * one of the two needs unpacking. Then s0 = a - 256 s1 - 128 x, where x sums the values and is shared by all channels. Sums may wrap
- * on the way: arithmetic is modulo 2^32 throughout, and the results are proven to fit. The core's header has AU_GROUP and au_column_t. */
+ * on the way: arithmetic is modulo 2^32 throughout, and the results are proven to fit. The core's header has au_column_t, AU_GROUP and au_unpack. */
 #ifndef AU_PACKED_H
 #define AU_PACKED_H
 
@@ -50,7 +50,9 @@ static inline void au_move(au_column_t *to, const au_column_t *from, uint32_t co
     }
 }
 
-/* Add one piece; returns where the weights of the next one are. */
+/* Add one piece; returns where the weights of the next one are. The assembly needs every register of the core: not there without
+ * optimization, with a frame pointer (define AU_WITHOUT_ASSEMBLY then), or always in Clang. */
+#if defined(__OPTIMIZE__) && !defined(__clang__) && !defined(AU_WITHOUT_ASSEMBLY)
 static inline const int8_t *au_accumulate(au_block_t *block, const au_piece_t *piece, const int8_t *weights)
 {
     const au_column_t *x0 = piece->values[0];
@@ -79,6 +81,31 @@ static inline const int8_t *au_accumulate(au_block_t *block, const au_piece_t *p
                    : "cc", "memory");
     return w;
 }
+#else
+/* Add four values of one column times four weights of two channels: both as they are, and the second's unpacked. */
+static inline void au_add_group(int32_t *first, int32_t *second, const au_column_t *values, const uint32_t both[2], const int32_t unpacked[2])
+{
+    int32_t words[2];
+    au_unpack(values, words);
+    for (uint32_t i = 0; i < 2u; ++i) {
+        *first = __smlad(words[i], (int32_t)both[i], *first);
+        *second = __smlad(words[i], unpacked[i], *second);
+    }
+}
+
+static inline const int8_t *au_accumulate(au_block_t *block, const au_piece_t *piece, const int8_t *weights)
+{
+    const int8_t *w = weights;
+    for (uint32_t i = 0; i < piece->count; i += 4u) {
+        const uint32_t both[2] = {au_load4(w), au_load4(w + 4)};
+        const int32_t unpacked[2] = {au_odd(both[0]), au_odd(both[1])};
+        au_add_group(&block->s00, &block->s01, piece->values[0] + i, both, unpacked);
+        au_add_group(&block->s10, &block->s11, piece->values[1] + i, both, unpacked);
+        w += 8;
+    }
+    return w;
+}
+#endif
 
 /* Sums become values, in place. */
 static inline void au_finish(const au_row_t *row, const int32_t *pair, au_block_t *block)

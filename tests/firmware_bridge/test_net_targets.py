@@ -66,6 +66,7 @@ class _Measured:
         rounding: str = "double",
         windows: np.ndarray | None = None,
         external: bool = False,
+        flags: tuple[str, ...] = (),
     ) -> None:
         network = plan_network(parse_tflite("model.tflite", content), kernels, rounding)
         folder.mkdir(exist_ok=True)
@@ -77,6 +78,7 @@ class _Measured:
             folder / "build",
             include=[folder],
             external=external,
+            flags=flags,
         )
         assert program.warnings == ""
         shape = network.graph.tensors[network.graph.inputs[0]].shape
@@ -198,6 +200,16 @@ def test_an_operator_on_a_core_makes_the_bytes_of_litert(
         folder = tmp_path / str(seed)
         measured = _Measured(content, installed("cortex-m4"), "dsp16", folder, rounding=rounding, windows=windows)
         assert measured.differing == 0, seed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("flags", [("-O0",), ("-O3",), ("-Os",), ("-fno-omit-frame-pointer", "-DAU_WITHOUT_ASSEMBLY")])
+@pytest.mark.parametrize(("target", "kernels"), [("cortex-m4", "dsp8"), ("cortex-m4", "dsp16"), ("cortex-m55", "mve")])
+def test_other_flags_of_the_compiler_make_the_same_bytes(
+    target: str, kernels: str, flags: tuple[str, ...], shared: Path, installed: Callable[[str], Target], tmp_path: Path
+):
+    content = _model("pretrainedResnet_quant", shared)
+    assert _Measured(content, installed(target), kernels, tmp_path, flags=flags).differing == 0
 
 
 @pytest.mark.slow

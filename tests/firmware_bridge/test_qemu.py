@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from firmware_bridge.qemu import build, linker_script, run
@@ -36,7 +38,7 @@ LOOP = """
 #include "board.h"
 int main(void)
 {
-    uint32_t rounds = 250000u;
+    uint32_t rounds = ROUNDS;
     uint32_t start = board_counter();
     board_report("empty", board_elapsed(start));
     start = board_counter();
@@ -80,6 +82,7 @@ int main(void)
 
 
 def program(tmp_path, text, target, **options):
+    tmp_path.mkdir(exist_ok=True)
     source = tmp_path / "program.c"
     source.write_text(text)
     return build([source], target, tmp_path / target.name, **options)
@@ -99,8 +102,20 @@ def test_files_text_and_status_come_back(name, installed, tmp_path):
 @pytest.mark.parametrize("name", MACHINES)
 def test_a_loop_of_a_million_instructions_counts_a_million(name, installed, tmp_path):
     target = installed(name)
-    values = run(program(tmp_path, LOOP, target)).values
+    values = run(program(tmp_path, LOOP, target, defines=["ROUNDS=250000u"])).values
     assert target.machine.instructions(values["loop"] - values["empty"]) == pytest.approx(1_000_000, abs=5)
+
+
+@pytest.mark.parametrize("name", ["cortex-m0", "rv32"])
+def test_the_cores_own_counter_counts_beyond_24_bits(name, installed, tmp_path):
+    target = installed(name)
+    silicon = replace(target, machine=replace(target.machine, counter="SILICON"))
+    short, long = (
+        run(program(tmp_path / str(rounds), LOOP, silicon, defines=[f"ROUNDS={rounds}u"])).values["loop"]
+        for rounds in (1_000_000, 9_000_000)
+    )
+    assert long > 2**24
+    assert long / short == pytest.approx(9, rel=1e-3)
 
 
 @pytest.mark.parametrize("name", MACHINES)

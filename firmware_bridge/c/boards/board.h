@@ -15,7 +15,7 @@ void board_putchar(char character);
 void board_print(const char *text);
 void board_report(const char *name, uint64_t value);
 
-/* A counter that runs freely, and its ticks since an earlier reading. It wraps: at 32 bits, SysTick at 24. */
+/* A counter that runs freely, and its ticks since an earlier reading. It wraps at 32 bits. */
 void board_counter_start(void);
 uint32_t board_counter(void);
 uint32_t board_elapsed(uint32_t since);

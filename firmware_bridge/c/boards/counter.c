@@ -1,7 +1,7 @@
 /* A 32-bit counter: cycles on silicon, instructions (times a constant) in QEMU.
  *
  * BOARD_COUNTER_ADDRESS, BOARD_COUNTER_NRF51 or BOARD_COUNTER_INSTRET name the emulated machine's counter. Without
- * one the core's own counts: DWT CYCCNT, or on ARMv6-M SysTick, which wraps at 24 bits. */
+ * one the core's own counts cycles: DWT CYCCNT, on ARMv6-M SysTick with its interrupt, on RISC-V cycle. */
 #include "board.h"
 
 #define REGISTER(address) (*(volatile uint32_t *)(address))
@@ -34,7 +34,13 @@ uint32_t board_counter(void)
     return REGISTER(TIMER0 + 0x540u); /* CC[0] */
 }
 
-#elif defined(BOARD_COUNTER_INSTRET)
+#elif defined(__riscv)
+
+#if defined(BOARD_COUNTER_INSTRET)
+#define READ_COUNTER "rdinstret"
+#else
+#define READ_COUNTER "rdcycle"
+#endif
 
 void board_counter_start(void)
 {
@@ -44,7 +50,7 @@ uint32_t board_counter(void)
 {
     uint32_t count;
 
-    __asm__ volatile(".option arch, +zicsr\n\trdinstret %0" : "=r"(count));
+    __asm__ volatile(".option arch, +zicsr\n\t" READ_COUNTER " %0" : "=r"(count));
     return count;
 }
 
@@ -52,16 +58,33 @@ uint32_t board_counter(void)
 
 #define SYSTICK 0xE000E010u
 
+/* CMSIS's name: a vendor's vector table has it, and start_cortex_m.c. */
+void SysTick_Handler(void);
+
+static volatile uint32_t wraps; /* of 24 bits */
+
+void SysTick_Handler(void)
+{
+    wraps++;
+}
+
 void board_counter_start(void)
 {
     REGISTER(SYSTICK + 0x4u) = 0x00FFFFFFu; /* reload */
     REGISTER(SYSTICK + 0x8u) = 0u;          /* current */
-    REGISTER(SYSTICK + 0x0u) = 5u;          /* enabled, core's clock, no interrupt */
+    REGISTER(SYSTICK + 0x0u) = 7u;          /* enabled, core's clock, interrupt */
 }
 
 uint32_t board_counter(void)
 {
-    return 0x00FFFFFFu - REGISTER(SYSTICK + 0x8u); /* it counts down */
+    uint32_t before;
+    uint32_t value;
+
+    do {
+        before = wraps;
+        value = 0x00FFFFFFu - REGISTER(SYSTICK + 0x8u); /* it counts down */
+    } while (before != wraps);
+    return (before << 24) + value;
 }
 
 #else
@@ -72,6 +95,7 @@ uint32_t board_counter(void)
 void board_counter_start(void)
 {
     REGISTER(DEMCR) |= 1u << 24; /* TRCENA */
+    REGISTER(DWT + 0xFB0u) = 0xC5ACCE55u; /* unlocks the registers where there is a lock: Cortex-M7 */
     REGISTER(DWT + 0x4u) = 0u;   /* CYCCNT */
     REGISTER(DWT + 0x0u) |= 1u;  /* CYCCNTENA */
 }
@@ -83,13 +107,7 @@ uint32_t board_counter(void)
 
 #endif
 
-#if defined(__ARM_ARCH_6M__) && !defined(BOARD_COUNTER_ADDRESS) && !defined(BOARD_COUNTER_NRF51)
-#define COUNTER_MASK 0x00FFFFFFu
-#else
-#define COUNTER_MASK 0xFFFFFFFFu
-#endif
-
 uint32_t board_elapsed(uint32_t since)
 {
-    return (board_counter() - since) & COUNTER_MASK;
+    return board_counter() - since;
 }

@@ -28,6 +28,9 @@ static void fault(void)
     semihosting_exit(STATUS_FAULT);
 }
 
+/* Only counter.c on ARMv6-M has one. */
+void SysTick_Handler(void) __attribute__((weak, alias("fault")));
+
 /* Stack, reset and the fourteen exceptions of the architecture; interrupts stay off. */
 __attribute__((section(".vectors"), used)) static const vector_t vectors[16] = {
     {.stack = board_stack_top},
@@ -45,5 +48,5 @@ __attribute__((section(".vectors"), used)) static const vector_t vectors[16] = {
     {.handler = fault},
     {.handler = fault},
     {.handler = fault},
-    {.handler = fault},
+    {.handler = SysTick_Handler},
 };
