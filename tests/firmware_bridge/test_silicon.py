@@ -9,7 +9,7 @@ from firmware_bridge.footprint import Footprint
 from firmware_bridge.model import Model
 from firmware_bridge.project import write_project
 from firmware_bridge.qemu import BOARDS, linker_script, runner
-from firmware_bridge.targets import find_target
+from firmware_bridge.targets import CFLAGS, find_target
 
 # What stands for the user's board writes through the emulator, in capitals, so that it is known by them.
 BOARD = """
@@ -37,7 +37,7 @@ def test_the_benchmark_needs_only_a_boards_startup_code_and_a_putchar(name, inst
     (tmp_path / "my_board.ld").write_text(linker_script(target))
     start = BOARDS / ("start_riscv.c" if name == "rv32" else "start_cortex_m.c")
     program = str(tmp_path / "bench.elf")
-    gcc = [f"{target.compiler}gcc", *target.flags, "-O2", f"-I{BOARDS}", "-Dboard_putchar=semihosting_putchar"]
+    gcc = [f"{target.compiler}gcc", *target.flags, *CFLAGS, f"-I{BOARDS}", "-Dboard_putchar=semihosting_putchar"]
     subprocess.run([*gcc, "-c", str(BOARDS / "semihosting.c"), "-o", str(tmp_path / "semihosting.o")], check=True)
     startup = [start, BOARDS / "bare_metal.c", tmp_path / "semihosting.o"]
     own = [tmp_path / "my_board.c", *startup, tmp_path / "bench.a"]
