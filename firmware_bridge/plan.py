@@ -137,6 +137,7 @@ def report(network: Network) -> dict[str, Any]:
         "context_bytes": network.context_bytes,
         "constant_bytes": network.constant_bytes,
         "input_ring_bytes": memory.ring_bytes[program.input],
+        "gathered_bytes": network.gathered_bytes,
         "blocks_bytes": sum(memory.ring_bytes) + sum(memory.sums_bytes),
         "macs": sum(pushes),
         "macs_of_average_push": sum(pushes) // program.streams[program.input].rows,
@@ -190,7 +191,7 @@ def report_text(facts: dict[str, Any]) -> str:
     lines += [
         "",
         f"Rings and sums are {facts['blocks_bytes']} bytes side by side; those never alive together share memory.",
-        "The stack comes on top.",
+        f"The stack comes on top; {facts['gathered_bytes']} bytes of it hold columns that a convolution gathers.",
     ]
     return "\n".join(lines) + "\n"
 
