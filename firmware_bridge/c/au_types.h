@@ -117,8 +117,11 @@ static inline int64_t au_to_float32(int64_t value)
 {
     uint64_t magnitude = (value < 0) ? ((uint64_t)0 - (uint64_t)value) : (uint64_t)value;
     int32_t excess = 0;
-    while (magnitude >= ((uint64_t)1 << 24)) {
-        magnitude >>= 1;
+    while (magnitude >= ((uint64_t)1 << 32)) {
+        magnitude >>= 8;
+        excess += 8;
+    }
+    for (uint32_t rest = (uint32_t)magnitude; rest >= ((uint32_t)1 << 24); rest >>= 1) {
         ++excess;
     }
     return au_round_to_even(value, excess) * ((int64_t)1 << excess);
