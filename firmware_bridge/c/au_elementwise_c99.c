@@ -11,13 +11,14 @@ static int32_t sum(const au_binary_t *binary, int32_t left, int32_t right)
     return raw >> binary->shift;
 }
 #else
-/* Headroom of the sum: both addends are carried 2^20 times finer than their values (TFLite's ADD). */
-#define AU_ADD_HEADROOM 20
-
+/* An addend, carried 2^20 times finer than its value (TFLite's ADD) and never scaled up. The rounded high half of 2^21 times the
+ * product, in 32 bits: values are so small that the multiplier's upper bits and its lowest 11 can be multiplied apart. */
 static int32_t rescale(const au_operand_t *operand, int32_t value)
 {
-    const int32_t fine = au_shift_left(value - operand->zero, AU_ADD_HEADROOM);
-    return au_requantize(fine, operand->multiplier, operand->shift);
+    const int32_t centred = value - operand->zero;
+    const int32_t lowest = (centred * (operand->multiplier & 0x7FF)) + 0x400;
+    const int32_t fine = (centred * (operand->multiplier >> 11)) + (lowest >> 11);
+    return (operand->shift < 0) ? au_divide_by_power(fine, -operand->shift) : fine;
 }
 
 static int32_t sum(const au_binary_t *binary, int32_t left, int32_t right)
@@ -38,17 +39,28 @@ static au_value_t finish(const au_binary_t *binary, int32_t value)
     return (au_value_t)au_clamp(value + binary->out_zero, binary->low, binary->high);
 }
 
+/* On a copy, which no value that is stored could have changed: the compiler keeps it in registers. */
 static void add_line(const au_binary_t *binary, const au_value_t *left, const au_value_t *right, au_value_t *out)
 {
-    for (uint32_t i = 0; i < binary->sizes[3]; ++i) {
-        out[i] = finish(binary, sum(binary, left[i * binary->left.steps[3]], right[i * binary->right.steps[3]]));
+    const au_binary_t how = *binary;
+    const au_value_t *l = left;
+    const au_value_t *r = right;
+    for (uint32_t i = 0; i < how.sizes[3]; ++i) {
+        out[i] = finish(&how, sum(&how, *l, *r));
+        l += how.left.steps[3];
+        r += how.right.steps[3];
     }
 }
 
 static void mul_line(const au_binary_t *binary, const au_value_t *left, const au_value_t *right, au_value_t *out)
 {
-    for (uint32_t i = 0; i < binary->sizes[3]; ++i) {
-        out[i] = finish(binary, product(binary, left[i * binary->left.steps[3]], right[i * binary->right.steps[3]]));
+    const au_binary_t how = *binary;
+    const au_value_t *l = left;
+    const au_value_t *r = right;
+    for (uint32_t i = 0; i < how.sizes[3]; ++i) {
+        out[i] = finish(&how, product(&how, *l, *r));
+        l += how.left.steps[3];
+        r += how.right.steps[3];
     }
 }
 
