@@ -18,20 +18,6 @@ typedef struct {
     int32_t sums[2][2];    /* [column][channel] */
 } block_t;
 
-/* Runs of one column times those of both channels. Counts down, which takes Cortex-M0 one instruction less. */
-static inline void add_column(int32_t sums[2], const au_value_t *values, const int8_t *first, const int8_t *second, uint32_t count)
-{
-    int32_t a = sums[0];
-    int32_t b = sums[1];
-    for (int32_t i = (int32_t)count - 1; i >= 0; --i) {
-        const int32_t value = values[i];
-        a += value * first[i];
-        b += value * second[i];
-    }
-    sums[0] = a;
-    sums[1] = b;
-}
-
 #ifndef AU_FEW_REGISTERS
 static inline void add_products(int32_t sums[2][2], int32_t left, int32_t right, int32_t first, int32_t second)
 {
@@ -64,9 +50,9 @@ AU_OUT_OF_LINE static void add_run(block_t *block, const au_value_t *left, const
         block->sums[1][1] = sums[1][1];
     }
 #endif
-    add_column(block->sums[0], left + done, first + done, second + done, count - done);
+    au_add_to_two(block->sums[0], left + done, first + done, second + done, count - done);
     if (right != NULL) {
-        add_column(block->sums[1], right + done, first + done, second + done, count - done);
+        au_add_to_two(block->sums[1], right + done, first + done, second + done, count - done);
     }
     block->weights += count;
 }
@@ -82,12 +68,11 @@ static place_t place_of(const au_conv_t *conv, uint32_t x)
     return place;
 }
 
-/* What lies in a row under kernel column `k`. */
+/* What lies in a row under kernel column `k`; a column before the first wraps round to beyond the last. */
 static inline const au_value_t *values_at(const au_conv_t *conv, const au_value_t *row, int32_t left, uint32_t k)
 {
-    const int32_t column = left + (int32_t)(k * conv->dilation_w);
-    const bool inside = (column >= 0) && (column < (int32_t)conv->in_width);
-    return inside ? (row + ((uint32_t)column * conv->in_channels)) : conv->outside;
+    const uint32_t column = (uint32_t)left + (k * conv->dilation_w);
+    return (column < conv->in_width) ? (row + (column * conv->in_channels)) : conv->outside;
 }
 
 static void gather(const au_conv_t *conv, const au_value_t *const *rows, int32_t left, uint32_t run, au_value_t *values)

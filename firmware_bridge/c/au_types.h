@@ -42,6 +42,20 @@ static inline int32_t au_clamp(int32_t value, int32_t low, int32_t high)
     return clamped;
 }
 
+/* Adds the products of a run of values with two of weights. Counts down, which takes Cortex-M0 one instruction less. */
+static inline void au_add_to_two(int32_t sums[2], const au_value_t *values, const int8_t *first, const int8_t *second, uint32_t count)
+{
+    int32_t a = sums[0];
+    int32_t b = sums[1];
+    for (int32_t i = (int32_t)count - 1; i >= 0; --i) {
+        const int32_t value = values[i];
+        a += value * first[i];
+        b += value * second[i];
+    }
+    sums[0] = a;
+    sums[1] = b;
+}
+
 /* Multiply by 2^shift the way two's complement hardware does, without C's undefined overflow. */
 static inline int32_t au_shift_left(int32_t value, int32_t shift)
 {
