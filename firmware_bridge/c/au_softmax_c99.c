@@ -53,11 +53,11 @@ static void normalise(const au_softmax_t *softmax, const au_value_t *values, au_
     /* The sum is at least 1: shift it to [1, 2) and take the reciprocal of that. */
     const int32_t zeros = leading_zeros((uint32_t)sum);
     const int32_t scale = reciprocal_of_one_plus((int32_t)(((uint32_t)sum << (uint32_t)zeros) - 0x80000000u));
-    const int32_t exponent = (SUM_INTEGER_BITS - zeros) + 31 - 8;
+    const int32_t exponent = (SUM_INTEGER_BITS - zeros) + 31 - 8; /* beyond 31 every share is below half a step */
     for (uint32_t i = 0; i < softmax->depth; ++i) {
         const uint32_t difference = (uint32_t)(largest - values[i]);
         int32_t value = INT8_MIN;
-        if (difference < softmax->differences) {
+        if ((difference < softmax->differences) && (exponent <= 31)) {
             value += au_divide_by_power(au_high_multiply(scale, softmax->exponentials[difference]), exponent);
         }
         out[i] = (au_value_t)au_clamp(value, INT8_MIN, INT8_MAX);

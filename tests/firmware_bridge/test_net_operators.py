@@ -129,3 +129,19 @@ def test_a_bias_that_a_runtime_takes_otherwise_is_refused(
     model.tensors[2].scales, model.tensors[2].zeros = scales, zeros
     with pytest.raises(InputError, match="without scales or with a zero point"):
         plan_network(parse_tflite("case.tflite", build(model)), rounding=rounding)
+
+
+@pytest.mark.parametrize("depth", [511, 600, 4095])
+def test_a_softmax_over_more_values_than_litert_divides_rounds_their_shares(depth: int, tmp_path: Path):
+    # LiteRT aborts where more than 511 values share alike, so that float64 is the truth here.
+    spec = Spec((1, 1, depth), (0.1,), (0,))
+    model = Model([spec, Spec((1, 1, depth), (1 / 256,), (-128,))], [Node("SOFTMAX", [0], 1)])
+    model.nodes[0].options = ("SoftmaxOptions", {"beta": 1.0})
+    write_network(tmp_path, plan_network(parse_tflite("case.tflite", build(model))))
+    alike, one = np.zeros((2, depth), np.int8)
+    one[7] = 90
+    windows = np.stack([alike, one]).reshape(2, 1, 1, depth)
+    shares = np.exp(0.1 * windows.reshape(2, -1).astype(np.float64))
+    shares /= shares.sum(axis=1, keepdims=True)
+    made = run_on_host(compile_on_host(tmp_path), windows).outputs
+    assert np.abs(made - np.round(256 * shares) + 128).max() <= 1
