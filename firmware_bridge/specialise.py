@@ -74,7 +74,7 @@ def _moved(step: Step, kernels: str) -> Step:
         fields |= dict.fromkeys(("bias", "multiplier", "shift"))
         op = CStruct(step.op.ctype, fields)
         return dataclasses.replace(step, kernel=FOURS, source=FOURS, op=op)
-    if step.kernel == "au_add" and kernels != "mve" and (struct := _sum_of_alike(step)):
+    if step.kernel == "au_add" and (struct := _sum_of_alike(step)):
         return dataclasses.replace(step, kernel="au_add_alike", source="au_elementwise_dsp", op=struct)
     return step
 

@@ -7,12 +7,10 @@ from operator_cases import CASES, conv_2d, depthwise_conv_2d
 from firmware_bridge.plan import plan_network
 from firmware_bridge.tflite_reader import parse_tflite
 
-CONVOLUTIONS = ("au_conv_paired", "au_conv_gathered", "au_conv_paired_pool", "au_conv_gathered_pool")
-OF_KERNELS = {
-    "dsp8": (*CONVOLUTIONS, "au_depthwise_fours", "au_add_alike"),
-    "dsp16": (*CONVOLUTIONS, "au_depthwise_fours", "au_add_alike"),
-    "mve": (*CONVOLUTIONS, "au_depthwise_fours"),
-}
+KERNELS = (
+    *("au_conv_paired", "au_conv_gathered", "au_conv_paired_pool", "au_conv_gathered_pool"),
+    *("au_depthwise_fours", "au_add_alike"),
+)
 ROUNDS_TWICE = ("au_add_alike",)
 """Kernels that exist in double rounding alone."""
 
