@@ -13,6 +13,7 @@ from firmware_bridge.model import Model
 from firmware_bridge.plan import KERNELS, ROUNDINGS, report, report_text
 from firmware_bridge.project import write_project
 from firmware_bridge.targets import Target, find_target, missing_packages, targets
+from firmware_bridge.written_files import check_replaceable
 from lungsound import options
 from lungsound.atomic import whole_folder
 from lungsound.console import out, print_json
@@ -42,6 +43,24 @@ Rounding = Annotated[
 ]
 Overlapping = Annotated[bool, typer.Option("--overlapping", help="Decide every hop, not one window after the other.")]
 
+
+def _folder(name: str) -> Path:
+    if not name:
+        raise typer.BadParameter("the name is empty; name the folder to write")
+    return Path(name)
+
+
+Output = Annotated[
+    Path,
+    typer.Option(
+        "-o",
+        "--out",
+        parser=_folder,
+        metavar="DIR",
+        help="Folder to write; an earlier one is replaced unless it holds files that auscult did not write.",
+    ),
+]
+
 _SIZE = re.compile(r"(\d{1,9})([KM]?)", re.IGNORECASE)
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20}
 
@@ -49,7 +68,7 @@ _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20}
 def firmware_command(
     source: Source,
     target: TargetName,
-    output: Annotated[Path, typer.Option("-o", "--out", help="Folder to write; an earlier one is replaced.")],
+    output: Output,
     kernels: KernelsName = None,
     rounding: Rounding = "double",
     push_macs: PushMacs = 0,
@@ -60,7 +79,8 @@ def firmware_command(
     """Turn an int8 model into a folder of streaming C that compiles, tests and measures itself.
 
     A bundle becomes front end, network and listener: 16-bit samples in, decisions out. So does a .tflite with
-    --listening; without, it becomes the network alone. The folder is written whole or not at all.
+    --listening; without, it becomes the network alone. The folder is written whole or not at all. An earlier one is
+    replaced, with what its Makefile built; one that holds files of yours, or files that you changed, is refused.
 
     JSON keys: folder, sources (the C files to compile), target, kernels, rounding, windows (open at once), ram_bytes,
     ram (by part), flash_bytes, flash (by part), network (the report: bytes and multiply-accumulates by layer).
@@ -69,7 +89,7 @@ def firmware_command(
     model = _open(source, listening, overlapping)
     network = model.plan(core.choose_kernels(kernels), rounding, push_macs)
     footprint = Footprint(model, network, overlapping)
-    _check_replaceable(output)
+    check_replaceable(output)
     with whole_folder(output) as folder:
         sources = write_project(folder, footprint, core)
     answer = {"folder": str(output), "sources": sources} | _answer(footprint, core)
@@ -152,12 +172,6 @@ def _open(source: Path, listening: Path | None, overlapping: bool) -> Model:
     if overlapping and model.hearing is None:
         raise InputError(f"{source}: does not say what it listens to; --overlapping needs a bundle or --listening")
     return model
-
-
-def _check_replaceable(folder: Path) -> None:
-    """Refuse to replace what `auscult firmware` has not written."""
-    if folder.exists() and not (folder.is_dir() and ((folder / "net.c").is_file() or not any(folder.iterdir()))):
-        raise InputError(f"{folder}: is there and holds no firmware; name another folder or remove it first")
 
 
 def _answer(footprint: Footprint, target: Target) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from firmware_bridge.plan import Network, report, report_text
 from firmware_bridge.qemu import BOARDS, board_sources, linker_script, runner
 from firmware_bridge.rendering import render
 from firmware_bridge.targets import Target
+from firmware_bridge.written_files import REPORT_FILE, hashes
 from lungsound.plain_json import dumps
 
 _C = BOARDS.parent
@@ -49,7 +50,6 @@ def write_project(folder: Path, footprint: Footprint, target: Target) -> list[st
     facts = report(network) | {"target": target.name, "application": footprint.facts()}
     text = f"{footprint.text()}\n\n{report_text(report(network))}"
     (folder / "report.txt").write_text(text)
-    (folder / "report.json").write_text(dumps(facts))
     _write_golden(folder, model.content, network)
     tests = ["self_test.c"]
     if model.hearing:
@@ -67,6 +67,7 @@ def write_project(folder: Path, footprint: Footprint, target: Target) -> list[st
     (folder / "README.md").write_text(
         render("firmware_README.md", **readme, **build, output=made, hearing=model.hearing, external=external)
     )
+    (folder / REPORT_FILE).write_text(dumps(facts | {"files": hashes(folder)}))
     return sources
 
 

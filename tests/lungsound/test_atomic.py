@@ -90,17 +90,18 @@ def test_a_place_where_nothing_can_be_made_is_one_sentence(whole):
 
 
 @pytest.mark.skipif(os.getuid() == 0, reason="root may write everywhere")
-def test_a_place_without_permission_is_one_sentence_and_leaves_nothing(tmp_path):
-    (tmp_path / "locked" / "earlier" / "inside").mkdir(parents=True)
-    for locked in (tmp_path / "locked", tmp_path / "locked" / "earlier" / "inside"):
-        locked.chmod(0o555)
-        for whole in (whole_file, whole_folder):
-            with pytest.raises(InputError, match=r"Permission denied"):
-                write(whole, tmp_path / "locked" / "out")
+@pytest.mark.parametrize("locked", [".", "earlier", "earlier/inside"])
+def test_a_place_without_permission_is_one_sentence_and_leaves_nothing(tmp_path, locked):
+    place = tmp_path / "place"
+    (place / "earlier" / "inside").mkdir(parents=True)
+    (place / locked).chmod(0o555)
+    for whole in (whole_file, whole_folder) if locked == "." else ():
         with pytest.raises(InputError, match=r"Permission denied"):
-            write(whole_folder, tmp_path / "locked" / "earlier")
-        assert [path.name for path in (tmp_path / "locked").iterdir()] == ["earlier"]
-        locked.chmod(0o755)
+            write(whole, place / "out")
+    with pytest.raises(InputError, match=r"Permission denied"):
+        write(whole_folder, place / "earlier")
+    assert [path.name for path in place.rglob("*")] == ["earlier", "inside"]
+    (place / locked).chmod(0o755)
 
 
 @pytest.mark.parametrize("fails", [1, 2])
