@@ -15,6 +15,7 @@ from export.bundle import Bundle
 from export.golden import front_end
 from export.manifest import TFLITE_FILE, Manifest, Quantization
 from export.runtimes import RUNTIMES, LiteRT, OnnxRuntime
+from firmware_bridge.plan import MOST_PUSH_MACS
 from lungsound import options
 from lungsound.console import out, print_json
 from lungsound.errors import InputError
@@ -85,7 +86,7 @@ def bench_command(
         str, typer.Option(help="Of --target: double as LiteRT's reference kernels, single as XNNPACK.")
     ] = "double",
     push_macs: Annotated[
-        int, typer.Option(min=0, help="Of --target: multiply-accumulates a push; 0 for no limit.")
+        int, typer.Option(min=0, max=MOST_PUSH_MACS, help="Of --target: multiply-accumulates a push; 0 for no limit.")
     ] = 0,
     listening: Annotated[
         Path | None, typer.Option(metavar="FILE.json", help="Of --target: what a .tflite from elsewhere listens to.")

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from firmware_bridge.footprint import Footprint
 from firmware_bridge.model import Model
-from firmware_bridge.plan import KERNELS, ROUNDINGS, report, report_text
+from firmware_bridge.plan import KERNELS, MOST_PUSH_MACS, ROUNDINGS, report, report_text
 from firmware_bridge.project import write_project
 from firmware_bridge.targets import Target, find_target, missing_packages, targets
 from firmware_bridge.written_files import check_replaceable
@@ -30,7 +30,9 @@ ListeningFile = Annotated[
 PushMacs = Annotated[
     int,
     typer.Option(
-        min=0, help="Multiply-accumulates that one push may cost; 0 for no limit. What is left waits for the next."
+        min=0,
+        max=MOST_PUSH_MACS,
+        help="Multiply-accumulates that one push may cost; 0 for no limit. What is left waits for the next.",
     ),
 ]
 Source = Annotated[Path, typer.Argument(metavar="BUNDLE|FILE.tflite", help="Folder of a bundle, or an int8 .tflite.")]

@@ -15,6 +15,8 @@ from lungsound.errors import InputError
 
 KERNELS = ("c99", "dsp8", "dsp16", "mve")
 ROUNDINGS = ("double", "single")
+MOST_PUSH_MACS = 2**32 - 2
+"""The largest limit on a push that C's uint32_t holds; one more stands for no limit (NET_PUSH_COST)."""
 
 # Sizes of the C structures on a 32-bit core (c/au_stream.h), and of the counters that a context holds for each.
 _STREAM_BYTES, _STEP_BYTES, _TAP_BYTES, _COUNTER_BYTES = 12, 40, 16, 2
@@ -89,17 +91,21 @@ def plan_network(graph: Graph, kernels: str = "c99", rounding: str = "double", p
     kernels, rounding : str
         Of `KERNELS` and `ROUNDINGS`.
     push_limit : int
-        See `simulate`.
+        At most `MOST_PUSH_MACS`; see `simulate`.
 
     Raises
     ------
     InputError
-        If `kernels` or `rounding` is not one of the choices, or an operator cannot become firmware.
+        If `kernels` or `rounding` is not one of the choices, the limit is not one, or an operator cannot become
+        firmware.
     """
-    if kernels not in KERNELS or rounding not in ROUNDINGS:
+    for what, asked, choices in (("kernels", kernels, KERNELS), ("rounding", rounding, ROUNDINGS)):
+        if asked not in choices:
+            raise InputError(f"unknown {what} '{asked}'; choose from {', '.join(choices)}")
+    if not 0 <= push_limit <= MOST_PUSH_MACS:
         raise InputError(
-            f"kernels '{kernels}' with rounding '{rounding}': "
-            f"choose from {', '.join(KERNELS)} and {', '.join(ROUNDINGS)}"
+            f"a push cannot be limited to {push_limit} multiply-accumulates; "
+            f"choose 1 to {MOST_PUSH_MACS}, or 0 for no limit"
         )
     program = specialise(lower(graph, single_rounding=rounding == "single"), kernels)
     schedule = simulate(program, push_limit)

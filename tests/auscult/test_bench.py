@@ -115,3 +115,9 @@ def test_bad_input_is_one_sentence(tmp_path):
     told = auscult_bench(tmp_path)
     assert (told.returncode, told.stdout) == (1, "")
     assert told.stderr.startswith("error: ")
+
+
+def test_a_limit_on_pushes_that_c_cannot_hold_is_wrong_usage(bundle):
+    told = auscult_bench(bundle.path, "--target", "cortex-m4", "--push-macs", 2**32)
+    assert (told.returncode, told.stdout) == (2, "")
+    assert str(2**32 - 2) in told.stderr

@@ -13,6 +13,7 @@ from tiny_bundle import tiny_bundle
 
 from firmware_bridge import footprint, project
 from firmware_bridge.command import bytes_of
+from firmware_bridge.model import Model
 from firmware_bridge.targets import targets
 from lungsound.errors import InputError
 
@@ -330,13 +331,40 @@ def test_a_limit_on_pushes_is_planned_and_built(auscult, bundle, installed, tmp_
     assert (told["differing_bytes"], told["listener_differing_bytes"]) == (0, 0)
 
 
+@pytest.mark.parametrize("command", ["plan", "firmware"])
+@pytest.mark.parametrize("limit", [-1, 2**32 - 1, 2**32, 2**32 + 20_000, 10**30])
+def test_a_limit_that_c_cannot_hold_is_wrong_usage(auscult, tflite, tmp_path, command, limit):
+    output = ["-o", tmp_path / "firmware"] if command == "firmware" else []
+    code, said, complaint = auscult(command, tflite, "--target", "host", "--push-macs", limit, *output)
+    assert (code, said) == (2, "")
+    assert "--push-macs" in complaint
+    assert not (tmp_path / "firmware").exists()
+
+
+@pytest.mark.parametrize("limit", [-1, 2**32 - 1, 2**32])
+def test_a_limit_that_c_cannot_hold_is_not_planned(tflite, limit):
+    with pytest.raises(InputError, match=f"limited to {limit} multiply-accumulates; choose 1 to 4294967294"):
+        Model.open(tflite).plan("c99", "double", limit)
+
+
+def test_the_largest_limit_changes_no_byte(auscult, installed, tflite, tmp_path):
+    installed("host")
+    words = ["--target", "host", "--push-macs", 2**32 - 2, "-o", tmp_path / "firmware"]
+    assert auscult("firmware", tflite, *words)[0] == 0
+    assert "NET_PUSH_COST 4294967294u" in (tmp_path / "firmware" / "net.h").read_text()
+    assert made(tmp_path / "firmware")["differing_bytes"] == 0
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
         (["none.tflite", "--target", "host"], "cannot be read"),
         (["{tflite}", "--target", "z80"], "unknown target 'z80'"),
         (["{tflite}", "--target", "cortex-m0", "--kernels", "dsp8"], "cannot run kernels 'dsp8'; choose c99"),
-        (["{tflite}", "--target", "host", "--rounding", "triple"], "double, single"),
+        (
+            ["{tflite}", "--target", "host", "--rounding", "triple"],
+            "unknown rounding 'triple'; choose from double, single\n",
+        ),
         (["{tflite}", "--target", "host", "--overlapping"], "--overlapping needs a bundle or --listening"),
         (["{tflite}", "--target", "host", "--listening", "{folder}"], "name a JSON file"),
         (["{tflite}", "--target", "host", "--listening", "{tflite}"], "write listening and thresholds"),
