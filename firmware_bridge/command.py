@@ -63,7 +63,7 @@ Output = Annotated[
     ),
 ]
 
-_SIZE = re.compile(r"(\d{1,9})([KM]?)", re.IGNORECASE)
+_SIZE = re.compile(r"([0-9]{1,9})([KMkm]?)")
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20}
 
 

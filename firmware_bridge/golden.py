@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
+from firmware_bridge.tflite_reader import parse_tflite
 from lungsound.errors import InputError
 
 Windows = npt.NDArray[np.int8]
@@ -45,16 +46,19 @@ def litert_outputs(model: bytes, rounding: str, windows: Windows) -> Windows:
     """
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
+    graph = parse_tflite("the model", model)
+    # By index: asked for details, LiteRT wants to decode the names of tensors, which a file may have in any encoding.
+    source, made = graph.inputs[0], graph.outputs[0]
+    shape = graph.tensors[source].shape
     resolver = OpResolverType.BUILTIN_REF if rounding == "double" else OpResolverType.AUTO
+    outputs = []
     try:
         runtime = Interpreter(model_content=model, experimental_op_resolver_type=resolver, num_threads=1)
         runtime.allocate_tensors()
+        for window in windows:
+            runtime.set_tensor(source, window.reshape(shape))
+            runtime.invoke()
+            outputs.append(runtime.get_tensor(made).reshape(-1).copy())
     except (ValueError, RuntimeError) as error:
         raise InputError(f"LiteRT, which firmware is compared with, does not run this model ({error})") from error
-    source, made = runtime.get_input_details()[0], runtime.get_output_details()[0]
-    outputs = []
-    for window in windows:
-        runtime.set_tensor(source["index"], window.reshape(source["shape"]))
-        runtime.invoke()
-        outputs.append(runtime.get_tensor(made["index"]).reshape(-1).copy())
     return np.stack(outputs).astype(np.int8)

@@ -134,7 +134,7 @@ def check_graph(graph: Graph) -> None:
     ------
     InputError
         If a tensor index is out of range, an operator reads what nothing before it made (a cycle, or a wrong order),
-        a tensor is made twice,
+        a tensor is made twice, the output is the input,
         a shape is not positive, an activation is not int8, or its quantization is absent, zero, negative or not finite.
     """
     _check_indices(graph)
@@ -184,6 +184,11 @@ def _check_order(graph: Graph) -> None:
                     "(a cycle); export the model again"
                 )
             made.add(index)
+    if graph.outputs == graph.inputs:
+        raise InputError(
+            f"{graph.name}: the output is the input '{graph.tensors[graph.outputs[0]].name}' itself, so the model "
+            "computes nothing; export it with its last layer as output"
+        )
     if graph.outputs[0] not in made:
         raise InputError(f"{graph.name}: nothing makes the output '{graph.tensors[graph.outputs[0]].name}'")
 

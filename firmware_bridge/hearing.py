@@ -74,6 +74,8 @@ class Hearing:
             If the file is not readable, a value is missing or wrong, or there is not one threshold a label.
         """
         try:
+            if file.exists() and not (file.is_file() or file.is_dir()):
+                raise InputError("is no file")
             if file.stat().st_size > _LARGEST_FILE:
                 raise InputError("is larger than any such file")
             values = loads(file.read_text())

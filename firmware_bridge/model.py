@@ -1,5 +1,6 @@
 """What firmware is made of: a bundle, or an int8 .tflite file with or without what it listens to."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -9,8 +10,10 @@ from export.manifest import TFLITE_FILE
 from firmware_bridge.graph import Graph
 from firmware_bridge.hearing import Hearing
 from firmware_bridge.plan import Network, plan_network
-from firmware_bridge.tflite_reader import parse_tflite
+from firmware_bridge.tflite_reader import IDENTIFIED, check_identifier, parse_tflite
 from lungsound.errors import InputError
+
+_LARGEST_MODEL = 1 << 28  # bytes; no core that firmware is built for holds the weights of a larger one
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,17 @@ class Model:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        # What is no file, a pipe or a device, might never end, and opening it might never return.
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path}: is no file; name a bundle or a .tflite file")
+        with path.open("rb") as file:
+            start = file.read(IDENTIFIED)
+            check_identifier(path.name, start)
+            size = os.fstat(file.fileno()).st_size
+            if size > _LARGEST_MODEL:
+                raise InputError(
+                    f"{path}: has {size} bytes, and firmware takes {_LARGEST_MODEL} at most; export a smaller model"
+                )
+            return start + file.read()
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); name a bundle or a .tflite file") from error

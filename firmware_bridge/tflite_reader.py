@@ -77,6 +77,22 @@ _ACTIVATION_FIELD = {
 }
 
 
+IDENTIFIED = 8
+"""How many of the first bytes `check_identifier` wants."""
+
+
+def check_identifier(name: str, start: bytes) -> None:
+    """Check the first bytes of what shall be a .tflite file; `name` is for error sentences.
+
+    Raises
+    ------
+    InputError
+        If they are those of another file.
+    """
+    if start[4:IDENTIFIED] != b"TFL3":
+        raise InputError(f"{name}: not a .tflite file (bytes 4 to 7 must be 'TFL3')")
+
+
 def parse_tflite(name: str, data: bytes) -> Graph:
     """Parse and check the bytes of an int8 .tflite file; `name` is for error sentences.
 
@@ -85,8 +101,7 @@ def parse_tflite(name: str, data: bytes) -> Graph:
     InputError
         If it is cut, damaged, not int8, of dynamic shape, or holds an operator that cannot become firmware.
     """
-    if len(data) < 8 or data[4:8] != b"TFL3":
-        raise InputError(f"{name}: not a .tflite file (bytes 4 to 7 must be 'TFL3')")
+    check_identifier(name, data)
     model = FlatTable.root(name, data)
     subgraphs = model.tables(2)
     if len(subgraphs) != 1:

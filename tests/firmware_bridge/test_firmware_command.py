@@ -1,6 +1,7 @@
 """`auscult firmware`, `plan` and `targets` as a user meets them; the folders of the first one, made and run."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -9,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cnn6_tflite import cnn6
+from one_op_tflite import Model, Node, Spec, build
 from tiny_bundle import tiny_bundle
 
-from firmware_bridge import footprint, project
+from firmware_bridge import footprint, model, project
 from firmware_bridge.command import bytes_of
-from firmware_bridge.model import Model
 from firmware_bridge.targets import targets
 from lungsound.errors import InputError
 
@@ -311,7 +312,7 @@ def test_sizes(size, count):
     assert bytes_of(size) == count
 
 
-@pytest.mark.parametrize("size", ["", "K", "-1", "1.5K", "64KB", "9" * 5000])
+@pytest.mark.parametrize("size", ["", "K", "-1", "1.5K", "64KB", "9" * 5000, "\u0663K", "64\u212a"])
 def test_what_is_no_size_is_refused(size):
     with pytest.raises(InputError, match="no number of bytes"):
         bytes_of(size)
@@ -344,7 +345,7 @@ def test_a_limit_that_c_cannot_hold_is_wrong_usage(auscult, tflite, tmp_path, co
 @pytest.mark.parametrize("limit", [-1, 2**32 - 1, 2**32])
 def test_a_limit_that_c_cannot_hold_is_not_planned(tflite, limit):
     with pytest.raises(InputError, match=f"limited to {limit} multiply-accumulates; choose 1 to 4294967294"):
-        Model.open(tflite).plan("c99", "double", limit)
+        model.Model.open(tflite).plan("c99", "double", limit)
 
 
 def test_the_largest_limit_changes_no_byte(auscult, installed, tflite, tmp_path):
@@ -359,6 +360,8 @@ def test_the_largest_limit_changes_no_byte(auscult, installed, tflite, tmp_path)
     ("words", "sentence"),
     [
         (["none.tflite", "--target", "host"], "cannot be read"),
+        (["/dev/zero", "--target", "host"], "/dev/zero: is no file"),
+        (["{tflite}", "--target", "host", "--listening", "/dev/zero"], "/dev/zero: is no file"),
         (["{tflite}", "--target", "z80"], "unknown target 'z80'"),
         (["{tflite}", "--target", "cortex-m0", "--kernels", "dsp8"], "cannot run kernels 'dsp8'; choose c99"),
         (
@@ -378,3 +381,36 @@ def test_bad_input_is_one_sentence(refused, tflite, tmp_path, words, sentence):
 def test_a_cut_file_is_one_sentence(refused, tflite):
     tflite.write_bytes(tflite.read_bytes()[:700])
     refused("plan", tflite, "--target", "host", sentence="net.tflite")
+
+
+def test_a_pipe_is_one_sentence(refused, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    refused("plan", tmp_path / "pipe", "--target", "host", sentence="pipe: is no file")
+
+
+def test_what_is_no_model_is_not_read_to_its_end(refused, tmp_path):
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(1 << 40)
+    refused("plan", tmp_path / "large", "--target", "host", sentence="large: not a .tflite file")
+
+
+def test_a_model_too_large_for_any_core_is_one_sentence(refused, tflite):
+    os.truncate(tflite, 1 << 40)
+    refused(
+        "plan", tflite, "--target", "host", sentence="has 1099511627776 bytes, and firmware takes 268435456 at most"
+    )
+
+
+@pytest.mark.parametrize("rounding", ["double", "single"])
+def test_names_that_are_not_utf_8_are_no_hindrance(auscult, installed, tmp_path, rounding):
+    installed("host")
+    tensors = [Spec((1, 4, 8, 1), name="NAME"), Spec((1, 4, 8, 1), name="MADE")]
+    content = build(Model([*tensors], [Node("RELU", [0], 1, version=2)]))
+    path = tmp_path / "named.tflite"
+    path.write_bytes(content.replace(b"NAME", b"\xff\xe9*/").replace(b"MADE", b"\xc3\xff\\\n"))
+    words = ["--target", "host", "--rounding", rounding, "-o", tmp_path / "firmware"]
+    code, _, complaint = auscult("firmware", path, *words)
+    assert (code, complaint) == (0, "")
+    assert made(tmp_path / "firmware")["differing_bytes"] == 0
+    code, said, _ = auscult("plan", path, "--target", "host")
+    assert (code, r"\xc3\xff" in said) == (0, True)

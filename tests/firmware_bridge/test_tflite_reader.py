@@ -154,6 +154,8 @@ def _edit(model: schema.ModelT, change: str) -> None:
             convolution.builtinOptions.fusedActivationFunction = schema.ActivationFunctionType.TANH
         case "negative scale":
             source.quantization.scale = [-0.5]
+        case "output is input":
+            graph.outputs = graph.inputs
         case "constant input":
             source.buffer, source.shape = weights.buffer, weights.shape
 
@@ -171,6 +173,7 @@ def _edit(model: schema.ModelT, change: str) -> None:
         ("padding", "padding 7"),
         ("activation", "activation other than"),
         ("negative scale", "finite and above zero"),
+        ("output is input", "the output is the input 'frames' itself, so the model computes nothing"),
         ("constant input", "the input of the model is a constant"),
     ],
 )
