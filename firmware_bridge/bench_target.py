@@ -4,6 +4,7 @@ QEMU counts instructions, not cycles; nothing here is a time.
 """
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from firmware_bridge.plan import Network
 from firmware_bridge.project import write_sources
 from firmware_bridge.qemu import BOARDS, Build, Run, Sizes, build, run
 from firmware_bridge.targets import Target, find_target, require_tools
-from lungsound.console import out
+from lungsound.console import activity, out
 from lungsound.errors import InputError
 
 BENCH = BOARDS.parent / "bench_main.c"
@@ -84,25 +85,19 @@ def bench_target(
     footprint = Footprint(model, network)
     hearing = model.hearing
     given = hearing.sounds()[_SOUNDS].tobytes() if hearing else _codes(network).tobytes()
-    with tempfile.TemporaryDirectory() as name:
+    with activity() as doing, tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        doing(f"building for {target.name}")
         sources = write_sources(folder, footprint)
         program = _build(folder, sources, footprint, target)
-        made = run(
-            program,
-            inputs={"samples.bin" if hearing else "rows.bin": given},
-            outputs=["outputs.bin", "codes.bin"] if hearing else ["outputs.bin"],
-            timeout=_TIMEOUT,
-        )
-        if made.status != 0:
-            said = made.text.strip()[-300:]
-            raise InputError(f"{path}: the firmware ended with status {made.status} on {target.name}: {said}")
+        made = _run(program, given, footprint, doing)
         sizes = _sizes([program.objects[source] for source in sources], footprint, made)
-    codes, outputs = (
-        np.frombuffer(content, np.int8).reshape(WINDOWS, -1)
-        for content in (made.files.get("codes.bin", given), made.files["outputs.bin"])
-    )
-    wanted = litert_outputs(model.content, rounding, codes)
+        doing("comparing with LiteRT")
+        codes, outputs = (
+            np.frombuffer(content, np.int8).reshape(WINDOWS, -1)
+            for content in (made.files.get("codes.bin", given), made.files["outputs.bin"])
+        )
+        wanted = litert_outputs(model.content, rounding, codes)
     return {
         "path": str(path),
         "target": target.name,
@@ -136,6 +131,30 @@ def _build(folder: Path, sources: list[str], footprint: Footprint, target: Targe
         defines=defines,
         external=target.wants_external_flash(sum(footprint.flash.values())),
     )
+
+
+def _run(program: Build, given: bytes, footprint: Footprint, doing: Callable[[str], None]) -> Run:
+    """Let a program hear its windows, and say how many it has heard."""
+    model, streams = footprint.model, footprint.network.program
+    output = streams.streams[streams.output]
+
+    def watch(folder: Path) -> None:
+        file = folder / "outputs.bin"
+        heard = file.stat().st_size // (output.rows * output.width) if file.is_file() else 0
+        doing(f"running window {min(heard + 1, WINDOWS)} of {WINDOWS} on {program.target.name}")
+
+    doing(f"running {WINDOWS} windows on {program.target.name}")
+    made = run(
+        program,
+        inputs={"samples.bin" if model.hearing else "rows.bin": given},
+        outputs=["outputs.bin", "codes.bin"] if model.hearing else ["outputs.bin"],
+        timeout=_TIMEOUT,
+        watch=watch if program.target.machine else None,  # the others' C library writes all at the end
+    )
+    if made.status != 0:
+        said = made.text.strip()[-300:]
+        raise InputError(f"{model.path}: the firmware ended with status {made.status} on {program.target.name}: {said}")
+    return made
 
 
 def _sizes(objects: list[Sizes], footprint: Footprint, made: Run) -> dict[str, Any]:
@@ -190,8 +209,9 @@ def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
     lines = [("output bytes that differ from LiteRT", f"{found['differing_bytes']} of {found['output_bytes']}")]
     if found["codes"] is not None:
         lines.append(("log-mel codes that differ from float64", f"{found['differing_codes']} of {found['codes']}"))
-    stack = "not measured" if found["stack_bytes"] is None else str(found["stack_bytes"])
-    ram = f"network {found['network_bytes']}, front end {found['front_end_bytes']}, stack {stack}"
+    stack = found["stack_bytes"]
+    stack_text = "without the stack, which is not measured here" if stack is None else f"stack {stack}"
+    ram = f"network {found['network_bytes']}, front end {found['front_end_bytes']}, {stack_text}"
     lines.append(("RAM, bytes", f"{found['ram_bytes']} ({ram})"))
     if found["listener_bytes"]:
         listener = found["listener_bytes"]

@@ -3,7 +3,9 @@
 import re
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +20,7 @@ _CONSTANT_SECTIONS = (
     *(".text", ".rodata", ".srodata", ".vectors", ".ARM.exidx", ".external_flash"),
     ".data.rel.ro",  # constants that hold addresses, where the operating system decides them
 )
+_WATCH_EVERY = 0.1  # seconds
 _VALUE = re.compile(r"^([a-z][a-z0-9_]*) (\d+)$", re.MULTILINE)
 
 
@@ -161,14 +164,14 @@ def build(
     objects, warnings = {}, ""
     for source in [*sources, *board_sources(target)]:
         objects[source.name] = folder / f"{source.stem}.o"
-        warnings += _tool([gcc, *options, "-c", str(source), "-o", str(objects[source.name])])
+        warnings += _tool([gcc, *options, "-c", str(source), "-o", str(objects[source.name])]).stderr
     program = folder / f"{target.name}.elf"
     script = []
     if machine:
         (folder / "board.ld").write_text(linker_script(target, external=external))
         script = ["-T", str(folder / "board.ld")]
     paths = [str(path) for path in objects.values()]
-    warnings += _tool([gcc, *target.flags, *flags, *target.link, *script, *paths, "-o", str(program)])
+    warnings += _tool([gcc, *target.flags, *flags, *target.link, *script, *paths, "-o", str(program)]).stderr
     return Build(target, program, {name: _sizes(target, path) for name, path in objects.items()}, warnings)
 
 
@@ -178,6 +181,7 @@ def run(
     inputs: Mapping[str, bytes] | None = None,
     outputs: Sequence[str] = (),
     timeout: float = 120.0,
+    watch: Callable[[Path], None] | None = None,
 ) -> Run:
     """Run a program where it finds its files, and collect what it leaves.
 
@@ -191,37 +195,30 @@ def run(
         Files that it shall write there.
     timeout : float
         Seconds.
+    watch : callable, optional
+        Called with the working folder every tenth of a second while the program runs.
 
     Raises
     ------
     InputError
-        If it does not end in time, or leaves an output unwritten.
+        If a tool is missing, or the program does not end in time, or leaves an output unwritten.
     """
     require_tools(program.target)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for path, content in (inputs or {}).items():
             (folder / path).write_bytes(content)
-        try:
-            done = subprocess.run(
-                [*runner(program.target), str(program.program.resolve())],
-                cwd=folder,
-                capture_output=True,
-                timeout=timeout,
-                stdin=subprocess.DEVNULL,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise InputError(f"{program.program} did not end within {timeout:g} s on {program.target.name}") from error
-        text = (done.stdout + done.stderr).decode(errors="replace")
+        status, text = _watched([*runner(program.target), str(program.program.resolve())], folder, timeout, watch)
+        if status is None:
+            raise InputError(f"{program.program} did not end within {timeout:g} s on {program.target.name}")
         absent = [path for path in outputs if not (folder / path).is_file()]
         if absent:
             raise InputError(
-                f"{program.program} ended with status {done.returncode} on {program.target.name} "
+                f"{program.program} ended with status {status} on {program.target.name} "
                 f"without writing {', '.join(absent)}: {text.strip()[-500:] or 'it printed nothing'}"
             )
         files = {path: (folder / path).read_bytes() for path in outputs}
-    return Run(done.returncode, text, {key: int(value) for key, value in _VALUE.findall(text)}, files)
+    return Run(status, text, {key: int(value) for key, value in _VALUE.findall(text)}, files)
 
 
 def runner(target: Target) -> list[str]:
@@ -237,17 +234,52 @@ def runner(target: Target) -> list[str]:
     ]
 
 
-def _tool(command: list[str]) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def _watched(
+    command: list[str], folder: Path, timeout: float, watch: Callable[[Path], None] | None
+) -> tuple[int | None, str]:
+    """Run a command in a folder; returns its exit status, or None if it was stopped, and what it printed."""
+    pipe, end = subprocess.PIPE, time.monotonic() + timeout
+    with (
+        _cannot_be_run(command),
+        subprocess.Popen(command, cwd=folder, stdout=pipe, stderr=pipe, stdin=subprocess.DEVNULL) as process,
+    ):
+        try:
+            while True:
+                left = end - time.monotonic()
+                try:
+                    said, complained = process.communicate(timeout=max(0.0, min(_WATCH_EVERY, left)))
+                    return process.returncode, (said + complained).decode(errors="replace")
+                except subprocess.TimeoutExpired:
+                    if left <= 0.0:
+                        return None, ""
+                    if watch is not None:
+                        watch(folder)
+        finally:
+            process.kill()
+
+
+@contextmanager
+def _cannot_be_run(command: list[str]) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{command[0]} cannot be run ({error.strerror}); install it again") from error
+
+
+def _tool(command: list[str]) -> "subprocess.CompletedProcess[str]":
+    """Run a compiler or one of its companions; what it refuses, or that it cannot be run, is an `InputError`."""
+    with _cannot_be_run(command):
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode != 0:
         lines = [line for line in done.stderr.splitlines() if "error:" in line.lower() or "overflow" in line]
-        raise InputError(f"{command[0]} refused: {(lines or done.stderr.splitlines() or ['it said nothing'])[0]}")
-    return done.stderr
+        said = (lines or done.stderr.splitlines() or ["it said nothing"])[0]
+        raise InputError(f"{command[0]} refused with exit code {done.returncode}: {said}")
+    return done
 
 
 def _sizes(target: Target, path: Path) -> Sizes:
     text = data = bss = 0
-    for line in _output([f"{target.compiler}size", "-A", "-d", str(path)]).splitlines():
+    for line in _tool([f"{target.compiler}size", "-A", "-d", str(path)]).stdout.splitlines():
         section, _, rest = line.partition(" ")
         if not section.startswith("."):
             continue
@@ -259,7 +291,3 @@ def _sizes(target: Target, path: Path) -> Sizes:
         elif section.startswith((".data", ".sdata")):
             data += size
     return Sizes(text, data, bss)
-
-
-def _output(command: list[str]) -> str:
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout

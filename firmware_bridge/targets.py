@@ -16,6 +16,10 @@ _DEBIAN_PACKAGES = {
     "riscv64-unknown-elf-gcc": "gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf",
     "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu libc6-dev-arm64-cross",
     "gcc": "gcc libc6-dev",
+    "arm-none-eabi-size": "binutils-arm-none-eabi",
+    "riscv64-unknown-elf-size": "binutils-riscv64-unknown-elf",
+    "aarch64-linux-gnu-size": "binutils-aarch64-linux-gnu",
+    "size": "binutils",
     "qemu-system-arm": "qemu-system-arm",
     "qemu-system-riscv32": "qemu-system-misc",
     "qemu-aarch64": "qemu-user",
@@ -110,7 +114,7 @@ class Target:
     def tools(self) -> tuple[str, ...]:
         """Programs that building and running need."""
         emulator = self.machine.emulator if self.machine else self.emulator
-        return (f"{self.compiler}gcc", *([emulator] if emulator else []))
+        return (f"{self.compiler}gcc", f"{self.compiler}size", *([emulator] if emulator else []))
 
     @property
     def packages(self) -> str:

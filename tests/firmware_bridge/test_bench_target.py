@@ -1,11 +1,14 @@
 """Models built, run in QEMU, compared with LiteRT and measured; and that a plan had promised no less."""
 
 import functools
+import io
 import json
+import re
 
 import numpy as np
 import pytest
 from cnn6_tflite import cnn6
+from rich.console import Console
 from tiny_bundle import tiny_bundle
 
 from firmware_bridge.bench_target import bench_target, print_bench
@@ -15,6 +18,7 @@ from firmware_bridge.model import Model
 from firmware_bridge.project import write_sources
 from firmware_bridge.qemu import build
 from firmware_bridge.targets import find_target
+from lungsound import console
 from lungsound.errors import InputError
 from lungsound.plain_json import dumps
 
@@ -84,8 +88,10 @@ def test_an_operating_system_gives_bytes_and_no_counts(installed, bundle, name, 
     found = bench_target(bundle.path, name)
     assert (found["differing_bytes"], found["instructions"], found["stack_bytes"]) == (0, None, None)
     print_bench(found)
-    said = capsys.readouterr().out
+    said = " ".join(capsys.readouterr().out.split())
     assert "not counted here" in said
+    assert f"{found['ram_bytes']} (network" in said
+    assert "without the stack, which is not measured here" in said
     assert " ms" not in said
 
 
@@ -153,3 +159,26 @@ def test_kernels_that_the_core_lacks_are_refused(tmp_path):
     path.write_bytes(cnn6(np.random.default_rng(1), 33, mels=16, width=4))
     with pytest.raises(InputError, match="cannot run kernels 'mve'"):
         bench_target(path, "cortex-m4", "mve")
+
+
+@pytest.fixture
+def slow_net(tmp_path):
+    """A network that QEMU takes some tenths of a second for, window by window."""
+    path = tmp_path / "net.tflite"
+    path.write_bytes(cnn6(np.random.default_rng(0), 100, width=16, heads=4))
+    return path
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_terminal_sees_what_is_done_and_nobody_else(installed, slow_net, monkeypatch, capsys, terminal):
+    installed("rv32")
+    screen = io.StringIO()
+    monkeypatch.setattr(console, "err", Console(file=screen, force_terminal=terminal))
+    assert bench_target(slow_net, "rv32")["differing_bytes"] == 0
+    shown = screen.getvalue()
+    assert capsys.readouterr().out == ""
+    if not terminal:
+        assert shown == ""
+        return
+    for doing in ("building for rv32", "running window [2-5] of 5 on rv32", "comparing with LiteRT"):
+        assert re.search(doing, shown), shown[-2000:]

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from firmware_bridge import targets as targets_module
 from firmware_bridge.qemu import build, linker_script, run
 from firmware_bridge.targets import find_target, targets
 from lungsound.errors import InputError
@@ -151,6 +152,47 @@ def test_sizes_tell_code_from_data(installed, tmp_path):
 def test_a_source_that_does_not_compile_gives_its_first_error(installed, tmp_path):
     with pytest.raises(InputError, match=r"program\.c:1:.*error"):
         program(tmp_path, "int main(void) { return nothing; }", installed("cortex-m4"))
+
+
+@pytest.fixture
+def tools(monkeypatch, tmp_path):
+    """A function that puts scripts in the place of the Cortex-M4's programs."""
+    folder = tmp_path / "tools"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+
+    def replace(tool, script):
+        (folder / tool).write_text(script)
+        (folder / tool).chmod(0o755)
+
+    return replace
+
+
+def test_a_compiler_that_says_nothing_gives_its_exit_code(installed, tmp_path, tools):
+    target = installed("cortex-m4")
+    tools("arm-none-eabi-gcc", "#!/bin/sh\nexit 127\n")
+    with pytest.raises(InputError, match=r"arm-none-eabi-gcc refused with exit code 127: it said nothing"):
+        program(tmp_path, "int main(void) { return 0; }", target)
+
+
+def test_what_tells_sizes_and_fails_is_one_sentence(installed, tmp_path, tools):
+    target = installed("cortex-m4")
+    tools("arm-none-eabi-size", "#!/bin/sh\necho what is this >&2\nexit 3\n")
+    with pytest.raises(InputError, match=r"arm-none-eabi-size refused with exit code 3: what is this"):
+        program(tmp_path, "int main(void) { return 0; }", target)
+
+
+def test_a_program_that_cannot_be_run_is_one_sentence(installed, tmp_path, monkeypatch):
+    target, text = installed("cortex-m4"), "int main(void) { return 0; }"
+    built = program(tmp_path, text, target)
+    monkeypatch.setattr(targets_module, "missing_packages", lambda target: "")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(InputError, match=r"arm-none-eabi-gcc cannot be run \(No such file or directory\)"):
+        program(tmp_path, text, target)
+    with pytest.raises(InputError, match="arm-none-eabi-size cannot be run"):
+        assert built.size
+    with pytest.raises(InputError, match="qemu-system-arm cannot be run"):
+        run(built)
 
 
 def test_a_program_too_large_says_so(installed, tmp_path):

@@ -39,9 +39,20 @@ def test_an_unknown_name_lists_the_valid_ones():
 
 def test_a_missing_tool_names_its_packages(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert missing_packages(find_target("aarch64")) == "gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
-    with pytest.raises(InputError, match="apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm"):
+    packages = "gcc-aarch64-linux-gnu libc6-dev-arm64-cross binutils-aarch64-linux-gnu qemu-user"
+    assert missing_packages(find_target("aarch64")) == packages
+    packages = "gcc-arm-none-eabi libnewlib-arm-none-eabi binutils-arm-none-eabi qemu-system-arm"
+    with pytest.raises(InputError, match=f"apt-get install {packages}"):
         require_tools(find_target("cortex-m4"))
+
+
+@pytest.mark.parametrize("target", targets(), ids=lambda target: target.name)
+def test_what_tells_sizes_belongs_to_the_tools(monkeypatch, tmp_path, target):
+    for tool in target.tools:
+        if not tool.endswith("size"):
+            (tmp_path / tool).touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert missing_packages(target).startswith("binutils")
 
 
 def test_the_cores_without_floating_point_are_known():
