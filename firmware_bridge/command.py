@@ -148,11 +148,22 @@ def targets_command(json_output: options.Json = False) -> None:
     table = Table("target", "core", "FPU", "kernels", "runs in", "tools", box=SIMPLE, pad_edge=False)
     table.columns[0].no_wrap = table.columns[4].no_wrap = True
     for row in rows:
-        tools = "installed" if row["installed"] else f"apt-get install {missing_packages(find_target(row['name']))}"
         kernels = ", ".join(row["kernels"])
         place = row["machine"] or row["emulator"] or "this computer"
+        tools = "installed" if row["installed"] else "missing"
         table.add_row(row["name"], row["core"], "yes" if row["fpu"] else "no", kernels, place, tools)
     out.print(table)
+    for packages, names in _lacking().items():
+        out.print(f"{', '.join(names)}: apt-get install {packages}", highlight=False, markup=False)
+
+
+def _lacking() -> dict[str, list[str]]:
+    """Return the names of the targets that lack the same packages, by these; below a table they are never cut."""
+    lacking: dict[str, list[str]] = {}
+    for target in targets():
+        if packages := missing_packages(target):
+            lacking.setdefault(packages, []).append(target.name)
+    return lacking
 
 
 def bytes_of(size: str) -> int:

@@ -106,19 +106,22 @@ class Footprint:
         Raises
         ------
         InputError
-            Naming what is needed, what there is, the layer that takes most, and the largest width that would fit.
+            Naming what is needed, what there is and the layer that takes most, of RAM and of flash, and the largest
+            width that would fit.
         """
+        broken = []
         for what, parts, budget in (("RAM", self.ram, ram), ("flash", self.flash, flash)):
             need = sum(parts.values())
             if budget is None or need <= budget:
                 continue
             layers = report(self.network)["layers"]
             worst = max(layers, key=lambda layer: _part(layer, what))
-            raise InputError(
-                f"{self.model.path}: needs {need} bytes of {what} ({_listed(parts)}) and there are {budget}; "
-                f"{worst['operator']} '{worst['tensor']}' takes most of the network ({_part(worst, what)} bytes); "
-                f"{self._advice(ram, flash)}"
+            broken.append(
+                f"needs {need} bytes of {what} ({_listed(parts)}) and there are {budget}; "
+                f"{worst['operator']} '{worst['tensor']}' takes most of the network ({_part(worst, what)} bytes)"
             )
+        if broken:
+            raise InputError(f"{self.model.path}: {'; it also '.join(broken)}; {self._advice(ram, flash)}")
 
     def _fits(self, ram: int | None, flash: int | None) -> bool:
         return all(

@@ -4,8 +4,10 @@ import os
 import sys
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import typer
+from cnn6_tflite import cnn6
 
 from firmware_bridge.command import firmware_command, plan_command, targets_command
 from firmware_bridge.targets import Target, find_target, missing_packages
@@ -55,3 +57,11 @@ def refused(auscult):
         assert len([line for line in complaint.splitlines() if line.startswith("error: ")]) == 1
 
     return check
+
+
+@pytest.fixture
+def tflite(tmp_path):
+    """The file of a small network."""
+    path = tmp_path / "net.tflite"
+    path.write_bytes(cnn6(np.random.default_rng(1), 33, mels=16, width=4, heads=2))
+    return path

@@ -1,19 +1,17 @@
 """`auscult firmware`, `plan` and `targets` as a user meets them; the folders of the first one, made and run."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from cnn6_tflite import cnn6
-from one_op_tflite import Model, Node, Spec, build
+from make_folder import made
 from tiny_bundle import tiny_bundle
 
-from firmware_bridge import footprint, model, project
+from firmware_bridge import command, footprint, model
 from firmware_bridge.command import bytes_of
 from firmware_bridge.targets import targets
 from lungsound.errors import InputError
@@ -22,21 +20,6 @@ from lungsound.errors import InputError
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory):
     return tiny_bundle(tmp_path_factory)
-
-
-@pytest.fixture
-def tflite(tmp_path):
-    path = tmp_path / "net.tflite"
-    path.write_bytes(cnn6(np.random.default_rng(1), 33, mels=16, width=4, heads=2))
-    return path
-
-
-def made(folder: Path, *words: str) -> dict[str, int]:
-    """Run make; return the lines that the tests printed."""
-    done = subprocess.run(["make", "-s", "-C", str(folder), *words], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "warning" not in done.stderr
-    return {name: int(value) for name, value in (line.split() for line in done.stderr.splitlines())}
 
 
 @pytest.mark.parametrize("words", [["--overlapping"], pytest.param(["--rounding", "single"], marks=pytest.mark.slow)])
@@ -104,124 +87,11 @@ def test_cmake_builds_and_tests_the_same(auscult, installed, bundle, tmp_path, t
     installed(target)
     auscult("firmware", bundle.path, "--target", target, "-o", tmp_path / "firmware")
     configure = ["cmake", "-S", str(tmp_path / "firmware"), "-B", str(tmp_path / "build")]
-    for command in (configure, ["cmake", "--build", str(tmp_path / "build")]):
-        done = subprocess.run(command, capture_output=True, text=True)
+    for words in (configure, ["cmake", "--build", str(tmp_path / "build")]):
+        done = subprocess.run(words, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
     done = subprocess.run(["ctest", "--output-on-failure"], cwd=tmp_path / "build", capture_output=True, text=True)
     assert "100% tests passed, 0 tests failed out of 2" in done.stdout
-
-
-@pytest.fixture
-def firmware(auscult, tflite, tmp_path):
-    """A function that writes the network's firmware into a folder, and the folder of a first call."""
-
-    def write(folder: Path) -> tuple[int, str]:
-        code, _, complaint = auscult("firmware", tflite, "--target", "host", "-o", folder)
-        return code, complaint
-
-    folder = tmp_path / "firmware"
-    assert write(folder)[0] == 0
-    return write, folder
-
-
-def test_an_earlier_folder_is_replaced_with_what_was_built_in_it(firmware, installed):
-    installed("host")
-    write, folder = firmware
-    written = {path.relative_to(folder) for path in folder.rglob("*")}
-    made(folder)
-    made(folder, "bench")
-    assert {path.name for path in folder.glob("*.elf")} == {"self_test.elf", "bench_main.elf"}
-    assert write(folder) == (0, "")
-    assert {path.relative_to(folder) for path in folder.rglob("*")} == written
-
-
-@pytest.mark.parametrize("mine", ["main.c", "notes.txt", "board/mine.h", "src/main.c", "app.elf", "link"])
-def test_a_folder_with_files_of_others_is_refused(firmware, mine):
-    write, folder = firmware
-    (folder / mine).parent.mkdir(exist_ok=True)
-    if mine == "link":
-        (folder / mine).symlink_to(folder / "net.c")
-    else:
-        (folder / mine).write_text("mine")
-    before = sorted(path.relative_to(folder) for path in folder.rglob("*"))
-    code, complaint = write(folder)
-    assert code == 1
-    assert f"{folder}: holds {mine}, which auscult did not write; name another folder" in complaint
-    assert sorted(path.relative_to(folder) for path in folder.rglob("*")) == before
-
-
-def test_a_folder_with_a_changed_file_is_refused(firmware):
-    write, folder = firmware
-    with (folder / "board" / "text.c").open("a") as file:
-        file.write("/* mine */")
-    code, complaint = write(folder)
-    assert (code, "board/text.c, which was changed" in complaint) == (1, True)
-
-
-@pytest.mark.parametrize("report", [None, "", "[]", "{}", '{"files": 3}', "\xff"])
-def test_a_folder_without_its_list_of_files_is_refused(firmware, report):
-    write, folder = firmware
-    (folder / "report.json").unlink()
-    if report is not None:
-        (folder / "report.json").write_bytes(report.encode("latin-1"))
-    code, complaint = write(folder)
-    assert (code, "which auscult did not write" in complaint) == (1, True)
-    assert (folder / "net.c").is_file()
-
-
-def test_an_empty_folder_is_filled_and_a_foreign_one_is_not(auscult, tflite, tmp_path):
-    words = ["firmware", tflite, "--target", "host", "-o"]
-    (tmp_path / "empty").mkdir()
-    assert auscult(*words, tmp_path / "empty")[0] == 0
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "net.c").write_text("mine")
-    (tmp_path / "mine" / "thesis.tex").touch()
-    code, _, complaint = auscult(*words, tmp_path / "mine")
-    assert (code, "holds net.c, which auscult did not write" in complaint) == (1, True)
-    assert sorted(path.name for path in (tmp_path / "mine").iterdir()) == ["net.c", "thesis.tex"]
-
-
-def test_a_link_to_a_folder_stays_a_link(firmware, tmp_path):
-    write, folder = firmware
-    link = tmp_path / "link"
-    link.symlink_to(folder)
-    assert write(link)[0] == 0
-    assert link.is_symlink()
-    (folder / "mine").touch()
-    assert (write(link)[0], link.is_symlink()) == (1, True)
-
-
-def test_a_folder_without_a_name_is_wrong_usage(auscult, tflite, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    code, _, complaint = auscult("firmware", tflite, "--target", "host", "-o", "")
-    assert (code, "the name is empty" in complaint) == (2, True)
-    assert [path.name for path in tmp_path.iterdir()] == [tflite.name]
-
-
-@pytest.mark.parametrize(
-    ("folder", "sentence"),
-    [
-        ("net.tflite", "is a file; name a folder"),
-        ("net.tflite/sub", "net.tflite is a file"),
-        ("/proc/none/sub", "cannot be written (No such file or directory)"),
-        (".", "is the folder that this command runs in"),
-    ],
-)
-def test_a_folder_that_cannot_be_written_is_one_sentence(refused, tflite, tmp_path, monkeypatch, folder, sentence):
-    (tmp_path / "empty").mkdir()
-    monkeypatch.chdir(tmp_path / "empty" if folder == "." else tmp_path)
-    refused("firmware", tflite, "--target", "host", "-o", folder, sentence=sentence)
-    assert sorted(path.name for path in tmp_path.rglob("*")) == ["empty", tflite.name]
-
-
-def test_a_folder_is_there_whole_or_not_at_all(auscult, tflite, tmp_path, monkeypatch):
-    def refuse(*_: object) -> None:
-        raise InputError("not today")
-
-    monkeypatch.setattr(project, "litert_outputs", refuse)
-    code, _, complaint = auscult("firmware", tflite, "--target", "host", "-o", tmp_path / "firmware")
-    assert (code, "not today" in complaint) == (1, True)
-    assert [path.name for path in tmp_path.iterdir()] == [tflite.name]
 
 
 def test_a_plan_adds_up(auscult, bundle):
@@ -267,6 +137,17 @@ def test_what_does_not_fit_is_refused_in_one_sentence(auscult, bundle, budget, s
     assert "Traceback" not in complaint
 
 
+def test_ram_and_flash_that_are_both_too_much_are_both_named(auscult, bundle):
+    words = ["--target", "cortex-m4", "--ram", "6K", "--flash", "30000"]
+    complaint = auscult("plan", bundle.path, *words)[2]
+    assert "bytes of RAM (networks" in complaint
+    assert "and there are 6144; CONV_2D 'block1/pool' takes most of the network" in complaint
+    assert "; it also needs" in complaint
+    assert "and there are 30000; CONV_2D 'block4/pool' takes most of the network" in complaint
+    assert complaint.count("width") == 1
+    assert len(complaint.splitlines()) == 1
+
+
 @pytest.mark.parametrize("what", ["ram", "flash"])
 def test_the_width_that_a_refusal_names_is_the_largest_that_fits(auscult, tmp_path, what):
     paths = {width: tmp_path / f"{width}.tflite" for width in (8, 16)}
@@ -297,8 +178,19 @@ def test_the_targets_are_listed(auscult):
 
 def test_missing_tools_are_named_with_their_packages(auscult, monkeypatch):
     monkeypatch.setenv("PATH", "")
+    monkeypatch.setenv("COLUMNS", "80")
     rows = json.loads(auscult("targets", "--json")[1])["targets"]
     assert not any(row["installed"] for row in rows)
+    said = auscult("targets")[1]
+    for row in rows:
+        (line,) = (line for line in said.splitlines() if row["name"] in line.partition(":")[0] and "apt-get" in line)
+        assert line.endswith(f"apt-get install {row['packages']}")
+    assert not [line for line in said.splitlines() if "apt-get" not in line and len(line) > 80]
+
+
+def test_nothing_is_to_be_installed_where_all_is_there(auscult, monkeypatch):
+    monkeypatch.setattr(command, "missing_packages", lambda target: "")
+    assert "apt-get" not in auscult("targets")[1]
 
 
 def test_a_board_needs_no_torch():
@@ -332,11 +224,11 @@ def test_a_limit_on_pushes_is_planned_and_built(auscult, bundle, installed, tmp_
     assert (told["differing_bytes"], told["listener_differing_bytes"]) == (0, 0)
 
 
-@pytest.mark.parametrize("command", ["plan", "firmware"])
+@pytest.mark.parametrize("name", ["plan", "firmware"])
 @pytest.mark.parametrize("limit", [-1, 2**32 - 1, 2**32, 2**32 + 20_000, 10**30])
-def test_a_limit_that_c_cannot_hold_is_wrong_usage(auscult, tflite, tmp_path, command, limit):
-    output = ["-o", tmp_path / "firmware"] if command == "firmware" else []
-    code, said, complaint = auscult(command, tflite, "--target", "host", "--push-macs", limit, *output)
+def test_a_limit_that_c_cannot_hold_is_wrong_usage(auscult, tflite, tmp_path, name, limit):
+    output = ["-o", tmp_path / "firmware"] if name == "firmware" else []
+    code, said, complaint = auscult(name, tflite, "--target", "host", "--push-macs", limit, *output)
     assert (code, said) == (2, "")
     assert "--push-macs" in complaint
     assert not (tmp_path / "firmware").exists()
@@ -381,36 +273,3 @@ def test_bad_input_is_one_sentence(refused, tflite, tmp_path, words, sentence):
 def test_a_cut_file_is_one_sentence(refused, tflite):
     tflite.write_bytes(tflite.read_bytes()[:700])
     refused("plan", tflite, "--target", "host", sentence="net.tflite")
-
-
-def test_a_pipe_is_one_sentence(refused, tmp_path):
-    os.mkfifo(tmp_path / "pipe")
-    refused("plan", tmp_path / "pipe", "--target", "host", sentence="pipe: is no file")
-
-
-def test_what_is_no_model_is_not_read_to_its_end(refused, tmp_path):
-    with (tmp_path / "large").open("wb") as file:
-        file.truncate(1 << 40)
-    refused("plan", tmp_path / "large", "--target", "host", sentence="large: not a .tflite file")
-
-
-def test_a_model_too_large_for_any_core_is_one_sentence(refused, tflite):
-    os.truncate(tflite, 1 << 40)
-    refused(
-        "plan", tflite, "--target", "host", sentence="has 1099511627776 bytes, and firmware takes 268435456 at most"
-    )
-
-
-@pytest.mark.parametrize("rounding", ["double", "single"])
-def test_names_that_are_not_utf_8_are_no_hindrance(auscult, installed, tmp_path, rounding):
-    installed("host")
-    tensors = [Spec((1, 4, 8, 1), name="NAME"), Spec((1, 4, 8, 1), name="MADE")]
-    content = build(Model([*tensors], [Node("RELU", [0], 1, version=2)]))
-    path = tmp_path / "named.tflite"
-    path.write_bytes(content.replace(b"NAME", b"\xff\xe9*/").replace(b"MADE", b"\xc3\xff\\\n"))
-    words = ["--target", "host", "--rounding", rounding, "-o", tmp_path / "firmware"]
-    code, _, complaint = auscult("firmware", path, *words)
-    assert (code, complaint) == (0, "")
-    assert made(tmp_path / "firmware")["differing_bytes"] == 0
-    code, said, _ = auscult("plan", path, "--target", "host")
-    assert (code, r"\xc3\xff" in said) == (0, True)
