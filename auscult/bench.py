@@ -26,6 +26,9 @@ ROUNDS = 10
 WINDOW = 5
 """The golden window that is measured on: breath with clicks and a whistle."""
 
+_WITHOUT_TARGET = ("runs", "threads", "run")
+_WITH_TARGET = ("kernels", "rounding", "push_macs", "listening")
+
 
 def bench(bundle: Bundle, runs: int = 100, threads: int = 1, run: Run | None = None) -> dict[str, Any]:
     """Measure everything in a bundle that this machine can run.
@@ -67,14 +70,18 @@ def bench(bundle: Bundle, runs: int = 100, threads: int = 1, run: Run | None = N
 
 
 def bench_command(
+    context: typer.Context,
     bundle: Annotated[
         Path,
         typer.Argument(metavar="BUNDLE|FILE.tflite", help="Folder of a bundle; with --target also an int8 .tflite."),
     ],
-    runs: Annotated[int, typer.Option(min=1, help="Runs of each, in rounds that take turns.")] = 100,
-    threads: Annotated[int, typer.Option(min=1, help="Threads each may compute with.")] = 1,
+    runs: Annotated[int, typer.Option(min=1, help="Not with --target: runs of each, in rounds that take turns.")] = 100,
+    threads: Annotated[int, typer.Option(min=1, help="Not with --target: threads each may compute with.")] = 1,
     run: Annotated[
-        Path | None, typer.Option(help="The run that was exported: adds its student in torch, and in LiteRT as float.")
+        Path | None,
+        typer.Option(
+            help="Not with --target: the run that was exported; adds its student in torch, and in LiteRT as float."
+        ),
     ] = None,
     target: Annotated[
         str | None, typer.Option(help="Build firmware for this core and run it in QEMU instead; see `auscult targets`.")
@@ -104,6 +111,7 @@ def bench_command(
     kernels, rounding, differing_bytes (of output_bytes, against LiteRT), ram_bytes, flash_bytes, instructions,
     worst_push_instructions, and their parts (QEMU counts instructions, not cycles; null where it cannot).
     """
+    _check_usage(context, bundle, target)
     if target is not None:
         from firmware_bridge.bench_target import bench_target, print_bench
 
@@ -123,6 +131,23 @@ def bench_command(
     out.print(table)
     for name, reason in found["skipped"].items():
         out.print(f"{name}: skipped, {reason}", highlight=False)
+
+
+def _check_usage(context: typer.Context, bundle: Path, target: str | None) -> None:
+    """Refuse options that would be ignored, and a file that only --target measures."""
+    ignored, why = (
+        (_WITHOUT_TARGET, "does not go with --target, which counts instructions in QEMU; leave it out")
+        if target is not None
+        else (_WITH_TARGET, "means something with --target alone; add --target, or leave it out")
+    )
+    given = [name for name in ignored if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"]
+    if given:
+        raise typer.BadParameter(why, param_hint=[f"--{name.replace('_', '-')}" for name in given])
+    if target is None and bundle.is_file():
+        raise InputError(
+            f"{bundle}: no bundle here, but a file; name a folder that `export` wrote, or add --target to measure a "
+            ".tflite file"
+        )
 
 
 def load_front_end(listening: Listening, quantization: Quantization) -> Callable[[NDArray[Any]], object]:

@@ -7,12 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import typer
 from bench_subjects import load_bomb, load_diary, load_hog, load_nonsense, load_nothing
 from tiny_bundle import tiny_bundle, trained
 
-from auscult.bench import bench
+from auscult.bench import bench, bench_command
 from auscult.bench_process import Subject, measure
 from export.bundle import Bundle
+from lungsound import console
 from lungsound.errors import InputError
 from lungsound.runs import Run
 
@@ -121,3 +123,51 @@ def test_a_limit_on_pushes_that_c_cannot_hold_is_wrong_usage(bundle):
     told = auscult_bench(bundle.path, "--target", "cortex-m4", "--push-macs", 2**32)
     assert (told.returncode, told.stdout) == (2, "")
     assert str(2**32 - 2) in told.stderr
+
+
+def refused(capsys, *words: object) -> tuple[int, str]:
+    """Run the command in this process; returns exit code and what it complained of, in one line."""
+    app = typer.Typer(pretty_exceptions_enable=False)
+    app.command()(bench_command)
+    with pytest.raises(SystemExit) as stopped:
+        console.run(lambda: app([str(word) for word in words]))
+    written = capsys.readouterr()
+    assert written.out == ""
+    return int(stopped.value.code or 0), " ".join(written.err.replace("│", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        (["--runs", 100], "'--runs'"),
+        (["--threads", 2], "'--threads'"),
+        (["--run", "runs/student"], "'--run'"),
+        (["--runs", 3, "--threads", 1], "'--runs' / '--threads'"),
+    ],
+)
+def test_options_of_this_computer_do_not_go_with_a_target(bundle, capsys, words, names):
+    code, complaint = refused(capsys, bundle.path, "--target", "cortex-m4", *words)
+    assert code == 2
+    assert f"{names}: does not go with --target" in complaint
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        (["--kernels", "dsp8"], "'--kernels'"),
+        (["--rounding", "double"], "'--rounding'"),
+        (["--push-macs", 0], "'--push-macs'"),
+        (["--listening", "heard.json"], "'--listening'"),
+        (["--kernels", "dsp8", "--push-macs", 9], "'--kernels' / '--push-macs'"),
+    ],
+)
+def test_options_of_a_target_do_not_go_without_one(bundle, capsys, words, names):
+    code, complaint = refused(capsys, bundle.path, *words)
+    assert code == 2
+    assert f"{names}: means something with --target alone; add --target" in complaint
+
+
+def test_a_file_without_a_target_is_told_of_targets(tmp_path, capsys):
+    (tmp_path / "net.tflite").touch()
+    code, complaint = refused(capsys, tmp_path / "net.tflite")
+    assert (code, "or add --target to measure a .tflite file" in complaint) == (1, True)
