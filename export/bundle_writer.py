@@ -15,6 +15,7 @@ from export.check import check
 from export.golden import Golden, front_end, golden_pcm
 from export.manifest import (
     CARD_FILE,
+    FILES,
     GOLDEN_FILE,
     MANIFEST_FILE,
     ONNX_FLOAT_FILE,
@@ -103,19 +104,21 @@ def write_bundle(
 
 
 def refuse_to_replace(folder: Path) -> None:
-    """Refuse a folder that is no bundle and not empty.
+    """Refuse a folder that holds anything but a bundle.
 
     Raises
     ------
     InputError
-        Naming it.
+        Naming what else is there.
     """
-    if (
-        folder.exists()
-        and not (folder / MANIFEST_FILE).is_file()
-        and not (folder.is_dir() and not any(folder.iterdir()))
-    ):
-        raise InputError(f"{folder}: exists and is no bundle; name a new folder, or an older bundle to replace")
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise InputError(f"{folder}: is a file; name a folder")
+    held = {path.name for path in folder.iterdir()}
+    foreign = held - {MANIFEST_FILE, *FILES} if MANIFEST_FILE in held else held
+    if foreign:
+        raise InputError(f"{folder}: holds {min(foreign)}, which is no part of a bundle; name another folder")
 
 
 def build_models(

@@ -113,7 +113,7 @@ def _put_in_place(whole: Path, folder: Path) -> None:
 def _check_removable(folder: Path) -> None:
     """Raise what removing the folder would, while it is still whole."""
     for inside, _, _ in os.walk(folder):
-        if not os.access(inside, os.R_OK | os.W_OK | os.X_OK):
+        if not os.access(inside, os.R_OK | os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), inside)
 
 

@@ -160,9 +160,9 @@ def test_a_folder_that_is_no_bundle_is_refused(tmp_path):
 def test_writing_again_replaces_the_bundle(quick, bundle, tmp_path):
     folder = tmp_path / "bundle"
     quick(folder)
-    (folder / "old").touch()
+    (folder / CARD_FILE).write_text("old")
     again = quick(folder)
-    assert not (folder / "old").exists()
+    assert (folder / CARD_FILE).read_text() != "old"
     assert again.contents[TFLITE_FILE] == bundle.contents[TFLITE_FILE]
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
 
@@ -172,17 +172,17 @@ def test_an_empty_folder_may_be_taken(quick, tmp_path):
     assert check(quick(tmp_path / "bundle"))["runtimes"]
 
 
-@pytest.mark.parametrize("kind", ["file", "folder"])
+@pytest.mark.parametrize("kind", ["file", "folder", "folder with a bundle"])
 def test_anything_else_is_never_replaced(quick, tmp_path, kind):
     target = tmp_path / "thesis"
-    if kind == "folder":
-        target.mkdir()
-        (target / "chapter.tex").write_text("years of work")
-    else:
-        target.write_text("years of work")
-    with pytest.raises(InputError, match="exists and is no bundle"):
+    mine = target if kind == "file" else target / "chapter.tex"
+    if kind == "folder with a bundle":
         quick(target)
-    assert "years of work" in (target / "chapter.tex" if kind == "folder" else target).read_text()
+    mine.parent.mkdir(exist_ok=True)
+    mine.write_text("years of work")
+    with pytest.raises(InputError, match=r"is a file|holds chapter\.tex"):
+        quick(target)
+    assert "years of work" in mine.read_text()
     assert [path.name for path in tmp_path.iterdir()] == ["thesis"]
 
 
