@@ -1,30 +1,66 @@
 /* Windows of sound that overlap, each with its own network. */
 #include "auscult.h"
 
-enum { NONE = AUSCULT_WINDOWS, UNLIMITED = (NET_PUSH_COST == UINT32_MAX) };
+/* What is left of a window after its last sample: without a limit on pushes one call does all of it, at most all rows
+ * and the network's work. */
+enum { UNLIMITED = (NET_PUSH_COST == UINT32_MAX), SHARES_A_CALL = (UNLIMITED != 0) ? ((int)NET_ROWS + 1) : 1 };
+
+/* A window of another length would never be decided, or not on its own sound. */
+#if FRONTEND_CENTRED
+#if NET_ROWS != ((AUSCULT_SAMPLES / FRONTEND_HOP) + 1)
+#error "the network's rows are not the frames of a window"
+#endif
+#else
+#if NET_ROWS != (((AUSCULT_SAMPLES - FRONTEND_FFT) / FRONTEND_HOP) + 1)
+#error "the network's rows are not the frames of a window"
+#endif
+#if (AUSCULT_WINDOWS > 1) && ((AUSCULT_HOP % FRONTEND_HOP) != 0)
+#error "windows that overlap share frames only where they begin with one"
+#endif
+#endif
 
 void auscult_init(auscult_t *listener)
 {
     size_t i;
 
     for (i = 0u; i < AUSCULT_WINDOWS; i++) {
-        listener->heard[i] = AUSCULT_SAMPLES;
-    }
-    for (i = 0u; i < AUSCULT_FRONTENDS; i++) {
-        frontend_init(&listener->frontends[i]);
+        listener->missing[i] = 0u;
     }
     listener->until_start = 0u;
     listener->next = 0u;
-    listener->closing = NONE;
+    listener->closing = 0u;
 }
+
+#if FRONTEND_CENTRED
+
+static void begin_frames(auscult_t *listener)
+{
+    frontend_init(&listener->frontends[listener->next]);
+}
+
+#else
+
+/* Frames begin with the window, unless they are shared with another one that is open. */
+static void begin_frames(auscult_t *listener)
+{
+    bool shared = false;
+    size_t i;
+
+    for (i = 0u; i < AUSCULT_WINDOWS; i++) {
+        shared = shared || (listener->missing[i] > 0u);
+    }
+    if (!shared) {
+        frontend_init(&listener->frontends[0]);
+    }
+}
+
+#endif
 
 static void open_window(auscult_t *listener)
 {
+    begin_frames(listener);
     net_init(&listener->nets[listener->next]);
-#if FRONTEND_CENTRED
-    frontend_init(&listener->frontends[listener->next]);
-#endif
-    listener->heard[listener->next] = 0u;
+    listener->missing[listener->next] = AUSCULT_SAMPLES;
     listener->next = (uint16_t)((listener->next + 1u) % AUSCULT_WINDOWS);
     listener->until_start = AUSCULT_HOP;
 }
@@ -36,9 +72,9 @@ static uint32_t until_event(const auscult_t *listener)
     size_t i;
 
     for (i = 0u; i < AUSCULT_WINDOWS; i++) {
-        const uint32_t left = AUSCULT_SAMPLES - listener->heard[i];
+        const uint32_t missing = listener->missing[i];
 
-        samples = ((left > 0u) && (left < samples)) ? left : samples;
+        samples = ((missing > 0u) && (missing < samples)) ? missing : samples;
     }
     return samples;
 }
@@ -52,7 +88,7 @@ static void hear(auscult_t *listener, const int16_t *pcm, size_t count)
     size_t i;
 
     for (i = 0u; i < AUSCULT_WINDOWS; i++) {
-        for (taken = (listener->heard[i] < AUSCULT_SAMPLES) ? 0u : count; taken < count;) {
+        for (taken = (listener->missing[i] > 0u) ? 0u : count; taken < count;) {
             taken += frontend_push(&listener->frontends[i], &pcm[taken], count - taken, &row);
             if (row != NULL) {
                 (void)net_push(&listener->nets[i], row);
@@ -69,8 +105,7 @@ static const int8_t *last_row(auscult_t *listener, size_t window)
 
 #else
 
-/* A frame belongs to the windows that were open when it began; a window's frames beyond NET_ROWS are ignored by its
- * network. */
+/* A frame belongs to the windows that were open when it began. */
 static void hear(auscult_t *listener, const int16_t *pcm, size_t count)
 {
     const int8_t *row;
@@ -82,9 +117,9 @@ static void hear(auscult_t *listener, const int16_t *pcm, size_t count)
 
         taken += step;
         for (i = 0u; (row != NULL) && (i < AUSCULT_WINDOWS); i++) {
-            const uint32_t heard = listener->heard[i];
+            const uint32_t missing = listener->missing[i];
 
-            if ((heard < AUSCULT_SAMPLES) && ((heard + taken) >= FRONTEND_FFT)) {
+            if ((missing > 0u) && (((AUSCULT_SAMPLES - missing) + taken) >= FRONTEND_FFT)) {
                 (void)net_push(&listener->nets[i], row);
             }
         }
@@ -106,7 +141,7 @@ static size_t take(auscult_t *listener, const int16_t *pcm, size_t count)
     size_t taken = 0u;
     size_t i;
 
-    while ((taken < count) && (listener->closing == NONE)) {
+    while ((taken < count) && (listener->closing == 0u)) {
         uint32_t step;
 
         if (listener->until_start == 0u) {
@@ -118,9 +153,9 @@ static size_t take(auscult_t *listener, const int16_t *pcm, size_t count)
         taken += step;
         listener->until_start -= step;
         for (i = 0u; i < AUSCULT_WINDOWS; i++) {
-            if (listener->heard[i] < AUSCULT_SAMPLES) {
-                listener->heard[i] += step;
-                listener->closing = (listener->heard[i] == AUSCULT_SAMPLES) ? (uint16_t)i : listener->closing;
+            if (listener->missing[i] > 0u) {
+                listener->missing[i] -= step;
+                listener->closing = (listener->missing[i] == 0u) ? (uint16_t)(i + 1u) : listener->closing;
             }
         }
     }
@@ -130,8 +165,9 @@ static size_t take(auscult_t *listener, const int16_t *pcm, size_t count)
 /* One push's share of what is left of the window to be closed. Returns whether it is decided. */
 static bool close_window(auscult_t *listener)
 {
-    net_t *const net = &listener->nets[listener->closing];
-    const int8_t *const row = last_row(listener, listener->closing);
+    const size_t window = (size_t)listener->closing - 1u;
+    net_t *const net = &listener->nets[window];
+    const int8_t *const row = last_row(listener, window);
     bool decided = false;
 
     if (row != NULL) {
@@ -141,7 +177,7 @@ static bool close_window(auscult_t *listener)
     }
     if (decided) {
         net_output(net, listener->scores);
-        listener->closing = NONE;
+        listener->closing = 0u;
     }
     return decided;
 }
@@ -151,16 +187,17 @@ size_t auscult_push(auscult_t *listener, const int16_t *pcm, size_t count, const
     size_t taken = 0u;
 
     *scores = NULL;
-    if (listener->closing == NONE) {
+    if (listener->closing == 0u) {
         taken = take(listener, pcm, count);
     }
     /* Without a limit on pushes, the call that takes a window's last sample decides it. */
-    if ((listener->closing != NONE) && ((taken == 0u) || (UNLIMITED != 0))) {
-        bool decided;
+    if ((listener->closing != 0u) && ((taken == 0u) || (UNLIMITED != 0))) {
+        bool decided = false;
+        int share;
 
-        do {
+        for (share = 0; (!decided) && (share < SHARES_A_CALL); share++) {
             decided = close_window(listener);
-        } while ((!decided) && (UNLIMITED != 0));
+        }
         *scores = decided ? listener->scores : NULL;
     }
     return taken;
@@ -168,9 +205,8 @@ size_t auscult_push(auscult_t *listener, const int16_t *pcm, size_t count, const
 
 bool auscult_busy(const auscult_t *listener)
 {
-    return listener->closing != NONE;
+    return listener->closing != 0u;
 }
-
 
 bool auscult_has(const int8_t *scores, size_t label)
 {

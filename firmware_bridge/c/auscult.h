@@ -11,7 +11,7 @@
  *
  * A decision comes every AUSCULT_HOP samples, on the AUSCULT_SAMPLES before it. Windows that overlap keep a network each;
  * they share the front end where frames lie inside the sound, and keep one each where frames are centred, because every
- * window then mirrors its own ends. The context is the caller's; there is no heap and nothing is shared between two. */
+ * window then mirrors its own ends. Windows that follow each other begin their own frames. The context is the caller's; there is no heap and nothing is shared between two. */
 #ifndef AUSCULT_H
 #define AUSCULT_H
 
@@ -28,14 +28,15 @@
 typedef struct {
     frontend_t frontends[AUSCULT_FRONTENDS];
     net_t nets[AUSCULT_WINDOWS];
-    uint32_t heard[AUSCULT_WINDOWS]; /* samples of each window so far; AUSCULT_SAMPLES: none is open */
-    uint32_t until_start;            /* samples until the next window begins */
-    uint16_t next;                   /* where it will be kept */
-    uint16_t closing;                /* which one has all its samples and is not decided yet; AUSCULT_WINDOWS: none */
+    uint32_t missing[AUSCULT_WINDOWS]; /* samples that each window still waits for; 0: none is open */
+    uint32_t until_start;              /* samples until the next window begins */
+    uint16_t next;                     /* where it will be kept */
+    uint16_t closing;                  /* 1 + which one has all its samples and is not decided yet; 0: none */
     int8_t scores[NET_OUTPUT_VALUES];
 } auscult_t;
 
-/* Begin to listen; whatever was heard before is forgotten. */
+/* Begin to listen; whatever was heard before is forgotten. A must before the first push: a context of zeros happens to be
+ * as good, memory that held something else is not. */
 void auscult_init(auscult_t *listener);
 
 /* Take samples, up to the next decision. Returns how many; *scores is NULL unless a window was decided, and stays valid

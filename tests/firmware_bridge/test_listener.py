@@ -1,4 +1,6 @@
+import re
 import shutil
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -78,13 +80,75 @@ def test_what_a_limit_leaves_to_do_delays_a_decision_and_changes_none(installed,
         np.testing.assert_array_equal(found, wanted)
 
 
-def test_one_window_after_the_other(installed, tmp_path):
-    listening = Listening.with_whole_hop(SPECS["device_4k"].with_statistics(-7.0, 4.0), 0.512, 0.128)
+@pytest.mark.parametrize("seconds", [1.0, 1.5, 2.5, 3.0, 4.0])
+@pytest.mark.parametrize(("step", "defines"), [(61, ["SHARES=7u"]), (4999, [])])
+def test_windows_that_follow_each_other_begin_their_own_frames(installed, tmp_path, seconds, step, defines):
+    """Whether they are a whole number of hops (4 s) or not."""
+    listening = Listening.with_whole_hop(SPECS["device_4k"].with_statistics(-7.0, 4.0), seconds, 0.5)
+    pcm = noise(4 * listening.samples + 300)
+    found = decisions(
+        tmp_path, listening, installed("host"), pcm, step=step, overlapping=False, defines=defines, flags=SANITIZERS
+    )
+    for scores, heard in zip(found, (pcm, ~pcm), strict=True):
+        wanted = reference(listening, heard, listening.samples)
+        assert scores.shape == wanted.shape == (4, listening.frames, 64)
+        assert np.abs(scores - wanted).max() <= 1
+        assert np.count_nonzero(scores - wanted) <= 2
+
+
+@pytest.mark.parametrize("seconds", [0.5, 0.512])
+def test_one_window_after_the_other_on_a_core(installed, tmp_path, seconds):
+    listening = Listening.with_whole_hop(SPECS["device_4k"].with_statistics(-7.0, 4.0), seconds, 0.128)
     pcm = noise(3 * listening.samples + 5)
     found, _ = decisions(tmp_path, listening, installed("cortex-m4"), pcm, step=300, overlapping=False)
     wanted = reference(listening, pcm, listening.samples)
     assert found.shape == wanted.shape
     assert np.abs(found - wanted).max() <= 1
+
+
+@pytest.mark.parametrize("name", ["device_4k", "m2d"])
+@pytest.mark.parametrize("overlapping", [True, False])
+@pytest.mark.parametrize("defines", [[], ["SHARES=3u"]])
+def test_a_context_of_zeros_is_as_good_as_a_fresh_one(installed, tmp_path, name, overlapping, defines):
+    listening = Listening.with_whole_hop(SPECS[name].with_statistics(-7.0, 4.0), 0.31, 0.1)
+    pcm = noise(listening.logmel.sample_rate)
+    fresh, zeros = (
+        decisions(
+            tmp_path,
+            listening,
+            installed("host"),
+            pcm,
+            step=61,
+            overlapping=overlapping,
+            defines=[*defines, *more],
+            flags=SANITIZERS,
+        )
+        for more in ([], ["FORGOTTEN"])
+    )
+    for wanted, found in zip(fresh, zeros, strict=True):
+        assert wanted.any()
+        np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"AUSCULT_SAMPLES": 1500}, "the network's rows are not the frames of a window"),
+        ({"AUSCULT_HOP": 500}, "windows that overlap share frames only where they begin with one"),
+    ],
+)
+def test_a_window_that_would_never_be_decided_does_not_compile(installed, tmp_path, changed, sentence):
+    listening = Listening.with_whole_hop(SPECS["device_4k"].with_statistics(-7.0, 4.0), 0.5, 0.2)
+    write_frontend(tmp_path, listening.logmel, SCALE, ZERO_POINT)
+    (source,) = write_listener(tmp_path, listening, [0], overlapping=True)
+    shutil.copyfile(HERE / "keep_rows_net.h", tmp_path / "net.h")
+    config = tmp_path / "auscult_config.h"
+    for name, value in changed.items():
+        config.write_text(re.sub(rf"{name} \d+", f"{name} {value}", config.read_text()))
+    command = [f"{installed('host').compiler}gcc", "-c", source, f"-DNET_ROWS={listening.frames}", "-o", "/dev/null"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert sentence in done.stderr
 
 
 def test_windows_that_overlap_are_counted():

@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from exported_student import exported_student
 from tiny_bundle import sound, tiny_bundle, trained
 
 from auscult.evaluate import evaluate_command
 from auscult.int8_bundle import Int8Bundle
 from export.bundle_writer import write_bundle
-from export.golden import decide
+from export.golden import decide, golden_pcm, normalised_logmel
 from firmware_bridge.bench_target import BENCH
 from firmware_bridge.footprint import Footprint
 from firmware_bridge.golden import litert_outputs
@@ -22,6 +23,9 @@ from lungsound.audio import read_pcm
 from lungsound.corpora import open_corpus
 from lungsound.evaluation import DECISIONS, LOGITS
 from lungsound.features import pcm_windows
+from lungsound.listening import Listening
+from lungsound.logmel import SPECS
+from lungsound.plain_json import dumps
 from lungsound.windows import stream
 
 HERE = Path(__file__).parent
@@ -48,12 +52,11 @@ def real_windows(shared, listening, recordings):
     return [table for _, table in windows.groupby("recording", sort=True)][:recordings]
 
 
-def firmware(folder, bundle, target, main, *, rounding="double", push_limit=0, overlapping=True, defines=()):
-    """Build the bundle's firmware with the target's best kernels and a main of the tests."""
-    model = Model.open(bundle.path)
+def firmware(folder, model, target, main, *, rounding="double", push_limit=0, overlapping=True, defines=(), flags=()):
+    """Build a model's firmware with the target's best kernels and a main of the tests."""
     footprint = Footprint(model, model.plan(target.kernels, rounding, push_limit), overlapping)
     sources = [folder / name for name in write_sources(folder, footprint)]
-    built = build([*sources, main], target, folder / "build", include=[folder], defines=defines)
+    built = build([*sources, main], target, folder / "build", include=[folder], defines=defines, flags=flags)
     assert built.warnings == ""
     return footprint, built
 
@@ -75,7 +78,7 @@ def test_real_recordings_are_decided_on_a_cortex_m4_as_evaluate_stores_it(
     rounding, stored = evaluated
     target, rate = installed("cortex-m4"), bundle.manifest.listening.logmel.sample_rate
     footprint, built = firmware(
-        tmp_path, bundle, target, HERE / "whole_way.c", rounding=rounding, push_limit=push_limit
+        tmp_path, Model.open(bundle.path), target, HERE / "whole_way.c", rounding=rounding, push_limit=push_limit
     )
     for path, windows in stored.groupby("path"):
         pcm = read_pcm(Path(path), rate)
@@ -95,10 +98,41 @@ def test_the_network_makes_every_byte_of_its_own_front_ends_codes(installed, sha
     listening = bundle.manifest.listening
     (windows,) = real_windows(shared, listening, 1)
     pcm = pcm_windows(windows.iloc[:5], listening.logmel.sample_rate, listening.seconds)
-    _, built = firmware(tmp_path, bundle, installed("cortex-m4"), BENCH, overlapping=False, defines=["BENCH_FILES"])
+    model, target = Model.open(bundle.path), installed("cortex-m4")
+    _, built = firmware(tmp_path, model, target, BENCH, overlapping=False, defines=["BENCH_FILES"])
     done = run(built, inputs={"samples.bin": pcm.tobytes()}, outputs=["codes.bin", "outputs.bin"])
     codes, outputs = (np.frombuffer(done.files[f"{name}.bin"], np.int8).reshape(5, -1) for name in ("codes", "outputs"))
     wanted = litert_outputs(bundle.contents["model_int8.tflite"], "double", codes)
     np.testing.assert_array_equal(outputs, wanted)
     _, decisions = Int8Bundle(bundle.path, "reference").decide(windows.iloc[:5])
     np.testing.assert_array_equal(decide(outputs, bundle.manifest.threshold_codes), decisions)
+
+
+@pytest.mark.parametrize("seconds", [1.0, 2.5, 3.0])
+@pytest.mark.parametrize("push_limit", [0, 20_000])
+def test_windows_that_follow_each_other_are_each_decided_as_if_cut_out(installed, tmp_path, seconds, push_limit):
+    """Of lengths that are no whole number of the front end's hops."""
+    content, _ = exported_student(1 / 16, 2, seconds)
+    listening = Listening.with_whole_hop(SPECS["device_4k"], seconds, 1.0)
+    logmel = normalised_logmel(listening, sound(listening, range(2)).pcm)
+    listening = replace(listening, logmel=listening.logmel.with_statistics(logmel.mean(), logmel.std()))
+    (tmp_path / "net.tflite").write_bytes(content)
+    hears = {"listening": listening.to_dict(), "thresholds": [0.0, 0.0]}
+    (tmp_path / "hears.json").write_text(dumps(hears))
+    model = Model.open(tmp_path / "net.tflite", tmp_path / "hears.json")
+    sounds = golden_pcm(listening)[[2, 7, 4, 5, 6]]
+    wanted = litert_outputs(content, "double", model.hearing.codes(sounds))
+    assert len(np.unique(wanted, axis=0)) == len(sounds)
+    _, built = firmware(
+        tmp_path,
+        model,
+        installed("host"),
+        HERE / "whole_way.c",
+        push_limit=push_limit,
+        overlapping=False,
+        flags=["-fsanitize=address,undefined", "-fno-sanitize-recover=all"],
+    )
+    pcm = np.concatenate([*sounds, sounds[0][:999]])
+    done = run(built, inputs={"pcm.bin": pcm.tobytes()}, outputs=["scores.bin"])
+    assert done.status == 0, done.text
+    np.testing.assert_array_equal(np.frombuffer(done.files["scores.bin"], np.int8).reshape(-1, 2), wanted)
