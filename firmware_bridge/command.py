@@ -11,7 +11,7 @@ from rich.table import Table
 from firmware_bridge.footprint import Footprint
 from firmware_bridge.model import Model
 from firmware_bridge.plan import KERNELS, MOST_PUSH_MACS, ROUNDINGS, report, report_text
-from firmware_bridge.project import write_project
+from firmware_bridge.project import how_to_test, write_project
 from firmware_bridge.targets import Target, find_target, missing_packages, targets
 from firmware_bridge.written_files import check_replaceable
 from lungsound import options
@@ -99,7 +99,7 @@ def firmware_command(
         print_json(answer)
         return
     out.print(footprint.text(), highlight=False, markup=False)
-    out.print(f"firmware: {output} (`make -C {output}` tests it)", highlight=False, markup=False)
+    out.print(f"firmware: {output} ({how_to_test(output, footprint, core)})", highlight=False, markup=False)
 
 
 def plan_command(

@@ -9,6 +9,7 @@ from firmware_bridge.listener import listener_bytes, open_windows
 from firmware_bridge.model import Model
 from firmware_bridge.narrow import channels_of_widest_layer, narrow, unit_of
 from firmware_bridge.plan import Network, plan_network, report
+from firmware_bridge.targets import Machine
 from lungsound.errors import InputError
 
 # Rounded up from what gcc -O2 makes of the C files on the cores of `targets`.
@@ -17,6 +18,8 @@ _CODE_OF_FRONT_END = 9728
 _CODE_OF_A_SOURCE = 1280
 _CODE_OF_A_STEP = 72
 _CODE_OF_NET = 512
+_RAM_OF_SELF_TESTS = 256  # beside contexts, a row and outputs
+_FLASH_OF_SELF_TESTS = 32 << 10  # golden vectors, and what starts and ends a program
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,15 @@ class Footprint:
             lines.append(f"the listener alone: {one} bytes one window at a time, {more} with a decision {every}")
         lines.append(f"flash {sum(self.flash.values())} bytes: {_listed(self.flash)}")
         return "\n".join([*lines, "Stack and code are estimates from above; `auscult bench --target` measures them."])
+
+    def testable_on(self, machine: Machine) -> bool:
+        """Whether the self-tests fit an emulated machine, which may have less memory than a device."""
+        network = self.network.program
+        source, made = (network.streams[index] for index in (network.input, network.output))
+        contexts = sum(self.ram.values()) - self.ram["stack"]
+        ram = contexts + source.width + 2 * made.rows * made.width + _RAM_OF_SELF_TESTS + machine.stack_bytes
+        flash = sum(self.flash.values()) + _FLASH_OF_SELF_TESTS
+        return ram <= machine.ram.size and (machine.large is not None or flash <= machine.code.size)
 
     def check_budget(self, ram: int | None, flash: int | None) -> None:
         """Refuse what does not fit.

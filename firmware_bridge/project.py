@@ -64,11 +64,23 @@ def write_project(folder: Path, footprint: Footprint, target: Target) -> list[st
         (folder / name).write_text(render(name, **build))
     source, made = (network.program.streams[index] for index in (network.program.input, network.program.output))
     readme = {"model": model, "network": network, "footprint": footprint, "report": text, "input": source}
+    readme["testable"] = target.machine is None or footprint.testable_on(target.machine)
     (folder / "README.md").write_text(
         render("firmware_README.md", **readme, **build, output=made, hearing=model.hearing, external=external)
     )
     (folder / REPORT_FILE).write_text(dumps(facts | {"files": hashes(folder)}))
     return sources
+
+
+def how_to_test(folder: Path, footprint: Footprint, target: Target) -> str:
+    """Return what to do with a written folder, or why its self-tests cannot run here."""
+    machine = target.machine
+    if machine is None or footprint.testable_on(machine):
+        return f"`make -C {folder}` tests it"
+    return (
+        f"its self-tests do not fit {machine.name}, the machine of QEMU that stands for {target.core} "
+        f"with {machine.ram.size} bytes of RAM and {machine.code.size} of flash; a larger device may hold them"
+    )
 
 
 def write_sources(folder: Path, footprint: Footprint) -> list[str]:

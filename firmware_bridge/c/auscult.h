@@ -11,7 +11,8 @@
  *
  * A decision comes every AUSCULT_HOP samples, on the AUSCULT_SAMPLES before it. Windows that overlap keep a network each;
  * they share the front end where frames lie inside the sound, and keep one each where frames are centred, because every
- * window then mirrors its own ends. Windows that follow each other begin their own frames. The context is the caller's; there is no heap and nothing is shared between two. */
+ * window then mirrors its own ends. Windows that follow each other begin their own frames. The context is the caller's;
+ * there is no heap and nothing is shared between two. */
 #ifndef AUSCULT_H
 #define AUSCULT_H
 

@@ -5,11 +5,17 @@
 #include "board.h"
 #include "golden_sound.h"
 
-enum { CHUNK = 61, MOST_DIFFERING = (GOLDEN_WINDOWS * GOLDEN_CODES / 50000) + 1 };
+enum { CHUNK = 61, DECISIONS = 2, MOST_DIFFERING = (GOLDEN_WINDOWS * GOLDEN_CODES / 50000) + 1 };
 
-static auscult_t listener;
-static frontend_t frontend;
-static net_t net;
+/* The parts first, then the listener: small devices have the memory once. */
+static union {
+    struct {
+        frontend_t frontend;
+        net_t net;
+    } parts;
+    auscult_t listener;
+} memory;
+static int16_t chunk[CHUNK];
 
 /* Codes of one golden window that differ; all of them when one differs by more than 1. */
 static uint32_t differing_codes(const int16_t *pcm, const int8_t *codes)
@@ -20,9 +26,9 @@ static uint32_t differing_codes(const int16_t *pcm, const int8_t *codes)
     size_t taken = 0u;
     size_t i;
 
-    frontend_init(&frontend);
+    frontend_init(&memory.parts.frontend);
     while ((taken < GOLDEN_SAMPLES) && (made < GOLDEN_CODES)) {
-        taken += frontend_push(&frontend, &pcm[taken], GOLDEN_SAMPLES - taken, &row);
+        taken += frontend_push(&memory.parts.frontend, &pcm[taken], GOLDEN_SAMPLES - taken, &row);
         for (i = 0u; (row != NULL) && (i < FRONTEND_MELS); i++) {
             const int32_t off = (int32_t)row[i] - (int32_t)codes[made];
 
@@ -36,72 +42,93 @@ static uint32_t differing_codes(const int16_t *pcm, const int8_t *codes)
     return (made == GOLDEN_CODES) ? count : GOLDEN_CODES;
 }
 
-static void next_chunk(int16_t chunk[CHUNK], uint32_t *state)
+/* The next sample of noise. */
+static int16_t noise(uint32_t *state)
+{
+    *state = (*state * 1664525u) + 1013904223u;
+    return (int16_t)((int32_t)(*state >> 20) - 2048);
+}
+
+static void next_chunk(uint32_t *state)
 {
     size_t i;
 
     for (i = 0u; i < CHUNK; i++) {
-        *state = (*state * 1664525u) + 1013904223u;
-        chunk[i] = (int16_t)((int32_t)(*state >> 20) - 2048);
+        chunk[i] = noise(state);
     }
 }
 
-/* The same noise through the front end and the network by hand. */
-static void by_hand(int8_t scores[NET_OUTPUT_VALUES])
+/* A window of the noise, cut out, through the front end and the network by hand. */
+static void by_hand(uint32_t window, int8_t scores[NET_OUTPUT_VALUES])
 {
-    static int16_t chunk[CHUNK];
+    frontend_t *const frontend = &memory.parts.frontend;
+    net_t *const net = &memory.parts.net;
     uint32_t state = 1u;
     uint32_t left = AUSCULT_SAMPLES;
     const int8_t *row;
+    uint32_t i;
 
-    frontend_init(&frontend);
-    net_init(&net);
+    for (i = 0u; i < (window * AUSCULT_HOP); i++) {
+        (void)noise(&state);
+    }
+    frontend_init(frontend);
+    net_init(net);
     while (left > 0u) {
         const uint32_t count = (left < (uint32_t)CHUNK) ? left : (uint32_t)CHUNK;
         uint32_t taken = 0u;
 
-        next_chunk(chunk, &state);
+        next_chunk(&state);
         while (taken < count) {
-            taken += (uint32_t)frontend_push(&frontend, &chunk[taken], count - taken, &row);
+            taken += (uint32_t)frontend_push(frontend, &chunk[taken], count - taken, &row);
             if (row != NULL) {
-                (void)net_push(&net, row);
+                (void)net_push(net, row);
             }
         }
         left -= count;
     }
-    for (row = frontend_finish(&frontend); row != NULL; row = frontend_finish(&frontend)) {
-        (void)net_push(&net, row);
+    for (row = frontend_finish(frontend); row != NULL; row = frontend_finish(frontend)) {
+        (void)net_push(net, row);
     }
-    while (!net_work(&net)) {
+    while (!net_work(net)) {
     }
-    net_output(&net, scores);
+    net_output(net, scores);
 }
 
+/* Scores of consecutive windows that the listener makes of the same noise and that differ from those by hand, or come
+ * after another sample than the window's last. */
 static uint32_t differing_scores(void)
 {
-    static int16_t chunk[CHUNK];
-    static int8_t wanted[NET_OUTPUT_VALUES];
+    static int8_t wanted[DECISIONS][NET_OUTPUT_VALUES];
     uint32_t state = 1u;
     uint32_t heard = 0u;
+    uint32_t decided = 0u;
     uint32_t count = 0u;
-    const int8_t *scores = NULL;
     size_t i;
 
-    by_hand(wanted);
-    auscult_init(&listener);
-    while (scores == NULL) {
+    for (i = 0u; i < DECISIONS; i++) {
+        by_hand((uint32_t)i, wanted[i]);
+    }
+    auscult_init(&memory.listener);
+    while (decided < DECISIONS) {
         size_t taken = 0u;
 
-        next_chunk(chunk, &state);
-        while ((taken < CHUNK) && (scores == NULL)) {
-            taken += auscult_push(&listener, &chunk[taken], CHUNK - taken, &scores);
+        next_chunk(&state);
+        while ((taken < CHUNK) && (decided < DECISIONS)) {
+            const int8_t *scores;
+            const size_t step = auscult_push(&memory.listener, &chunk[taken], CHUNK - taken, &scores);
+
+            taken += step;
+            heard += (uint32_t)step;
+            if (scores != NULL) {
+                for (i = 0u; i < NET_OUTPUT_VALUES; i++) {
+                    count += (scores[i] != wanted[decided][i]) ? 1u : 0u;
+                }
+                count += (heard == ((decided * AUSCULT_HOP) + AUSCULT_SAMPLES)) ? 0u : 1u;
+                decided++;
+            }
         }
-        heard += (uint32_t)taken;
     }
-    for (i = 0u; i < NET_OUTPUT_VALUES; i++) {
-        count += (scores[i] != wanted[i]) ? 1u : 0u;
-    }
-    return count + ((heard == AUSCULT_SAMPLES) ? 0u : 1u);
+    return count;
 }
 
 int main(void)

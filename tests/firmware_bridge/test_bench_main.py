@@ -16,10 +16,10 @@ HERE = Path(__file__).parent
 BENCH = BOARDS.parent / "bench_main.c"
 
 
-def program(folder, target, *defines):
-    listening = Listening.with_whole_hop(SPECS["device_4k"].with_statistics(-7.0, 4.0), 0.256, 0.128)
+def program(folder, target, *defines, seconds=0.256, overlapping=False):
+    listening = Listening.with_whole_hop(SPECS["device_4k"].with_statistics(-7.0, 4.0), seconds, 0.128)
     sources = write_frontend(folder, listening.logmel, 0.02, 0)
-    write_listener(folder, listening, [0], overlapping=False)
+    sources += write_listener(folder, listening, [0], overlapping=overlapping)
     shutil.copyfile(HERE / "keep_rows_net.h", folder / "net.h")
     return listening, build(
         [*sources, BENCH],
@@ -31,9 +31,10 @@ def program(folder, target, *defines):
 
 
 @pytest.mark.parametrize("name", ["cortex-m0", "cortex-m4", "rv32", "host"])
-def test_five_windows_with_and_without_files(installed, tmp_path, name):
+@pytest.mark.parametrize("seconds", [0.256, 0.25])
+def test_five_windows_with_and_without_files(installed, tmp_path, name, seconds):
     target = installed(name)
-    listening, built = program(tmp_path, target, "BENCH_FILES")
+    listening, built = program(tmp_path, target, "BENCH_FILES", seconds=seconds)
     pcm = np.random.default_rng(0).integers(-3000, 3000, (5, listening.samples)).astype(np.int16)
     pcm[3:] = pcm[0]
     done = run(built, inputs={"samples.bin": pcm.tobytes()}, outputs=["outputs.bin"])
@@ -44,8 +45,34 @@ def test_five_windows_with_and_without_files(installed, tmp_path, name):
     if target.machine:
         assert 0 < done.values["worst_push_ticks"] < done.values["network_ticks"] < done.values["frontend_ticks"]
         assert target.machine.instructions(done.values["frontend_ticks"]) > 1000 * listening.frames
-    noise = run(program(tmp_path, target)[1])
+        assert done.values["worst_push_ticks"] < done.values["worst_call_ticks"] < done.values["frontend_ticks"]
+    noise = run(program(tmp_path, target, seconds=seconds)[1])
     assert (noise.status, noise.values["frontend_bytes"]) == (0, done.values["frontend_bytes"])
+
+
+@pytest.mark.parametrize("overlapping", [False, True])
+@pytest.mark.parametrize("defines", [[], ["SHARES=5u"]])
+def test_the_listener_hears_windows_again(installed, tmp_path, overlapping, defines):
+    _, built = program(tmp_path, installed("host"), *defines, seconds=0.31, overlapping=overlapping)
+    done = run(built)
+    assert (built.warnings, done.status, done.values["listener_differing_bytes"]) == ("", 0, 0)
+
+
+@pytest.mark.parametrize("defines", [[], ["SHARES=5u"]])
+def test_a_listener_that_decides_otherwise_ends_with_a_status(installed, tmp_path, defines):
+    """One whose second window goes on with the frames of the first."""
+    target = installed("host")
+    listening, _ = program(tmp_path, target, *defines, seconds=0.31)
+    source = tmp_path / "auscult.c"
+    right = "frontend_init(&listener->frontends[0]);"
+    assert source.read_text().count(right) == 1
+    once = f"static bool begun; if (!begun) {{ {right} }} begun = true;"
+    source.write_text(source.read_text().replace(right, once))
+    defines = [f"NET_ROWS={listening.frames}", *defines]
+    sources = [*tmp_path.glob("*.c"), BENCH]
+    done = run(build(sources, target, tmp_path / "broken", include=[tmp_path], defines=defines))
+    assert done.status == 5
+    assert done.values["listener_differing_bytes"] > 0
 
 
 def test_the_network_alone(installed, tmp_path):

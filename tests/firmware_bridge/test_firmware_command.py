@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 from cnn6_tflite import cnn6
+from exported_student import exported_student
 from make_folder import made
 from tiny_bundle import tiny_bundle
 
@@ -15,6 +16,9 @@ from firmware_bridge import command, footprint, model
 from firmware_bridge.command import bytes_of
 from firmware_bridge.targets import targets
 from lungsound.errors import InputError
+from lungsound.listening import Listening
+from lungsound.logmel import SPECS
+from lungsound.plain_json import dumps
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +44,42 @@ def test_a_bundle_becomes_a_folder_that_tests_itself(auscult, installed, bundle,
     facts = json.loads((folder / "report.json").read_text())
     assert facts["application"] == {name: answer[name] for name in facts["application"]}
     assert str(answer["ram_bytes"]) in (folder / "report.txt").read_text()
+
+
+@pytest.fixture(scope="module")
+def student_of_the_readme(tmp_path_factory):
+    """The words that name a student of the README's size: an eighth of the width, four heads, 4 s at 4 kHz."""
+    folder = tmp_path_factory.mktemp("student")
+    content, _ = exported_student(1 / 8, 4, 4.0)
+    listening = Listening.with_whole_hop(SPECS["device_4k"].with_statistics(-8.0, 4.0), 4.0, 2.0)
+    (folder / "net.tflite").write_bytes(content)
+    (folder / "hears.json").write_text(dumps({"listening": listening.to_dict(), "thresholds": [0.0, 0.0]}))
+    return folder / "net.tflite", "--listening", folder / "hears.json"
+
+
+@pytest.mark.parametrize("words", [[], ["--push-macs", "165000"]])
+def test_the_self_tests_fit_the_smallest_core(auscult, installed, student_of_the_readme, tmp_path, words):
+    installed("cortex-m0")
+    folder = tmp_path / "firmware"
+    words = [*student_of_the_readme, "--target", "cortex-m0", "-o", folder, *words]
+    code, said, _ = auscult("firmware", *words)
+    assert (code, f"make -C {folder}" in said) == (0, True)
+    told = made(folder)
+    assert (told["differing_bytes"], told["listener_differing_bytes"]) == (0, 0)
+    assert made(folder, "bench")["listener_differing_bytes"] == 0
+
+
+def test_self_tests_that_the_machine_cannot_hold_are_not_promised(auscult, installed, student_of_the_readme, tmp_path):
+    installed("cortex-m0")
+    folder = tmp_path / "firmware"
+    words = [*student_of_the_readme, "--target", "cortex-m0", "-o", folder]
+    code, said, _ = auscult("firmware", *words, "--overlapping")
+    assert (code, f"make -C {folder}" in said) == (0, False)
+    last = said[said.index("firmware: ") :]
+    assert "do not fit microbit" in " ".join(last.split())
+    assert "do not fit microbit" in (folder / "README.md").read_text()
+    done = subprocess.run(["make", "-s", "-C", str(folder)], capture_output=True, text=True)
+    assert "region `RAM' overflowed" in done.stderr
 
 
 @pytest.mark.parametrize("target", ["host", "cortex-m0", "rv32", "aarch64"])
