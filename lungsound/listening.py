@@ -12,6 +12,7 @@ from lungsound.logmel import LogMelSpec
 PROTOCOLS = ("cycles", "stream")
 """Annotated cycles tiled to the window, as the literature scores; sliding windows, as a device hears."""
 
+_LONGEST_LABEL = 40
 _MOST_SAMPLES = _MOST_VALUES = 2**22  # of a window and its log-mel; a minute at 64 kHz
 
 
@@ -97,11 +98,11 @@ class Listening:
         Raises
         ------
         InputError
-            If a key is missing, or a value is of the wrong type or beyond all bounds.
+            If a key is missing, a value is of the wrong type or beyond all bounds, or a label is no plain text.
         """
         try:
             logmel = LogMelSpec.from_dict(values["logmel"])
-            labels = tuple(str(label) for label in values["labels"])
+            labels = tuple(_checked_label(str(label)) for label in values["labels"])
             listening = cls(logmel, float(values["seconds"]), float(values["hop_seconds"]), labels)
             samples, size = listening.samples, listening.frames * logmel.n_mels
         except (KeyError, TypeError, ValueError, OverflowError) as error:
@@ -109,3 +110,14 @@ class Listening:
         if samples > _MOST_SAMPLES or size > _MOST_VALUES:
             raise InputError(f"{samples} samples and {size} log-mel values a window are absurdly many")
         return listening
+
+
+def _checked_label(label: str) -> str:
+    """Return a label that is plain text in JSON, C and on a terminal alike."""
+    plain = label.isascii() and label.isprintable() and not set(label) & {'"', "'", "\\"}
+    if not (plain and 0 < len(label) <= _LONGEST_LABEL):
+        raise InputError(
+            f"label {label[:_LONGEST_LABEL]!r}: must be 1 to {_LONGEST_LABEL} printable ASCII characters "
+            "without quotes and backslashes"
+        )
+    return label

@@ -108,6 +108,7 @@ def test_a_file_with_its_log_mel_becomes_what_its_bundle_becomes(elsewhere, bund
         ({"seconds": 1e300}, {}, "absurdly many"),
         ({"hop_seconds": 0.001}, {}, "not a whole number of log-mel frames"),
         ({"logmel": {}}, {}, "expected exactly the keys"),
+        ({"labels": ["crackle", 'a"}\n#error x']}, {}, "must be 1 to 40 printable ASCII characters"),
         ({}, {"thresholds": ["high", "low"]}, "must hold float alone"),
         ({}, {"thresholds": [float("nan"), 0.0]}, "NaN is no number"),
         ({}, {"listening": 4}, "'listening' must be dict"),

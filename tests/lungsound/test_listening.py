@@ -58,3 +58,20 @@ def test_damaged_values_are_refused(change):
 def test_impossible_specifications_are_refused(change):
     with pytest.raises(InputError):
         type(SPECS["m2d"]).from_dict(SPECS["device_4k"].to_dict() | change)
+
+
+@pytest.mark.parametrize(
+    "label", ['a"}\n#error x', "", "x" * 41, "back\\slash", "it's", "Giemen ä", "tab\t", "\x1b[31m", "null\0", 'quo"te']
+)
+def test_a_label_that_is_no_plain_text_is_refused(label):
+    good = Listening.with_whole_hop(SPECS["device_4k"], 4.0, 2.0).to_dict()
+    with pytest.raises(InputError) as refused:
+        Listening.from_dict(good | {"labels": ["crackle", label]})
+    assert f"label {label[:40]!r}: must be 1 to 40 printable ASCII" in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_plain_labels_stay():
+    good = Listening.with_whole_hop(SPECS["device_4k"], 4.0, 2.0).to_dict()
+    labels = ("fine crackle", "wheeze/rhonchus (low)", "x" * 40, "S3?")
+    assert Listening.from_dict(good | {"labels": list(labels)}).labels == labels
