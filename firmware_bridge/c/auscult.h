@@ -26,6 +26,10 @@
 #define AUSCULT_FRONTENDS 1
 #endif
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct {
     frontend_t frontends[AUSCULT_FRONTENDS];
     net_t nets[AUSCULT_WINDOWS];
@@ -53,5 +57,9 @@ bool auscult_busy(const auscult_t *listener);
 
 /* Whether a decided window has the label of this place in AUSCULT_LABELS. */
 bool auscult_has(const int8_t *scores, size_t label);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

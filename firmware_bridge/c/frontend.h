@@ -19,6 +19,10 @@
 
 #include "frontend_spec.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct {
     int32_t re;
     int32_t im;
@@ -62,5 +66,9 @@ size_t frontend_push(frontend_t *frontend, const int16_t *pcm, size_t count, con
 /* After the last sample: the rows of frames that reach beyond it, one a call, then NULL. Frames that lie inside the
  * sound (FRONTEND_CENTRED 0) leave none. At least FRONTEND_FFT / 2 + 1 samples must have been pushed. */
 const int8_t *frontend_finish(frontend_t *frontend);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -1,6 +1,7 @@
 """What tests of generated C may ask for."""
 
 import os
+import shutil
 import sys
 from collections.abc import Callable
 
@@ -27,6 +28,18 @@ def installed() -> Callable[[str], Target]:
         return target
 
     return find
+
+
+@pytest.fixture(scope="session")
+def needs() -> Callable[[str], None]:
+    """A function that skips the test where a program of the package of its name is missing, never in CI."""
+
+    def check(program: str) -> None:
+        if shutil.which(program) is None:
+            complain = pytest.fail if os.environ.get("CI") else pytest.skip
+            complain(f"{program} is missing: apt-get install {program}")
+
+    return check
 
 
 @pytest.fixture

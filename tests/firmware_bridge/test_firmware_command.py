@@ -1,7 +1,6 @@
 """`auscult firmware`, `plan` and `targets` as a user meets them; the folders of the first one, made and run."""
 
 import json
-import shutil
 import subprocess
 import sys
 
@@ -120,18 +119,6 @@ def test_nothing_of_this_computer_is_written_into_the_folder(auscult, bundle, tm
     assert not [path for path in files if str(bundle.path.parent).encode() in path.read_bytes()]
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(shutil.which("cmake") is None, reason="apt-get install cmake")
-@pytest.mark.parametrize("target", ["host", "cortex-m4", "aarch64"])
-def test_cmake_builds_and_tests_the_same(auscult, installed, bundle, tmp_path, target):
-    installed(target)
-    auscult("firmware", bundle.path, "--target", target, "-o", tmp_path / "firmware")
-    configure = ["cmake", "-S", str(tmp_path / "firmware"), "-B", str(tmp_path / "build")]
-    for words in (configure, ["cmake", "--build", str(tmp_path / "build")]):
-        done = subprocess.run(words, capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout + done.stderr
-    done = subprocess.run(["ctest", "--output-on-failure"], cwd=tmp_path / "build", capture_output=True, text=True)
-    assert "100% tests passed, 0 tests failed out of 2" in done.stdout
 
 
 def test_a_plan_adds_up(auscult, bundle):
