@@ -12,6 +12,7 @@ from firmware_bridge.plan import Network
 from firmware_bridge.program import CArray, CPointers, CStruct, CValue, Program, Step, Tap
 from firmware_bridge.rendering import render
 from firmware_bridge.specialise import FOURS, GATHERED, IN_PLACE, gathered_columns, gathered_values, values_under
+from lungsound.versions import own_version
 
 _HERE = Path(__file__).parent
 _VALUES_A_LINE = 24
@@ -49,9 +50,12 @@ class _Tables:
         self.listed.append({"ctype": ctype, "name": name, "count": len(items), "body": "\n".join(lines)})
 
 
-def write_network(folder: Path, network: Network) -> None:
-    """Write net.c, net.h, au_config.h and the kernels they need into `folder`, which exists."""
-    context = _context(network)
+def write_network(folder: Path, network: Network, sha256: str = "") -> None:
+    """Write net.c, net.h, au_config.h and the kernels they need into `folder`, which exists.
+
+    `sha256` is that of the model's file, which net.h then names with auscult's version.
+    """
+    context = _context(network) | {"sha256": sha256, "version": own_version()}
     for name in ("net.c", "net.h", "au_config.h"):
         (folder / name).write_text(render(name, **context))
     for source in kernel_files(network):

@@ -1,5 +1,6 @@
 """What firmware is made of: a bundle, or an int8 .tflite file with or without what it listens to."""
 
+import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,8 @@ class Model:
         None for a file alone, which becomes a network without front end.
     width : float or None
         Of a bundle's student, relative to the published network's channels.
+    licence : str or None
+        Of a bundle's teacher.
     """
 
     path: Path
@@ -39,6 +42,12 @@ class Model:
     graph: Graph
     hearing: Hearing | None = None
     width: float | None = None
+    licence: str | None = None
+
+    @property
+    def sha256(self) -> str:
+        """Of the .tflite."""
+        return hashlib.sha256(self.content).hexdigest()
 
     @classmethod
     def open(cls, path: Path, listening: Path | None = None) -> Self:
@@ -69,7 +78,8 @@ class Model:
         graph = parse_tflite(f"{path.resolve().name}/{TFLITE_FILE}", content)
         width = bundle.manifest.student.get("width")
         hearing = Hearing.of_bundle(bundle.manifest, graph)
-        return cls(path, content, graph, hearing, width if isinstance(width, float) else None)
+        licence = bundle.manifest.teacher["licence"]
+        return cls(path, content, graph, hearing, width if isinstance(width, float) else None, licence)
 
     def plan(self, kernels: str, rounding: str, push_limit: int = 0) -> Network:
         """Lay the network out, and hold it against what it listens to.

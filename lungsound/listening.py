@@ -114,10 +114,11 @@ class Listening:
 
 def _checked_label(label: str) -> str:
     """Return a label that is plain text in JSON, C and on a terminal alike."""
-    plain = label.isascii() and label.isprintable() and not set(label) & {'"', "'", "\\"}
+    # Two question marks may begin a trigraph, an asterisk end a comment.
+    plain = label.isascii() and label.isprintable() and not set(label) & set("\"'\\?*")
     if not (plain and 0 < len(label) <= _LONGEST_LABEL):
         raise InputError(
             f"label {label[:_LONGEST_LABEL]!r}: must be 1 to {_LONGEST_LABEL} printable ASCII characters "
-            "without quotes and backslashes"
+            "without quotes, backslashes, question marks and asterisks"
         )
     return label

@@ -26,3 +26,8 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def own_version() -> str:
+    """Return the version of auscult itself; "unknown" where it runs without being installed."""
+    return versions().get("auscult", "unknown")

@@ -101,24 +101,11 @@ def test_weights_beyond_the_flash_go_to_an_external_one(auscult, installed, tmp_
     assert made(folder)["differing_bytes"] == 0
 
 
-def test_the_readmes_example_compiles(auscult, installed, bundle, tmp_path):
-    installed("host")
-    folder = tmp_path / "firmware"
-    auscult("firmware", bundle.path, "--target", "host", "-o", folder)
-    example = (folder / "README.md").read_text().split("```c\n")[1].split("```")[0]
-    (tmp_path / "example.c").write_text("#include <stdbool.h>\nvoid decided(bool crackle, bool wheeze);\n" + example)
-    warn = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-Wno-missing-prototypes"]
-    done = subprocess.run(["gcc", *warn, f"-I{folder}", "-c", tmp_path / "example.c", "-o", tmp_path / "example.o"])
-    assert done.returncode == 0
-
-
 def test_nothing_of_this_computer_is_written_into_the_folder(auscult, bundle, tmp_path):
     auscult("firmware", bundle.path, "--target", "cortex-m4", "-o", tmp_path / "firmware")
     files = [path for path in (tmp_path / "firmware").rglob("*") if path.is_file()]
     assert files
     assert not [path for path in files if str(bundle.path.parent).encode() in path.read_bytes()]
-
-
 
 
 def test_a_plan_adds_up(auscult, bundle):
