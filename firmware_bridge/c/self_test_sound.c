@@ -42,19 +42,28 @@ static uint32_t differing_codes(const int16_t *pcm, const int8_t *codes)
     return (made == GOLDEN_CODES) ? count : GOLDEN_CODES;
 }
 
-/* The next sample of noise. */
-static int16_t noise(uint32_t *state)
+typedef struct {
+    uint32_t random;
+    uint32_t samples; /* so far */
+} noise_t;
+
+/* The next sample of noise. It begins at full scale every 4096 samples and fades by half every 512: of a steady one even
+ * windows that are cut elsewhere score alike. */
+static int16_t next_sample(noise_t *noise)
 {
-    *state = (*state * 1664525u) + 1013904223u;
-    return (int16_t)((int32_t)(*state >> 20) - 2048);
+    const int32_t fading = (int32_t)1 << ((noise->samples / 512u) % 8u);
+
+    noise->random = (noise->random * 1664525u) + 1013904223u;
+    noise->samples++;
+    return (int16_t)(((int32_t)(noise->random >> 16) - 32768) / fading);
 }
 
-static void next_chunk(uint32_t *state)
+static void next_chunk(noise_t *noise)
 {
     size_t i;
 
     for (i = 0u; i < CHUNK; i++) {
-        chunk[i] = noise(state);
+        chunk[i] = next_sample(noise);
     }
 }
 
@@ -63,13 +72,13 @@ static void by_hand(uint32_t window, int8_t scores[NET_OUTPUT_VALUES])
 {
     frontend_t *const frontend = &memory.parts.frontend;
     net_t *const net = &memory.parts.net;
-    uint32_t state = 1u;
+    noise_t noise = {1u, 0u};
     uint32_t left = AUSCULT_SAMPLES;
     const int8_t *row;
     uint32_t i;
 
     for (i = 0u; i < (window * AUSCULT_HOP); i++) {
-        (void)noise(&state);
+        (void)next_sample(&noise);
     }
     frontend_init(frontend);
     net_init(net);
@@ -77,7 +86,7 @@ static void by_hand(uint32_t window, int8_t scores[NET_OUTPUT_VALUES])
         const uint32_t count = (left < (uint32_t)CHUNK) ? left : (uint32_t)CHUNK;
         uint32_t taken = 0u;
 
-        next_chunk(&state);
+        next_chunk(&noise);
         while (taken < count) {
             taken += (uint32_t)frontend_push(frontend, &chunk[taken], count - taken, &row);
             if (row != NULL) {
@@ -99,7 +108,7 @@ static void by_hand(uint32_t window, int8_t scores[NET_OUTPUT_VALUES])
 static uint32_t differing_scores(void)
 {
     static int8_t wanted[DECISIONS][NET_OUTPUT_VALUES];
-    uint32_t state = 1u;
+    noise_t noise = {1u, 0u};
     uint32_t heard = 0u;
     uint32_t decided = 0u;
     uint32_t count = 0u;
@@ -112,7 +121,7 @@ static uint32_t differing_scores(void)
     while (decided < DECISIONS) {
         size_t taken = 0u;
 
-        next_chunk(&state);
+        next_chunk(&noise);
         while ((taken < CHUNK) && (decided < DECISIONS)) {
             const int8_t *scores;
             const size_t step = auscult_push(&memory.listener, &chunk[taken], CHUNK - taken, &scores);

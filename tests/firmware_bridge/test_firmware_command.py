@@ -1,6 +1,7 @@
 """`auscult firmware`, `plan` and `targets` as a user meets them; the folders of the first one, made and run."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -66,6 +67,20 @@ def test_the_self_tests_fit_the_smallest_core(auscult, installed, student_of_the
     told = made(folder)
     assert (told["differing_bytes"], told["listener_differing_bytes"]) == (0, 0)
     assert made(folder, "bench")["listener_differing_bytes"] == 0
+
+
+def test_the_self_test_finds_a_listener_whose_second_window_is_shifted(auscult, installed, bundle, tmp_path):
+    installed("host")
+    folder = tmp_path / "firmware"
+    auscult("firmware", bundle.path, "--target", "host", "-o", folder)
+    assert made(folder)["listener_differing_bytes"] == 0
+    right, source = "frontend_init(&listener->frontends[0]);", folder / "auscult.c"
+    assert source.read_text().count(right) == 1
+    once = f"static bool begun; if (!begun) {{ {right} }} begun = true;"
+    source.write_text(source.read_text().replace(right, once))
+    done = subprocess.run(["make", "-s", "-C", str(folder)], capture_output=True, text=True)
+    assert done.returncode != 0
+    assert re.search(r"^listener_differing_bytes [1-9]", done.stderr, re.MULTILINE)
 
 
 def test_self_tests_that_the_machine_cannot_hold_are_not_promised(auscult, installed, student_of_the_readme, tmp_path):

@@ -63,18 +63,8 @@ def test_impossible_specifications_are_refused(change):
 @pytest.mark.parametrize(
     "label",
     [
-        'a"}\n#error x',
-        "",
-        "x" * 41,
-        "back\\slash",
-        "it's",
-        "Giemen ä",
-        "tab\t",
-        "\x1b[31m",
-        "null\0",
-        'quo"te',
-        "what??/",
-        "*/",
+        *('a"}\n#error x', "", "x" * 41, "back\\slash", "it's", "Giemen ä", "tab\t"),
+        *("\x1b[31m", "null\0", 'quo"te', "what??/", "*/"),
     ],
 )
 def test_a_label_that_is_no_plain_text_is_refused(label):
