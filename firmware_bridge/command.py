@@ -84,8 +84,9 @@ def firmware_command(
     --listening; without, it becomes the network alone. The folder is written whole or not at all. An earlier one is
     replaced, with what its Makefile built; one that holds files of yours, or files that you changed, is refused.
 
-    JSON keys: folder, sources (the C files to compile), target, kernels, rounding, windows (open at once), ram_bytes,
-    ram (by part), flash_bytes, flash (by part), network (the report: bytes and multiply-accumulates by layer).
+    JSON keys: folder, sources (the C files to compile), self_tests_fit (the machine in QEMU), target, kernels,
+    rounding, windows (open at once), ram_bytes, ram (by part), flash_bytes, flash (by part), network (the report:
+    bytes and multiply-accumulates by layer).
     """
     core = find_target(target)
     model = _open(source, listening, overlapping)
@@ -94,7 +95,8 @@ def firmware_command(
     check_replaceable(output)
     with whole_folder(output) as folder:
         sources = write_project(folder, footprint, core)
-    answer = {"folder": str(output), "sources": sources} | _answer(footprint, core)
+    fit = footprint.testable_on(core.machine)
+    answer = {"folder": str(output), "sources": sources, "self_tests_fit": fit} | _answer(footprint, core)
     if json_output:
         print_json(answer)
         return

@@ -98,8 +98,10 @@ class Footprint:
         lines.append(f"flash {sum(self.flash.values())} bytes: {_listed(self.flash)}")
         return "\n".join([*lines, "Stack and code are estimates from above; `auscult bench --target` measures them."])
 
-    def testable_on(self, machine: Machine) -> bool:
-        """Whether the self-tests fit an emulated machine, which may have less memory than a device."""
+    def testable_on(self, machine: Machine | None) -> bool:
+        """Whether the self-tests fit an emulated machine, which may have less memory than a device; None fits all."""
+        if machine is None:
+            return True
         network = self.network.program
         source, made = (network.streams[index] for index in (network.input, network.output))
         contexts = sum(self.ram.values()) - self.ram["stack"]

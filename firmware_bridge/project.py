@@ -121,7 +121,7 @@ def _readme_values(footprint: Footprint, target: Target) -> dict[str, Any]:
         "input": program.streams[program.input],
         "output": program.streams[program.output],
         "version": own_version(),
-        "testable": target.machine is None or footprint.testable_on(target.machine),
+        "testable": footprint.testable_on(target.machine),
         "shares": shares,
     }
     if hearing is None:

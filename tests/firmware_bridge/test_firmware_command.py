@@ -92,6 +92,7 @@ def test_self_tests_that_the_machine_cannot_hold_are_not_promised(auscult, insta
     last = said[said.index("firmware: ") :]
     assert "do not fit microbit" in " ".join(last.split())
     assert "do not fit microbit" in (folder / "README.md").read_text()
+    assert json.loads(auscult("firmware", *words, "--overlapping", "--json")[1])["self_tests_fit"] is False
     done = subprocess.run(["make", "-s", "-C", str(folder)], capture_output=True, text=True)
     assert "region `RAM' overflowed" in done.stderr
 
