@@ -115,6 +115,8 @@ def _model(name: str, shared: Path) -> bytes:
         ("pretrainedResnet_quant", "cortex-m4", "dsp16", 16_000, 15.7),
         ("kws_ref_model", "cortex-m0", "c99", 5500, 25.3),
         ("kws_ref_model", "cortex-m3", "c99", 5500, 13.6),
+        ("pretrainedResnet_quant", "cortex-m3", "c99", 14_500, 42.5),
+        ("cnn6_8s", "cortex-m3", "c99", 7900, 468.0),
         ("kws_ref_model", "cortex-m4", "c99", 5500, 13.9),
         ("kws_ref_model", "rv32", "c99", 5500, 16.6),
         ("cnn6_8s", "cortex-m55", "mve", 7500, 40.5),
