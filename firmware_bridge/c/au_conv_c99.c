@@ -2,7 +2,7 @@
 #include "au_conv.h"
 
 /* Values under an output column, where they are so few that they are copied into one run: the kernel's rows are too short to run along. */
-#define GATHERED (48u / sizeof(au_value_t))
+#define GATHERED 48u
 
 /* Two neighbouring output columns, or one where their number is odd. */
 typedef struct {
