@@ -142,7 +142,7 @@ def _step(index: int, step: Step, program: Program, memory: Memory, tables: _Tab
         "made": _comment(program.streams[step.output].name),
         "op_type": step.op.ctype,
         "op_body": _struct(step.op, name, tables),
-        "taps": [_tap(tap, program, tables) for tap in step.taps],
+        "taps": [_tap(tap, step, program, tables) for tap in step.taps],
         "run": "NULL" if fold else step.kernel,
         "fold": step.kernel if fold else "NULL",
         "fold_window": step.fold,
@@ -154,9 +154,9 @@ def _step(index: int, step: Step, program: Program, memory: Memory, tables: _Tab
     }
 
 
-def _tap(tap: Tap, program: Program, tables: _Tables) -> dict[str, Any]:
+def _tap(tap: Tap, step: Step, program: Program, tables: _Tables) -> dict[str, Any]:
     outside = "NULL"
-    if tap.outside is not None and _leaves_tensor(tap, program):
+    if tap.outside is not None and _leaves_tensor(tap, step, program):
         width = program.streams[tap.stream].width
         row = CArray("au_value_t", np.full(width, tap.outside))
         outside = tables.name(row, f"outside_{width}_{'minus_' if tap.outside < 0 else ''}{abs(tap.outside)}")
@@ -170,9 +170,8 @@ def _tap(tap: Tap, program: Program, tables: _Tables) -> dict[str, Any]:
     }
 
 
-def _leaves_tensor(tap: Tap, program: Program) -> bool:
-    runs = next(step.runs for step in program.steps if tap in step.taps)
-    last = (runs - 1) * tap.stride - tap.pad + (tap.kernel - 1) * tap.dilation
+def _leaves_tensor(tap: Tap, step: Step, program: Program) -> bool:
+    last = (step.runs - 1) * tap.stride - tap.pad + (tap.kernel - 1) * tap.dilation
     return tap.pad > 0 or last >= program.streams[tap.stream].rows
 
 

@@ -4,6 +4,8 @@ import dataclasses
 
 from firmware_bridge.program import CStruct, Fold, Program, Step
 
+_SHARED = (("in_width", "out_width"), ("channels", "out_channels"))
+
 
 def fuse_pools(program: Program) -> Program:
     """Join every convolution in blocks with the pool that alone reads it, where the pool is 2 x 2 without padding."""
@@ -37,17 +39,21 @@ def _two_by_two(program: Program, conv: Step, reader: int) -> bool:
     unpadded = _number(pool, "pad_left") == pool.fold.pad == 0 and 2 * _number(pool, "out_width") <= _number(
         conv, "out_width"
     )
+    # A RESHAPE between the two cuts the same row into other columns.
+    alike = all(_number(pool, there) == _number(conv, here) for there, here in _SHARED)
     complete = 2 * program.streams[pool.output].rows <= conv.runs
     unbounded = (_number(pool, "low"), _number(pool, "high")) == (-128, 127)
-    return kernel == [2, 2, 2, 2] and unpadded and complete and unbounded
+    return kernel == [2, 2, 2, 2] and alike and unpadded and complete and unbounded
 
 
 def _fused(program: Program, conv: Step, pool: Step) -> Step:
     """Columns that the pool leaves out are not computed."""
-    fields = conv.op.fields | {"out_width": 2 * _number(pool, "out_width")}
+    width = 2 * _number(pool, "out_width")
+    fields = conv.op.fields | {"out_width": width}
+    macs = conv.macs // _number(conv, "out_width") * width
     fold = Fold(2, 2, 0, 2 * program.streams[pool.output].width)
     return dataclasses.replace(
-        conv, kernel=f"{conv.kernel}_pool", op=CStruct(conv.op.ctype, fields), output=pool.output, fold=fold
+        conv, kernel=f"{conv.kernel}_pool", op=CStruct(conv.op.ctype, fields), output=pool.output, macs=macs, fold=fold
     )
 
 
