@@ -40,9 +40,7 @@ TargetName = Annotated[str, typer.Option("--target", help="Core to build for; `a
 KernelsName = Annotated[
     str | None, typer.Option("--kernels", help=f"{', '.join(KERNELS)}; else what suits the target best.")
 ]
-Rounding = Annotated[
-    str, typer.Option(help=f"{' or '.join(ROUNDINGS)}: as TFLite's reference kernels and TFLM, or as XNNPACK.")
-]
+Rounding = Annotated[str, typer.Option(help=f"{' or '.join(ROUNDINGS)}: as LiteRT's reference kernels, or as XNNPACK.")]
 Overlapping = Annotated[bool, typer.Option("--overlapping", help="Decide every hop, not one window after the other.")]
 
 

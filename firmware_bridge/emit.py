@@ -11,7 +11,15 @@ from firmware_bridge.memory import Memory
 from firmware_bridge.plan import Network
 from firmware_bridge.program import CArray, CPointers, CStruct, CValue, Program, Step, Tap
 from firmware_bridge.rendering import render
-from firmware_bridge.specialise import FOURS, GATHERED, IN_PLACE, gathered_columns, gathered_values, values_under
+from firmware_bridge.specialise import (
+    FOURS,
+    GATHERED,
+    IN_PLACE,
+    gathered_columns,
+    gathered_values,
+    pieces,
+    values_under,
+)
 from lungsound.versions import own_version
 
 _HERE = Path(__file__).parent
@@ -116,7 +124,7 @@ def _context(network: Network) -> dict[str, Any]:
         "blocks": _blocks(network),
         "push_limit": network.push_limit,
         "single_rounding": int(network.rounding == "single"),
-        "max_rows": max((sum(max(tap.kernel, 1) for tap in step.taps) for step in program.steps), default=1),
+        "max_rows": max((step.rows for step in program.steps), default=1),
     }
 
 
@@ -129,6 +137,7 @@ def _blocks(network: Network) -> dict[str, Any]:
         "gathered": _block_header(GATHERED, kernels),
         "gathered_values": max((gathered_values(step, kernels) for step in gathered), default=0),
         "gathered_columns": max((gathered_columns(step) for step in gathered), default=0),
+        "pieces": max((pieces(step) for step in steps if step.source == IN_PLACE), default=0),
         "values_under": max((values_under(step) for step in steps if step.source == FOURS), default=0),
     }
 

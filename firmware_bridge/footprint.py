@@ -8,18 +8,38 @@ from firmware_bridge.frontend import frontend_table_bytes
 from firmware_bridge.listener import listener_bytes, open_windows
 from firmware_bridge.model import Model
 from firmware_bridge.narrow import channels_of_widest_layer, narrow, unit_of
-from firmware_bridge.plan import Network, plan_network, report
+from firmware_bridge.plan import ROUNDINGS, Network, plan_network, report
 from firmware_bridge.targets import Machine
 from lungsound.errors import InputError
 
 # Rounded up from what gcc -O2 makes of the C files on the cores of `targets`.
-_STACK_BYTES = 1280  # beside the columns that convolutions gather
+_STACK_BYTES = 1024  # beside what one step reads
 _CODE_OF_FRONT_END = 9728
-_CODE_OF_A_SOURCE = 1280
+_CODE_OF_SOURCES = {  # in double and in single rounding
+    "au_conv_c99": (1536, 2432),
+    "au_conv_gathered": (2112, 2688),
+    "au_conv_paired": (1728, 2368),
+    "au_depthwise_c99": (1088, 2112),
+    "au_depthwise_fours": (576, 3456),
+    "au_elementwise_c99": (896, 1728),
+    "au_elementwise_dsp": (256, 256),
+    "au_fully_connected_c99": (512, 1408),
+    "au_layout_c99": (640, 640),
+    "au_matmul_c99": (448, 1600),
+    "au_pool_c99": (1408, 1408),
+    "au_reduce_c99": (512, 3136),
+    "au_softmax_c99": (832, 832),
+    "au_stream": (960, 960),
+}
 _CODE_OF_A_STEP = 72
 _CODE_OF_NET = 512
 _RAM_OF_SELF_TESTS = 256  # beside contexts, a row and outputs
 _FLASH_OF_SELF_TESTS = 32 << 10  # golden vectors, and what starts and ends a program
+
+
+def code_of(source: str, rounding: str) -> int:
+    """Return the bytes of a C file of the network, its name without the ending, from above for every core."""
+    return _CODE_OF_SOURCES[source][ROUNDINGS.index(rounding)]
 
 
 @dataclass(frozen=True)
@@ -58,14 +78,15 @@ class Footprint:
 
     @property
     def _stack(self) -> int:
-        return _STACK_BYTES + self.network.gathered_bytes
+        return _STACK_BYTES + self.network.stack_bytes
 
     @property
     def flash(self) -> dict[str, int]:
         """Bytes by part; code is an estimate from above."""
         program = self.network.program
-        sources = 1 + len({step.source for step in program.steps})
-        code = _CODE_OF_NET + _CODE_OF_A_SOURCE * sources + _CODE_OF_A_STEP * len(program.steps)
+        sources = {"au_stream"} | {step.source for step in program.steps}
+        code = _CODE_OF_NET + sum(code_of(source, self.network.rounding) for source in sources)
+        code += _CODE_OF_A_STEP * len(program.steps)
         parts = {"weights": self.network.constant_bytes, "network_code": code}
         hearing = self.model.hearing
         if hearing is None:

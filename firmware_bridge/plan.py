@@ -10,7 +10,7 @@ from firmware_bridge.memory import Memory, lay_out
 from firmware_bridge.operators import lower
 from firmware_bridge.program import CArray, CPointers, CValue, Program, Step
 from firmware_bridge.schedule import Schedule, simulate
-from firmware_bridge.specialise import GATHERED, column_bytes, gathered_values, specialise
+from firmware_bridge.specialise import specialise, stack_bytes
 from lungsound.errors import InputError
 
 KERNELS = ("c99", "dsp8", "dsp16", "mve")
@@ -40,7 +40,7 @@ class Network:
     kernels : str
         One of `KERNELS`.
     rounding : str
-        "double" (TFLite's reference kernels, TFLM) or "single" (XNNPACK).
+        "double" (LiteRT's reference kernels) or "single" (XNNPACK).
     push_limit : int
         Multiply-accumulates that one push may cost; 0 for no limit.
     """
@@ -60,10 +60,9 @@ class Network:
         return -(-counters // 4) * 4 + self.memory.total
 
     @property
-    def gathered_bytes(self) -> int:
-        """Stack for the columns that the convolution with the largest ones gathers (c/au_conv_gathered.c)."""
-        steps = [step for step in self.program.steps if step.source == GATHERED]
-        return max((gathered_values(step, self.kernels) for step in steps), default=0) * column_bytes(self.kernels)
+    def stack_bytes(self) -> int:
+        """Stack that grows with the model: of the step that gathers, cuts or lists most of its rows."""
+        return max((stack_bytes(step, self.kernels) for step in self.program.steps), default=0)
 
     @property
     def constant_bytes(self) -> int:
@@ -143,7 +142,7 @@ def report(network: Network) -> dict[str, Any]:
         "context_bytes": network.context_bytes,
         "constant_bytes": network.constant_bytes,
         "input_ring_bytes": memory.ring_bytes[program.input],
-        "gathered_bytes": network.gathered_bytes,
+        "stack_of_rows_bytes": network.stack_bytes,
         "blocks_bytes": sum(memory.ring_bytes) + sum(memory.sums_bytes),
         "macs": sum(pushes),
         "macs_of_average_push": sum(pushes) // program.streams[program.input].rows,
@@ -197,7 +196,7 @@ def report_text(facts: dict[str, Any]) -> str:
     lines += [
         "",
         f"Rings and sums are {facts['blocks_bytes']} bytes side by side; those never alive together share memory.",
-        f"The stack comes on top; {facts['gathered_bytes']} bytes of it hold columns that a convolution gathers.",
+        f"The stack comes on top; {facts['stack_of_rows_bytes']} bytes of it hold what one step reads.",
     ]
     return "\n".join(lines) + "\n"
 

@@ -22,8 +22,9 @@ FOURS = "au_depthwise_fours"
 _HEADROOM = 20  # of both sides of a sum (c/au_elementwise_c99.c)
 
 # Columns are gathered on the stack: a few where kernel rows can be used in place, more where halves are worth it.
-_MOST_GATHERED_BYTES = {"dsp8": 248, "dsp16": 4096, "mve": 248}
+_MOST_GATHERED_BYTES = {"dsp8": 272, "dsp16": 4096, "mve": 272}
 _MOST_PIECES = 3
+_POINTER_BYTES, _PIECE_BYTES = 4, 12  # of a 32-bit core (c/au_packed.h)
 _MOST_UNDER = 64
 _MOST_SUM = 1 << 30
 _MOST_OFFSET = (1 << 30) - 2
@@ -50,6 +51,21 @@ def gathered_columns(step: Step) -> int:
 def gathered_values(step: Step, kernels: str) -> int:
     """Values of all of them."""
     return gathered_columns(step) * _column(step, kernels)
+
+
+def pieces(step: Step) -> int:
+    """Pieces that au_conv_paired.c cuts the kernel over two neighbouring columns into."""
+    return _most_pieces(step) * _number(step, "kernel_h")
+
+
+def stack_bytes(step: Step, kernels: str) -> int:
+    """Stack that grows with a step: the rows it is given, and what its kernel gathers, cuts or lists of them."""
+    rows = _POINTER_BYTES * step.rows
+    if step.source == GATHERED:
+        return rows + _gathered_bytes(step, kernels)
+    if step.source == IN_PLACE:
+        return rows + _PIECE_BYTES * pieces(step)
+    return rows + (_POINTER_BYTES * values_under(step) if step.source == FOURS else 0)
 
 
 def values_under(step: Step) -> int:
@@ -98,19 +114,24 @@ def _fours_fit(step: Step) -> bool:
 
 def _finishes(step: Step) -> bool:
     """Whether sums stay below 2^30 and are scaled down, so that au_rescale (c/au_dsp.h) may finish them."""
-    weights, bias, shift = (_array(step, name) for name in ("weights", "bias", "shift"))
+    weights, bias = (_array(step, name) for name in ("weights", "bias"))
     count = len(bias)
     of_channel = weights.reshape(-1, count).T if step.kernel == "au_depthwise" else weights.reshape(count, -1)
     sums = np.abs(bias) + 128 * np.abs(of_channel).sum(axis=1)
-    return bool(sums.max() < _MOST_SUM and shift.max() < 0 and np.abs(_offsets(step)).max() <= _MOST_OFFSET)
+    return bool(sums.max() < _MOST_SUM and _shifts(step).min() > 0 and np.abs(_offsets(step)).max() <= _MOST_OFFSET)
 
 
 def _offsets(step: Step) -> npt.NDArray[np.int64]:
     """Return what au_rescale adds: half a step and the zero point, before the shift."""
-    shift = -_array(step, "shift")
+    shift = _shifts(step).clip(0)
     zero = step.op.fields["out_zero"]
     assert isinstance(zero, int)
     return np.asarray((1 << shift >> 1) + (zero << shift), np.int64)
+
+
+def _shifts(step: Step) -> npt.NDArray[np.int64]:
+    """Shifts to the right; 1 for a channel whose factor is 0, which any shift leaves so."""
+    return np.where(_array(step, "multiplier") == 0, 1, -_array(step, "shift"))
 
 
 def _column(step: Step, kernels: str) -> int:
@@ -123,9 +144,13 @@ def _gathers(step: Step, kernels: str) -> bool:
     """Whether columns under the kernel are gathered: those of a small kernel, whose rows are too short to run along,
     and whatever is to be unpacked.
     """
-    size = gathered_values(step, kernels) * column_bytes(kernels)
     worth = kernels == "dsp16" or _number(step, "kernel_h") > 1
-    return worth and size <= _MOST_GATHERED_BYTES[kernels]
+    return worth and _gathered_bytes(step, kernels) <= _MOST_GATHERED_BYTES[kernels]
+
+
+def _gathered_bytes(step: Step, kernels: str) -> int:
+    """Columns and the sum of each."""
+    return gathered_values(step, kernels) * column_bytes(kernels) + 4 * gathered_columns(step)
 
 
 def _lies_in_place(step: Step, kernels: str) -> bool:
@@ -197,7 +222,7 @@ def _known_of_fours(step: Step) -> CArray:
 
 def _known(step: Step) -> tuple[npt.NDArray[np.int64], ...]:
     """Bias, multiplier, shift to the right, and offset of every channel."""
-    return _array(step, "bias"), _array(step, "multiplier"), -_array(step, "shift"), _offsets(step)
+    return _array(step, "bias"), _array(step, "multiplier"), _shifts(step), _offsets(step)
 
 
 def _in_multiples(values: npt.NDArray[np.int64], of: int) -> npt.NDArray[np.int64]:

@@ -129,7 +129,7 @@ static void finish(const au_conv_t *conv, const block_t *block, uint32_t columns
         const int32_t shift = conv->shift[channel + c];
         au_value_t *next = out + channel + c;
         for (uint32_t i = 0; i < columns; ++i) {
-            *next = (au_value_t)au_clamp(au_requantize(block->sums[i][c], multiplier, shift) + zero, low, high);
+            *next = (au_value_t)au_clamp(au_plus(au_requantize(block->sums[i][c], multiplier, shift), zero), low, high);
             next += channels;
         }
     }

@@ -103,5 +103,6 @@ void au_conv_gathered_pool(const void *op, const au_value_t *const *rows, void *
 {
     const au_conv_t *const conv = (const au_conv_t *)op;
     const au_row_t row = au_row(conv, (uint32_t *)sums, first);
-    one_row(conv, rows, &row, out);
+    /* The first row of a pool stores no values; pointers walk over the sums, which are larger. */
+    one_row(conv, rows, &row, (out != NULL) ? out : (au_value_t *)sums);
 }

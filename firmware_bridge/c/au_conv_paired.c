@@ -5,9 +5,6 @@
 
 #include AU_BLOCK_IN_PLACE
 
-/* A kernel row that overlaps an edge of the tensor is cut into three pieces at most (specialise.py looks). */
-#define MOST_PIECES (3u * AU_MAX_ROWS)
-
 /* How many kernel columns from `k` on lie inside or outside of the tensor as column `k` does, for both output columns. */
 static uint32_t alike(const au_conv_t *conv, const int32_t left[2], uint32_t k)
 {
@@ -52,7 +49,7 @@ static const au_piece_t *cut(const au_conv_t *conv, const au_value_t *const *row
 
 static void one_row(const au_conv_t *conv, const au_value_t *const *rows, const au_row_t *row, au_value_t *out)
 {
-    au_piece_t pieces[MOST_PIECES];
+    au_piece_t pieces[AU_MOST_PIECES];
     au_place_t place = au_first_place(conv, row, out);
     for (uint32_t x = 0; x < conv->out_width; x += 2u) {
         int32_t left[2];
@@ -81,5 +78,6 @@ void au_conv_paired_pool(const void *op, const au_value_t *const *rows, void *su
 {
     const au_conv_t *const conv = (const au_conv_t *)op;
     const au_row_t row = au_row(conv, (uint32_t *)sums, first);
-    one_row(conv, rows, &row, out);
+    /* The first row of a pool stores no values; pointers walk over the sums, which are larger. */
+    one_row(conv, rows, &row, (out != NULL) ? out : (au_value_t *)sums);
 }

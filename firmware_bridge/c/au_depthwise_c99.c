@@ -54,7 +54,7 @@ void au_depthwise(const void *op, const au_value_t *const *rows, au_value_t *out
             }
             for (uint32_t c = 0; c < count; ++c) {
                 const int32_t sum = sums[c] + conv->bias[output];
-                const int32_t value = au_requantize(sum, conv->multiplier[output], conv->shift[output]) + conv->out_zero;
+                const int32_t value = au_plus(au_requantize(sum, conv->multiplier[output], conv->shift[output]), conv->out_zero);
                 *next = (au_value_t)au_clamp(value, conv->low, conv->high);
                 ++next;
                 ++output;

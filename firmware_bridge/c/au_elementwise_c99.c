@@ -36,7 +36,7 @@ static int32_t product(const au_binary_t *binary, int32_t left, int32_t right)
 
 static au_value_t finish(const au_binary_t *binary, int32_t value)
 {
-    return (au_value_t)au_clamp(value + binary->out_zero, binary->low, binary->high);
+    return (au_value_t)au_clamp(au_plus(value, binary->out_zero), binary->low, binary->high);
 }
 
 /* On a copy, which no value that is stored could have changed: the compiler keeps it in registers. */

@@ -50,9 +50,9 @@ static inline void au_move(au_column_t *to, const au_column_t *from, uint32_t co
     }
 }
 
-/* Add one piece; returns where the weights of the next one are. The assembly needs every register of the core: not there without
- * optimization, with a frame pointer (define AU_WITHOUT_ASSEMBLY then), or always in Clang. */
-#if defined(__OPTIMIZE__) && !defined(__clang__) && !defined(AU_WITHOUT_ASSEMBLY)
+/* Add one piece; returns where the weights of the next one are. The assembly loads words from any address, and needs every register of
+ * the core: not there without optimization, with a frame pointer (define AU_WITHOUT_ASSEMBLY then), or always in Clang. */
+#if defined(__OPTIMIZE__) && defined(__ARM_FEATURE_UNALIGNED) && !defined(__clang__) && !defined(AU_WITHOUT_ASSEMBLY)
 static inline const int8_t *au_accumulate(au_block_t *block, const au_piece_t *piece, const int8_t *weights)
 {
     const au_column_t *x0 = piece->values[0];

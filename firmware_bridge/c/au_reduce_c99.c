@@ -13,7 +13,7 @@ static int32_t mean_of(const au_reduce_t *reduce, int32_t sum)
     const int64_t mean = au_round_to_even(au_to_float32(scaled + zeros), fraction);
     return (mean > AU_REACH) ? AU_REACH : ((mean < -AU_REACH) ? -AU_REACH : (int32_t)mean);
 #else
-    return au_requantize(sum, reduce->multiplier, reduce->shift) + reduce->out_zero;
+    return au_plus(au_requantize(sum, reduce->multiplier, reduce->shift), reduce->out_zero);
 #endif
 }
 

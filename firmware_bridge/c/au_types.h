@@ -62,6 +62,12 @@ static inline int32_t au_shift_left(int32_t value, int32_t shift)
     return (int32_t)((uint32_t)value << (uint32_t)shift);
 }
 
+/* The sum the way two's complement hardware makes it: what a model of absurd scales adds up to is defined, too. */
+static inline int32_t au_plus(int32_t a, int32_t b)
+{
+    return (int32_t)((uint32_t)a + (uint32_t)b);
+}
+
 /* Divide by 2^shift, 1 to 31, to nearest, halves away from zero (gemmlowp's RoundingDivideByPOT). The lowest int32 and, with a
  * shift of 1, the highest would overflow; au_high_multiply makes neither. */
 static inline int32_t au_divide_by_power(int32_t value, int32_t shift)

@@ -31,7 +31,8 @@ def values(rng: Rng, shape: tuple[int, ...]) -> np.ndarray:
 def weights(rng: Rng, shape: tuple[int, ...], axis: int, per_channel: bool) -> Spec:
     count = shape[axis] if per_channel else 1
     scales = tuple(float(np.float32(value)) for value in 2 ** rng.uniform(-9, -3, count))
-    values = rng.choice([-127, 127], shape) if rng.integers(4) == 0 else rng.integers(-127, 128, shape)
+    lowest = -128 if rng.integers(4) == 0 else -127
+    values = rng.choice([lowest, 127], shape) if rng.integers(4) == 0 else rng.integers(lowest, 128, shape)
     return Spec(shape, scales, (0,) * count, axis, values)
 
 

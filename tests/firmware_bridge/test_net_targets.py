@@ -208,7 +208,10 @@ def test_an_operator_on_a_core_makes_the_bytes_of_litert(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("flags", [("-O0",), ("-O3",), ("-Os",), ("-fno-omit-frame-pointer", "-DAU_WITHOUT_ASSEMBLY")])
+@pytest.mark.parametrize(
+    "flags",
+    [("-O0",), ("-O3",), ("-Os",), ("-mno-unaligned-access",), ("-fno-omit-frame-pointer", "-DAU_WITHOUT_ASSEMBLY")],
+)
 @pytest.mark.parametrize(("target", "kernels"), [("cortex-m4", "dsp8"), ("cortex-m4", "dsp16"), ("cortex-m55", "mve")])
 def test_other_flags_of_the_compiler_make_the_same_bytes(
     target: str, kernels: str, flags: tuple[str, ...], shared: Path, installed: Callable[[str], Target], tmp_path: Path
