@@ -1,12 +1,18 @@
 """The schedule against what a kernel's reach says it must keep."""
 
 import numpy as np
+import pytest
+from cnn6_tflite import cnn6
 from hypothesis import given
 from hypothesis import strategies as st
+from layered_models import layered
+from one_op_tflite import build
 
-from firmware_bridge.memory import lay_out
+from firmware_bridge.memory import Memory, lay_out
+from firmware_bridge.plan import KERNELS, plan_network
 from firmware_bridge.program import CStruct, Fold, Program, Step, Stream, Tap
-from firmware_bridge.schedule import simulate
+from firmware_bridge.schedule import Schedule, simulate
+from firmware_bridge.tflite_reader import parse_tflite
 
 _OP = CStruct("none_t", {})
 
@@ -73,15 +79,29 @@ def test_a_fold_keeps_one_row_and_its_sums_while_a_window_is_open():
 def test_blocks_alive_together_never_overlap(windows: list[tuple[int, int, int]]):
     program = _chain(*windows, rows=80)
     schedule = simulate(program)
-    memory = lay_out(program, schedule)
-    spans = list(zip(memory.ring_offsets, memory.ring_bytes, strict=True))
+    _check_apart(lay_out(program, schedule), schedule)
+
+
+@pytest.mark.parametrize("push_limit", [0, 3000])
+@pytest.mark.parametrize("kernels", KERNELS)
+@pytest.mark.parametrize("seed", range(5))
+def test_rings_and_sums_of_branches_never_overlap(seed: int, kernels: str, push_limit: int):
+    for content in (build(layered(seed)), cnn6(np.random.default_rng(seed), 33, mels=16, width=2, heads=2)):
+        network = plan_network(parse_tflite("model.tflite", content), kernels, push_limit=push_limit)
+        _check_apart(network.memory, network.schedule)
+
+
+def _check_apart(memory: Memory, schedule: Schedule) -> None:
+    """Blocks that are alive at the same time lie apart, each on a word."""
+    offsets, sizes = memory.ring_offsets + memory.sums_offsets, memory.ring_bytes + memory.sums_bytes
     together = (schedule.alive.astype(int) @ schedule.alive.T.astype(int)) > 0
-    for first, (offset, size) in enumerate(spans):
+    assert len(together) == len(offsets)
+    for first, (offset, size) in enumerate(zip(offsets, sizes, strict=True)):
         assert offset + size <= memory.total
         assert offset % 4 == 0
         for second in range(first):
-            other, length = spans[second]
-            assert not together[first, second] or offset + size <= other or other + length <= offset
+            other, length = offsets[second], sizes[second]
+            assert not together[first, second] or offset + size <= other or other + length <= offset or not size
 
 
 def test_alive_has_a_row_for_every_stream_and_step():
