@@ -32,8 +32,10 @@ def _on_host(content: bytes, windows: np.ndarray, folder: Path) -> int:
     )
 
 
-def _on_core(content: bytes, windows: np.ndarray, target: Target, kernels: str, folder: Path) -> int:
-    network = plan_network(parse_tflite("graph.tflite", content), kernels)
+def _on_core(
+    content: bytes, windows: np.ndarray, target: Target, kernels: str, folder: Path, push_limit: int = 0
+) -> int:
+    network = plan_network(parse_tflite("graph.tflite", content), kernels, push_limit=push_limit)
     return differing(network, target, windows, litert(content, windows), folder)
 
 
@@ -68,6 +70,16 @@ def test_a_whole_model_makes_every_value_on_a_core(
         source = parse_tflite(name, content)
         windows = np.random.default_rng(1).integers(-128, 128, (2, *source.tensors[source.inputs[0]].shape))
     assert _on_core(content, windows[:2].astype(np.int8), installed(target), kernels, tmp_path) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("target", "kernels"), CORES[:3])
+@pytest.mark.parametrize("push_limit", [1, 20_000, 150_000])
+def test_a_limit_on_pushes_changes_no_value_on_a_core(
+    push_limit: int, target: str, kernels: str, installed: Callable[[str], Target], tmp_path: Path
+):
+    content, windows = exported_student(1 / 16, heads=2)
+    assert _on_core(content, windows[1:3], installed(target), kernels, tmp_path, push_limit) == 0
 
 
 def _two_that_read_alike() -> Model:

@@ -37,6 +37,8 @@ int main(void)
             (void)board_read(input, row, sizeof(row));
             (void)net_push(&net, row);
         }
+        while (!net_work(&net)) { /* what a limit on pushes has left */
+        }
     }
     board_close(trace);
     return 0;
