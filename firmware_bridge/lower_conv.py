@@ -133,7 +133,7 @@ def _windowed(lowering: Lowering, op: Op, kernel: tuple[int, int], channels: int
     fields: dict[str, CValue] = {
         "in_width": source.shape[2], "in_channels": source.shape[3], "out_width": width.size, "kernel_h": kernel[0],
         "kernel_w": kernel[1], "stride_w": window.stride[1], "dilation_w": window.dilation[1], "pad_left": width.before,
-        "in_zero": source.zero_point, "outside": _beside(source.zero_point, kernel[1] * source.shape[3]),
+        "outside": _beside(source.zero_point, kernel[1] * source.shape[3]),
     }  # fmt: skip
     return fields, tap, time.size
 

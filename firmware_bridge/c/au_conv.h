@@ -20,7 +20,6 @@ typedef struct {
     uint16_t stride_w;
     uint16_t dilation_w;
     uint16_t pad_left;
-    int16_t in_zero;
     int16_t out_zero;
     int16_t low; /* of the fused activation */
     int16_t high;
