@@ -17,6 +17,7 @@ lint: $(READY)  ## what CI asks of the code
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	git ls-files "*.c" "*.h" | xargs $(BIN)/clang-format --dry-run -Werror
 
 env: $(READY)
 

@@ -11,16 +11,20 @@ from numpy.typing import NDArray
 from rich.table import Table
 
 from auscult.bench_process import Measured, Subject, measure
-from export.bundle import Bundle
-from export.golden import front_end
-from export.manifest import TFLITE_FILE, Manifest, Quantization
-from export.runtimes import RUNTIMES, LiteRT, OnnxRuntime
-from firmware_bridge.plan import MOST_PUSH_MACS
-from lungsound import options
-from lungsound.console import out, print_json
+from export.bundle.manifest import TFLITE_FILE, Manifest
+from export.bundle.opening import Bundle
+from export.bundle.runtimes import RUNTIMES
+from export.onnx.runtime import OnnxRuntime
+from export.tflite.runtime import LiteRT
+from firmware_bridge.plan.network import MOST_PUSH_MACS
+from lungsound.command import options
+from lungsound.command.console import print_json
 from lungsound.errors import InputError
+from lungsound.front_end import front_end
 from lungsound.listening import Listening
-from lungsound.runs import Run
+from lungsound.quantization import Quantization
+from lungsound.terminal import out
+from lungsound.training.runs import Run
 
 ROUNDS = 10
 WINDOW = 5
@@ -214,7 +218,7 @@ def _subjects(bundle: Bundle, threads: int, run: Run | None) -> tuple[dict[str, 
 
 
 def _of_run(run: Run, manifest: Manifest, values: NDArray[np.float32], threads: int) -> dict[str, Subject]:
-    from export.tflite_float import float_tflite
+    from export.tflite.float_model import float_tflite
     from students.student import Student
 
     if run.listening != manifest.listening or Student.load(run.model, run.weights).config.to_dict() != manifest.student:

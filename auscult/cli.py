@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from lungsound.console import run
+from lungsound.command.console import run
 from lungsound.errors import InputError
 
 PACKAGES = ("auscult", "lungsound", "teachers", "students", "distill", "export", "firmware_bridge")

@@ -5,8 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
-from lungsound import options
-from lungsound.console import out, print_json
+from lungsound.command import options
+from lungsound.command.console import print_json
+from lungsound.terminal import out
 
 app = typer.Typer(no_args_is_help=True, help="Check a corpus on disk, or write a synthetic one.")
 
@@ -21,10 +22,10 @@ def check(
 
     Exit code 1 and a sentence where a file is damaged.
 
-    JSON keys: see the counts of `lungsound.corpus_check.check`, with `problems` and `notes` as lists of sentences.
+    JSON keys: see the counts of `lungsound.corpora.check.check`, with `problems` and `notes` as lists of sentences.
     """
-    from lungsound.corpora import open_corpus
-    from lungsound.corpus_check import check as check_corpus
+    from lungsound.corpora.check import check as check_corpus
+    from lungsound.corpora.registry import open_corpus
 
     report = check_corpus(open_corpus(corpus, root))
     if json_output:
@@ -53,8 +54,8 @@ def synthesize(
     seed: options.Seed = 0,
 ) -> None:
     """Write the synthetic corpus in the ICBHI 2017 layout."""
+    from lungsound.corpora.synthetic import generate
     from lungsound.errors import InputError
-    from lungsound.synthetic import generate
 
     if root.exists():
         raise InputError(f"{root}: exists already; name a folder that does not")

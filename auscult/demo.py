@@ -13,13 +13,14 @@ from auscult.evaluate import evaluate, open_classifier, store_predictions
 from auscult.picture import draw, richest_recording
 from distill.training import DistillSettings, distill
 from export.command import export_run
-from lungsound import options
-from lungsound.cache import cache_folder
-from lungsound.console import err, out, print_json
-from lungsound.report import figure
-from lungsound.runs import Run, new_run_folder
-from lungsound.selection import Selection
-from lungsound.training_data import DataOptions
+from lungsound.command import options
+from lungsound.command.console import print_json
+from lungsound.command.report import figure
+from lungsound.corpora.selection import Selection
+from lungsound.files.cache import cache_folder
+from lungsound.terminal import err, out
+from lungsound.training.data import DataOptions
+from lungsound.training.runs import Run, new_run_folder
 from students.student import Student, StudentConfig
 from teachers.teacher import Teacher
 from teachers.training import FinetuneSettings, finetuned

@@ -9,18 +9,19 @@ import pandas as pd
 import typer
 from numpy.typing import NDArray
 
-from lungsound import options
-from lungsound.atomic import whole_file
-from lungsound.cache import cache_folder
-from lungsound.console import err, out, print_json
+from lungsound.command import options
+from lungsound.command.console import print_json
+from lungsound.command.report import figure, scores_table
+from lungsound.corpora.selection import Selection
 from lungsound.errors import InputError
-from lungsound.evaluation import predictions_table, scores
 from lungsound.features import prepare
+from lungsound.files.atomic import whole_file
+from lungsound.files.cache import cache_folder
 from lungsound.listening import PROTOCOLS, Listening
-from lungsound.no_sound import no_sound_scores
-from lungsound.report import figure, scores_table
-from lungsound.runs import RUN_FILE, Run
-from lungsound.selection import Selection
+from lungsound.scores.evaluation import predictions_table, scores
+from lungsound.scores.no_sound import no_sound_scores
+from lungsound.terminal import err, out
+from lungsound.training.runs import RUN_FILE, Run
 
 
 class Classifier(Protocol):
@@ -48,7 +49,7 @@ class FloatRun:
 
     def decide(self, windows: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """See :class:`Classifier`."""
-        from lungsound.window_dataset import predict
+        from lungsound.training.window_dataset import predict
 
         logmel = self.listening.logmel
         features = prepare(windows, logmel, self.listening.seconds, cache_folder())
@@ -77,7 +78,7 @@ def open_classifier(target: Path, kernels: str) -> Classifier:
     if (target / RUN_FILE).is_file():
         return FloatRun(Run.load(target))
     from auscult.int8_bundle import Int8Bundle
-    from export.manifest import MANIFEST_FILE
+    from export.bundle.manifest import MANIFEST_FILE
 
     if (target / MANIFEST_FILE).is_file():
         return Int8Bundle(target, kernels)

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from export.bundle import Bundle
-from export.golden import decide, front_end
-from export.runtimes import as_logits
-from lungsound.console import progress
+from export.bundle.opening import Bundle
+from export.bundle.runtimes import as_logits
 from lungsound.errors import InputError
 from lungsound.features import pcm_windows
+from lungsound.front_end import decide, front_end
+from lungsound.terminal import progress
 
 BATCH = 64
 

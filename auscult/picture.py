@@ -9,8 +9,8 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lungsound.atomic import whole_file
 from lungsound.audio import read_pcm, to_float
+from lungsound.files.atomic import whole_file
 from lungsound.labels import LABELS
 from lungsound.listening import Listening
 from lungsound.logmel import log_mel, mel_edges, normalise

@@ -18,10 +18,10 @@ import torch
 from distill.losses import LossWeights
 from distill.module import DistillModule
 from distill.store import teacher_outputs
-from lungsound.cache import cache_folder
 from lungsound.features import prepare
-from lungsound.training_data import DataOptions, Part
-from lungsound.window_dataset import WindowDataset, batches
+from lungsound.files.cache import cache_folder
+from lungsound.training.data import DataOptions, Part
+from lungsound.training.window_dataset import WindowDataset, batches
 from students.student import Student, StudentConfig
 from teachers.teacher import Teacher, TeacherConfig
 

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from export.ranges import calibrate
-from export.tflite_float import float_tflite
-from export.tflite_int8 import int8_tflite
+from export.tflite.float_model import float_tflite
+from export.tflite.int8_model import int8_tflite
+from export.tflite.ranges import calibrate
 from firmware_bridge.bench_target import bench_target
 from lungsound.listening import Listening
 from lungsound.logmel import SPECS

@@ -23,9 +23,9 @@ import soundfile
 import torch
 
 import lungsound.cpu_wheels  # noqa: F401  (torchaudio loads after it)
+from lungsound.corpora.sprsound import load
 from lungsound.features import prepare
 from lungsound.logmel import SPECS, LogMelSpec
-from lungsound.sprsound import load
 from lungsound.windows import cycles
 
 SECONDS = 8.0

@@ -8,13 +8,14 @@ import typer
 
 from distill.losses import LossWeights
 from distill.training import DistillSettings, distill
-from lungsound import options
-from lungsound.cache import cache_folder
-from lungsound.console import err, out, print_json, run
-from lungsound.report import scores_table
-from lungsound.runs import Run, new_run_folder
-from lungsound.settings_file import load_settings
-from lungsound.training_data import DataOptions
+from lungsound.command import options
+from lungsound.command.console import print_json, run
+from lungsound.command.report import scores_table
+from lungsound.files.cache import cache_folder
+from lungsound.terminal import err, out
+from lungsound.training.data import DataOptions
+from lungsound.training.runs import Run, new_run_folder
+from lungsound.training.settings import load_settings
 from students.student import StudentConfig
 from teachers.training import FinetuneSettings, finetuned, usual_learning_rate, usual_logmel
 

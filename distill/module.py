@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from distill.losses import LossWeights, embedding_loss, logit_loss
-from lungsound.trainer import LabelModule
+from lungsound.training.trainer import LabelModule
 from students.student import Student
 
 
@@ -23,7 +23,7 @@ class DistillModule(LabelModule):
     weights : LossWeights
         Of the three losses.
     learning_rate, weight_decay : float
-        See :class:`lungsound.trainer.LabelModule`.
+        See :class:`lungsound.training.trainer.LabelModule`.
     augment : nn.Module
         Applied to ``x`` in training alone.
     """

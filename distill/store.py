@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from lungsound.atomic import whole_folder
-from lungsound.console import progress
 from lungsound.features import feature_key, prepare
+from lungsound.files.atomic import whole_folder
 from lungsound.listening import Listening
 from lungsound.logmel import normalise
-from lungsound.training_data import Part
+from lungsound.terminal import progress
+from lungsound.training.data import Part
 from teachers.teacher import Teacher
 
 BATCH = 32

@@ -10,15 +10,16 @@ from distill.augment import RandomGain
 from distill.losses import LossWeights
 from distill.module import DistillModule
 from distill.store import TeacherOutputs, teacher_outputs
-from lungsound.console import err
 from lungsound.errors import InputError
-from lungsound.metrics import choose_thresholds, label_scores
-from lungsound.runs import WEIGHTS_FILE, Run
-from lungsound.settings_file import save_settings
-from lungsound.trainer import fit, make_trainer
-from lungsound.training_data import DataOptions, Part, TrainingData, prepare_training
-from lungsound.versions import versions
-from lungsound.window_dataset import WindowDataset, batches, predict
+from lungsound.files.versions import versions
+from lungsound.scores.metrics import choose_thresholds, label_scores
+from lungsound.scores.watch import AUROC, WatchAuroc
+from lungsound.terminal import err
+from lungsound.training.data import DataOptions, Part, TrainingData, prepare_training
+from lungsound.training.runs import WEIGHTS_FILE, Run
+from lungsound.training.settings import save_settings
+from lungsound.training.trainer import fit, make_trainer
+from lungsound.training.window_dataset import WindowDataset, batches, predict
 from students.student import Student, StudentConfig
 from teachers.finetune import SpecAugment
 from teachers.teacher import Teacher
@@ -169,6 +170,6 @@ def _train(settings: DistillSettings, data: TrainingData, outputs: TeacherOutput
     logmel = data.listening.logmel
     train = WindowDataset(data.train.windows, data.train.features, logmel, stored)
     validation = WindowDataset(data.validation.windows, data.validation.features, logmel)
-    trainer = make_trainer(folder, settings.epochs, settings.seed)
+    trainer = make_trainer(folder, settings.epochs, settings.seed, monitor=AUROC, callbacks=[WatchAuroc()])
     fit(trainer, module, batches(train, settings.batch_size, settings.seed), batches(validation, 256), folder)
     return module.student

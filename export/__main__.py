@@ -3,7 +3,7 @@
 import typer
 
 from export.command import export_command
-from lungsound.console import run
+from lungsound.command.console import run
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 app.command()(export_command)

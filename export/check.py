@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from export.bundle import Bundle
-from export.golden import front_end
-from export.manifest import ONNX_INT8_FILE, TFLITE_FILE
-from export.runtimes import RUNTIMES, as_input, probabilities
+from export.bundle.manifest import ONNX_INT8_FILE, TFLITE_FILE
+from export.bundle.opening import Bundle
+from export.bundle.runtimes import RUNTIMES, as_input, probabilities
 from lungsound.errors import InputError
+from lungsound.front_end import front_end
 
 FLOAT_TOLERANCE = 0.001
 INT8_TOLERANCE = 0.02

@@ -8,15 +8,16 @@ import numpy as np
 import typer
 from rich.table import Table
 
-from export.bundle import Bundle, Int8Format
+from export.bundle.opening import Bundle, Int8Format
+from export.bundle.runtimes import RUNTIMES
 from export.check import check
-from export.golden import normalised_logmel
-from export.runtimes import RUNTIMES
-from lungsound import options
-from lungsound.console import err, out, print_json
+from lungsound.command import options
+from lungsound.command.console import print_json
+from lungsound.command.report import figure
 from lungsound.errors import InputError
-from lungsound.report import figure
-from lungsound.runs import Run, newest_run
+from lungsound.front_end import normalised_logmel
+from lungsound.terminal import err, out
+from lungsound.training.runs import Run, newest_run
 
 CALIBRATION = 512
 """Training windows that ranges are measured on."""
@@ -74,20 +75,20 @@ def export_run(
     folder : Path
         Where the bundle shall stand.
     formats, percentile
-        See :func:`export.bundle_writer.write_bundle`.
+        See :func:`export.student_bundle.write_bundle`.
     calibration : int
         Training windows to measure ranges on, drawn by the run's seed.
 
     Raises
     ------
     InputError
-        If the run is no student's, its corpora have changed, or :func:`export.bundle_writer.write_bundle` refuses.
+        If the run is no student's, its corpora have changed, or :func:`export.student_bundle.write_bundle` refuses.
     """
-    from export.bundle_writer import refuse_to_replace, write_bundle
-    from export.parity import Validation
+    from export.gate import Validation
+    from export.student_bundle import refuse_to_replace, write_bundle
     from lungsound.features import pcm_windows
     from lungsound.labels import LABELS
-    from lungsound.training_data import DataOptions
+    from lungsound.training.data import DataOptions
     from students.student import Student
 
     if run.kind != "student":

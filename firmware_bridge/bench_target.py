@@ -12,23 +12,23 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
 
-from firmware_bridge.footprint import Footprint
-from firmware_bridge.golden import golden_windows, litert_outputs
-from firmware_bridge.hearing import Hearing
-from firmware_bridge.listener import listener_bytes
-from firmware_bridge.model import Model
-from firmware_bridge.plan import Network
-from firmware_bridge.project import write_sources
-from firmware_bridge.qemu import BOARDS, Build, Run, Sizes, build, run
-from firmware_bridge.targets import Target, find_target, require_tools
-from lungsound.console import activity, out
+from firmware_bridge.device.qemu import BOARDS, Build, Run, Sizes, build, run
+from firmware_bridge.device.targets import Target, find_target, require_tools
+from firmware_bridge.folder.golden import golden_windows, litert_outputs
+from firmware_bridge.folder.writing import write_sources
+from firmware_bridge.plan.footprint import Footprint
+from firmware_bridge.plan.model import Model
+from firmware_bridge.plan.network import Network
+from firmware_bridge.sound.interface import SoundInterface
+from firmware_bridge.sound.listener import listener_bytes
 from lungsound.errors import InputError
+from lungsound.terminal import activity, out
 
-BENCH = BOARDS.parent / "bench_main.c"
+BENCH = BOARDS / "bench_main.c"
 WINDOWS = 5
 """That c/bench_main.c hears in a session."""
 
-_SOUNDS = [0, 2, 5, 6, 7]  # of a hearing's: silence, breath, breath with clicks and a whistle, clipped, full scale
+_SOUNDS = [0, 2, 5, 6, 7]  # of an interface's: silence, breath, breath with clicks and a whistle, clipped, full scale
 _TIMEOUT = 900.0
 
 
@@ -59,7 +59,7 @@ def bench_target(
     push_limit : int
         Multiply-accumulates that one push may cost; 0 for no limit.
     listening : Path, optional
-        For a .tflite file: what it listens to, see `Hearing.read`.
+        For a .tflite file: what it listens to, see `SoundInterface.read`.
 
     Returns
     -------
@@ -83,8 +83,8 @@ def bench_target(
     network = model.plan(target.choose_kernels(kernels), rounding, push_limit)
     require_tools(target)
     footprint = Footprint(model, network)
-    hearing = model.hearing
-    given = hearing.sounds()[_SOUNDS].tobytes() if hearing else _codes(network).tobytes()
+    interface = model.interface
+    given = interface.sounds()[_SOUNDS].tobytes() if interface else _codes(network).tobytes()
     with activity() as doing, tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         doing(f"building for {target.name}")
@@ -107,7 +107,7 @@ def bench_target(
         "windows": WINDOWS,
         "output_bytes": outputs.size,
         "differing_bytes": int((outputs != wanted).sum()),
-        **_compared_codes(hearing, codes),
+        **_compared_codes(interface, codes),
         **sizes,
         **_instructions(model, target, made),
     }
@@ -122,7 +122,7 @@ def _codes(network: Network) -> NDArray[np.int8]:
 
 
 def _build(folder: Path, sources: list[str], footprint: Footprint, target: Target) -> Build:
-    defines = ["BENCH_FILES"] if footprint.model.hearing else ["BENCH_FILES", "BENCH_NETWORK_ONLY"]
+    defines = ["BENCH_FILES"] if footprint.model.interface else ["BENCH_FILES", "BENCH_NETWORK_ONLY"]
     return build(
         [*(folder / source for source in sources), BENCH],
         target,
@@ -146,8 +146,8 @@ def _run(program: Build, given: bytes, footprint: Footprint, doing: Callable[[st
     doing(f"running {WINDOWS} windows on {program.target.name}")
     made = run(
         program,
-        inputs={"samples.bin" if model.hearing else "rows.bin": given},
-        outputs=["outputs.bin", "codes.bin"] if model.hearing else ["outputs.bin"],
+        inputs={"samples.bin" if model.interface else "rows.bin": given},
+        outputs=["outputs.bin", "codes.bin"] if model.interface else ["outputs.bin"],
         timeout=_TIMEOUT,
         watch=watch if program.target.machine else None,  # the others' C library writes all at the end
     )
@@ -158,11 +158,11 @@ def _run(program: Build, given: bytes, footprint: Footprint, doing: Callable[[st
 
 
 def _sizes(objects: list[Sizes], footprint: Footprint, made: Run) -> dict[str, Any]:
-    network, hearing = footprint.network, footprint.model.hearing
+    network, interface = footprint.network, footprint.model.interface
     front_end, stack = made.values.get("frontend_bytes", 0), made.values.get("stack_bytes")
     flash = sum(size.flash for size in objects)
-    listener = hearing and {
-        name: listener_bytes(hearing.listening, network.context_bytes, overlapping=overlapping)
+    listener = interface and {
+        name: listener_bytes(interface.listening, network.context_bytes, overlapping=overlapping)
         for name, overlapping in (("one_window", False), ("overlapping", True))
     }
     return {
@@ -177,10 +177,10 @@ def _sizes(objects: list[Sizes], footprint: Footprint, made: Run) -> dict[str, A
     }
 
 
-def _compared_codes(hearing: Hearing | None, codes: NDArray[np.int8]) -> dict[str, int | None]:
-    if hearing is None:
+def _compared_codes(interface: SoundInterface | None, codes: NDArray[np.int8]) -> dict[str, int | None]:
+    if interface is None:
         return {"codes": None, "differing_codes": None}
-    reference = hearing.codes(hearing.sounds()[_SOUNDS]).reshape(WINDOWS, -1)
+    reference = interface.codes(interface.sounds()[_SOUNDS]).reshape(WINDOWS, -1)
     return {"codes": codes.size, "differing_codes": int((codes != reference).sum())}
 
 
@@ -190,7 +190,7 @@ def _instructions(model: Model, target: Target, made: Run) -> dict[str, int | No
         return dict.fromkeys((*names, "instructions_per_second"))
     ticks = [made.values[f"{part}_ticks"] for part in ("frontend", "network", "worst_push")]
     front, network, worst = (target.machine.instructions(count) for count in ticks)
-    per_second = round((front + network) / model.hearing.listening.seconds) if model.hearing else None
+    per_second = round((front + network) / model.interface.listening.seconds) if model.interface else None
     found = dict(zip(names, (front + network, front, network, worst), strict=True))
     return {**found, "instructions_per_second": per_second}
 

@@ -8,16 +8,17 @@ import typer
 from rich.box import SIMPLE
 from rich.table import Table
 
-from firmware_bridge.footprint import Footprint
-from firmware_bridge.model import Model
-from firmware_bridge.plan import KERNELS, MOST_PUSH_MACS, ROUNDINGS, report, report_text
-from firmware_bridge.project import how_to_test, write_project
-from firmware_bridge.targets import Target, find_target, missing_packages, targets
-from firmware_bridge.written_files import check_replaceable
-from lungsound import options
-from lungsound.atomic import whole_folder
-from lungsound.console import out, print_json
+from firmware_bridge.device.targets import Target, find_target, missing_packages, targets
+from firmware_bridge.folder.writing import how_to_test, write_folder
+from firmware_bridge.folder.written_files import check_replaceable
+from firmware_bridge.plan.footprint import Footprint
+from firmware_bridge.plan.model import Model
+from firmware_bridge.plan.network import KERNELS, MOST_PUSH_MACS, ROUNDINGS, report, report_text
+from lungsound.command import options
+from lungsound.command.console import print_json
 from lungsound.errors import InputError
+from lungsound.files.atomic import whole_folder
+from lungsound.terminal import out
 
 ListeningFile = Annotated[
     Path | None,
@@ -92,7 +93,7 @@ def firmware_command(
     footprint = Footprint(model, network, overlapping)
     check_replaceable(output)
     with whole_folder(output) as folder:
-        sources = write_project(folder, footprint, core)
+        sources = write_folder(folder, footprint, core)
     fit = footprint.testable_on(core.machine)
     answer = {"folder": str(output), "sources": sources, "self_tests_fit": fit} | _answer(footprint, core)
     if json_output:
@@ -182,7 +183,7 @@ def bytes_of(size: str) -> int:
 
 def _open(source: Path, listening: Path | None, overlapping: bool) -> Model:
     model = Model.open(source, listening)
-    if overlapping and model.hearing is None:
+    if overlapping and model.interface is None:
         raise InputError(f"{source}: does not say what it listens to; --overlapping needs a bundle or --listening")
     return model
 

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lungsound.atomic import whole_file
 from lungsound.audio import cut_window, read_pcm, tile_cycle, to_float, to_pcm
-from lungsound.console import progress
 from lungsound.errors import InputError
+from lungsound.files.atomic import whole_file
 from lungsound.logmel import LogMelSpec, log_mel
+from lungsound.terminal import progress
 
 if TYPE_CHECKING:  # boards have no pandas
     import pandas as pd

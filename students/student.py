@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from lungsound.errors import InputError
 from lungsound.labels import LABELS
-from lungsound.weights import load_weights, save_weights
-from students.cnn6 import Cnn6, pool, scaled_widths
+from lungsound.networks.cnn6 import Cnn6, pool, scaled_widths
+from lungsound.training.weights import load_weights, save_weights
 from students.csra import CsraHead, temperatures_of
 
 STUDENTS: dict[str, Callable[[float, float], Cnn6]] = {
@@ -144,7 +144,7 @@ class Student(nn.Module):
         Raises
         ------
         InputError
-            If the description makes no sense, or see :func:`lungsound.weights.load_weights`.
+            If the description makes no sense, or see :func:`lungsound.training.weights.load_weights`.
         """
         student = cls(StudentConfig.from_dict(config))
         load_weights(student, weights)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pooch
 
-from lungsound.atomic import whole_folder
-from lungsound.cache import cache_folder
-from lungsound.console import err
 from lungsound.errors import InputError
+from lungsound.files.atomic import whole_folder
+from lungsound.files.cache import cache_folder
+from lungsound.terminal import err
 from teachers.m2d import NORM_STATS
 
 NTT_LICENCE = "NTT software evaluation licence (non-commercial); read LICENSE.pdf at https://github.com/nttcslab/m2d"

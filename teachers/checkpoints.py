@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from lungsound.errors import InputError
-from lungsound.weights import read_checkpoint
+from lungsound.training.weights import read_checkpoint
 from teachers.m2d import M2DEncoder
 from teachers.m2d_names import M2DName
 

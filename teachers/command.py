@@ -6,14 +6,15 @@ from typing import Annotated, cast
 import typer
 from rich.table import Table
 
-from lungsound import options
-from lungsound.cache import cache_folder
-from lungsound.console import err, out, print_json
+from lungsound.command import options
+from lungsound.command.console import print_json
+from lungsound.command.report import scores_table
 from lungsound.errors import InputError
-from lungsound.report import scores_table
-from lungsound.runs import new_run_folder
-from lungsound.settings_file import load_settings
-from lungsound.training_data import DataOptions
+from lungsound.files.cache import cache_folder
+from lungsound.terminal import err, out
+from lungsound.training.data import DataOptions
+from lungsound.training.runs import new_run_folder
+from lungsound.training.settings import load_settings
 from teachers.cards import ALIASES, CARDS
 from teachers.fusion import Layers, Pooling
 from teachers.training import FinetuneSettings, finetune, usual_learning_rate, usual_logmel

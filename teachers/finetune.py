@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from torchaudio.transforms import FrequencyMasking, TimeMasking
 
-from lungsound.trainer import LabelModule, fit, make_trainer
+from lungsound.scores.watch import AUROC, WatchAuroc
+from lungsound.training.trainer import LabelModule, fit, make_trainer
 from teachers.teacher import Teacher
 
 
@@ -39,7 +40,7 @@ class FinetuneModule(LabelModule):
     teacher : Teacher
         Trained in place.
     learning_rate, weight_decay : float
-        See :class:`lungsound.trainer.LabelModule`.
+        See :class:`lungsound.training.trainer.LabelModule`.
     augment : nn.Module
         Applied to ``x`` in training alone.
     freeze_patches : bool
@@ -94,13 +95,13 @@ def train_teacher(
         Has the weights of the epoch with the best validation AUROC afterwards.
     train_loader, validation_loader : DataLoader
         Batches as dicts of ``x`` [B, 1, frames, mels], normalised log-mels, and ``labels`` [B, C], float; the
-        order must be a function of seed and epoch, as `lungsound.window_dataset.batches` makes it.
+        order must be a function of seed and epoch, as `lungsound.training.window_dataset.batches` makes it.
     folder : Path
         The run folder.
     epochs, seed
-        See :func:`lungsound.trainer.make_trainer`.
+        See :func:`lungsound.training.trainer.make_trainer`.
     learning_rate, weight_decay
-        See :class:`lungsound.trainer.LabelModule`.
+        See :class:`lungsound.training.trainer.LabelModule`.
     frequency_mask, time_mask : int
         See :class:`SpecAugment`.
     freeze_patches : bool
@@ -113,5 +114,5 @@ def train_teacher(
     """
     augment = SpecAugment(frequency_mask, time_mask)
     module = FinetuneModule(teacher, learning_rate, weight_decay, augment, freeze_patches=freeze_patches)
-    trainer = make_trainer(folder, epochs, seed, gradient_clip=1.0)
+    trainer = make_trainer(folder, epochs, seed, monitor=AUROC, callbacks=[WatchAuroc()], gradient_clip=1.0)
     return fit(trainer, module, train_loader, validation_loader, folder)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from lungsound.errors import InputError
 from lungsound.labels import LABELS
-from lungsound.weights import load_weights, save_weights
+from lungsound.training.weights import load_weights, save_weights
 from teachers.fusion import Fusion, Layers, Pooling
 from teachers.m2d import M2DConfig, M2DEncoder
 from teachers.m2d_names import SIZES
@@ -163,7 +163,7 @@ class Teacher(nn.Module):
         Raises
         ------
         InputError
-            If the description makes no sense, or see :func:`lungsound.weights.load_weights`.
+            If the description makes no sense, or see :func:`lungsound.training.weights.load_weights`.
         """
         teacher = cls(TeacherConfig.from_dict(config))
         load_weights(teacher, weights)

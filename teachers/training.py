@@ -7,16 +7,16 @@ from typing import Any, Self
 
 import torch
 
-from lungsound.console import err
 from lungsound.errors import InputError
+from lungsound.files.plain_json import dumps
+from lungsound.files.versions import versions
 from lungsound.logmel import SPECS, LogMelSpec
-from lungsound.metrics import choose_thresholds, label_scores
-from lungsound.plain_json import dumps
-from lungsound.runs import RUN_FILE, WEIGHTS_FILE, Run
-from lungsound.settings_file import save_settings
-from lungsound.training_data import DataOptions, TrainingData, prepare_training
-from lungsound.versions import versions
-from lungsound.window_dataset import WindowDataset, batches, predict
+from lungsound.scores.metrics import choose_thresholds, label_scores
+from lungsound.terminal import err
+from lungsound.training.data import DataOptions, TrainingData, prepare_training
+from lungsound.training.runs import RUN_FILE, WEIGHTS_FILE, Run
+from lungsound.training.settings import save_settings
+from lungsound.training.window_dataset import WindowDataset, batches, predict
 from teachers.cards import CARDS, TeacherCard, card_of, scratch_card
 from teachers.checkpoints import load_m2d
 from teachers.finetune import train_teacher

@@ -34,8 +34,8 @@ def place(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def small_options(place):
     """A small synthetic corpus in the ICBHI layout, heard as a stream of 2 s windows."""
-    from lungsound.synthetic import generate
-    from lungsound.training_data import DataOptions
+    from lungsound.corpora.synthetic import generate
+    from lungsound.training.data import DataOptions
 
     generate(place / "corpus", seed=5, patients=10)
     return DataOptions(data=(f"icbhi2017:{place / 'corpus'}",), protocols=("stream",), seconds=2.0, validation=0.34)

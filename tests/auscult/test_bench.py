@@ -13,10 +13,10 @@ from tiny_bundle import tiny_bundle, trained
 
 from auscult.bench import bench, bench_command
 from auscult.bench_process import Subject, measure
-from export.bundle import Bundle
-from lungsound import console
+from export.bundle.opening import Bundle
+from lungsound.command import console
 from lungsound.errors import InputError
-from lungsound.runs import Run
+from lungsound.training.runs import Run
 
 HOG = 80_000_000
 WINDOW = np.arange(3.0)

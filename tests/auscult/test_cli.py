@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 
 from auscult.cli import CONTENTS, build
-from export.bundle import Bundle
+from export.bundle.opening import Bundle
 from export.command import export_run
-from export.golden import decide, front_end
 from lungsound.audio import read_pcm
-from lungsound.metrics import icbhi_scores
+from lungsound.front_end import decide, front_end
+from lungsound.scores.metrics import icbhi_scores
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +27,7 @@ def auscult(monkeypatch, capsys, place):
     """Run a command in this process; returns exit code, stdout and stderr."""
 
     def call(*words: object) -> tuple[int, str, str]:
-        from lungsound.console import run
+        from lungsound.command.console import run
 
         monkeypatch.setenv("AUSCULT_CACHE", str(place / "cache"))
         monkeypatch.setattr(sys, "argv", ["auscult", *map(str, words)])

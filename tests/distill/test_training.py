@@ -13,11 +13,11 @@ from distill.losses import LossWeights
 from distill.store import teacher_outputs
 from distill.training import DistillSettings, distill
 from lungsound.errors import InputError
-from lungsound.runs import Run
-from lungsound.settings_file import load_settings, save_settings
-from lungsound.trainer import TellEachEpoch
-from lungsound.training_data import prepare_training
-from lungsound.window_dataset import predict
+from lungsound.training.data import prepare_training
+from lungsound.training.runs import Run
+from lungsound.training.settings import load_settings, save_settings
+from lungsound.training.trainer import TellEachEpoch
+from lungsound.training.window_dataset import predict
 from students.student import Student, StudentConfig
 from teachers.teacher import Teacher
 from teachers.training import FinetuneSettings, finetune, finetuned

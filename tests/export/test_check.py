@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from tiny_bundle import tiny_bundle
 
-from export.bundle import Bundle
+from export.bundle.manifest import GOLDEN_FILE, MANIFEST_FILE, TFLITE_FILE
+from export.bundle.opening import Bundle
 from export.check import FLOAT_TOLERANCE, INT8_TOLERANCE, check
-from export.manifest import GOLDEN_FILE, MANIFEST_FILE, TFLITE_FILE
 from lungsound.errors import InputError
 
 
@@ -94,7 +94,7 @@ def test_outputs_that_are_missing_fail(bundle, tmp_path):
 
 def test_a_runtime_that_is_not_installed_is_skipped_by_name(bundle, monkeypatch):
     find = importlib.util.find_spec
-    monkeypatch.setattr("export.runtimes.find_spec", lambda name: None if name == "onnxruntime" else find(name))
+    monkeypatch.setattr("export.bundle.runtimes.find_spec", lambda name: None if name == "onnxruntime" else find(name))
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     report = check(bundle)
     assert report["skipped"] == ["onnxruntime_int8", "onnxruntime_float"]
@@ -102,7 +102,7 @@ def test_a_runtime_that_is_not_installed_is_skipped_by_name(bundle, monkeypatch)
 
 
 def test_no_runtime_at_all_is_a_sentence(bundle, monkeypatch):
-    monkeypatch.setattr("export.runtimes.find_spec", lambda name: None)
+    monkeypatch.setattr("export.bundle.runtimes.find_spec", lambda name: None)
     with pytest.raises(InputError, match="is installed"):
         check(bundle)
 

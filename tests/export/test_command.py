@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 from tiny_bundle import tiny_bundle, trained
 
+from export.bundle.manifest import TFLITE_FILE
 from export.command import export_run
-from export.manifest import TFLITE_FILE
+from lungsound.corpora.selection import Selection
+from lungsound.corpora.synthetic import generate
 from lungsound.errors import InputError
-from lungsound.runs import Run
-from lungsound.selection import Selection
-from lungsound.synthetic import generate
+from lungsound.training.runs import Run
 
 
 @pytest.fixture(scope="module")

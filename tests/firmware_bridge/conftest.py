@@ -11,8 +11,8 @@ import typer
 from cnn6_tflite import cnn6
 
 from firmware_bridge.command import firmware_command, plan_command, targets_command
-from firmware_bridge.targets import Target, find_target, missing_packages
-from lungsound.console import run
+from firmware_bridge.device.targets import Target, find_target, missing_packages
+from lungsound.command.console import run
 
 
 @pytest.fixture(scope="session")

@@ -14,12 +14,14 @@ import numpy as np
 import pytest
 from tiny_bundle import tiny_bundle
 
-from export.bundle import Bundle
-from export.golden import Golden, front_end, golden_pcm
-from export.manifest import GOLDEN_FILE, MANIFEST_FILE, TFLITE_FILE, Quantization
+from export.bundle.golden import Golden, golden_pcm
+from export.bundle.manifest import GOLDEN_FILE, MANIFEST_FILE, TFLITE_FILE
+from export.bundle.opening import Bundle
 from firmware_bridge import bench_device
+from lungsound.front_end import front_end
 from lungsound.listening import Listening
 from lungsound.logmel import SPECS
+from lungsound.quantization import Quantization
 
 SCRIPT = Path(bench_device.__file__)
 

@@ -12,15 +12,14 @@ from rich.console import Console
 from tiny_bundle import tiny_bundle
 
 from firmware_bridge.bench_target import bench_target, print_bench
-from firmware_bridge.footprint import Footprint
-from firmware_bridge.frontend import frontend_table_bytes
-from firmware_bridge.model import Model
-from firmware_bridge.project import write_sources
-from firmware_bridge.qemu import build
-from firmware_bridge.targets import find_target
-from lungsound import console
+from firmware_bridge.device.qemu import build
+from firmware_bridge.device.targets import find_target
+from firmware_bridge.folder.writing import write_sources
+from firmware_bridge.plan.footprint import Footprint
+from firmware_bridge.plan.model import Model
+from firmware_bridge.sound.frontend import frontend_table_bytes
 from lungsound.errors import InputError
-from lungsound.plain_json import dumps
+from lungsound.files.plain_json import dumps
 
 
 @pytest.fixture(scope="module")
@@ -173,7 +172,7 @@ def slow_net(tmp_path):
 def test_a_terminal_sees_what_is_done_and_nobody_else(installed, slow_net, monkeypatch, capsys, terminal):
     installed("rv32")
     screen = io.StringIO()
-    monkeypatch.setattr(console, "err", Console(file=screen, force_terminal=terminal))
+    monkeypatch.setattr(terminal, "err", Console(file=screen, force_terminal=terminal))
     assert bench_target(slow_net, "rv32")["differing_bytes"] == 0
     shown = screen.getvalue()
     assert capsys.readouterr().out == ""

@@ -11,24 +11,25 @@ from tiny_bundle import sound, tiny_bundle, trained
 
 from auscult.evaluate import evaluate_command
 from auscult.int8_bundle import Int8Bundle
-from export.bundle_writer import write_bundle
-from export.golden import decide, golden_pcm, normalised_logmel
+from export.bundle.golden import golden_pcm
+from export.student_bundle import write_bundle
 from firmware_bridge.bench_target import BENCH
-from firmware_bridge.footprint import Footprint
-from firmware_bridge.golden import litert_outputs
-from firmware_bridge.model import Model
-from firmware_bridge.project import write_sources
-from firmware_bridge.qemu import build, run
+from firmware_bridge.device.qemu import build, run
+from firmware_bridge.folder.golden import litert_outputs
+from firmware_bridge.folder.writing import write_sources
+from firmware_bridge.plan.footprint import Footprint
+from firmware_bridge.plan.model import Model
 from lungsound.audio import read_pcm
-from lungsound.corpora import open_corpus
-from lungsound.evaluation import DECISIONS, LOGITS
+from lungsound.corpora.registry import open_corpus
 from lungsound.features import pcm_windows
+from lungsound.files.plain_json import dumps
+from lungsound.front_end import decide, normalised_logmel
 from lungsound.listening import Listening
 from lungsound.logmel import SPECS
-from lungsound.plain_json import dumps
+from lungsound.scores.evaluation import DECISIONS, LOGITS
 from lungsound.windows import stream
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parent / "support"
 EVALUATED = {"double": "reference", "single": "xnnpack"}
 """The kernels of `auscult evaluate` that round alike."""
 
@@ -121,7 +122,7 @@ def test_windows_that_follow_each_other_are_each_decided_as_if_cut_out(installed
     (tmp_path / "hears.json").write_text(dumps(hears))
     model = Model.open(tmp_path / "net.tflite", tmp_path / "hears.json")
     sounds = golden_pcm(listening)[[2, 7, 4, 5, 6]]
-    wanted = litert_outputs(content, "double", model.hearing.codes(sounds))
+    wanted = litert_outputs(content, "double", model.interface.codes(sounds))
     assert len(np.unique(wanted, axis=0)) == len(sounds)
     _, built = firmware(
         tmp_path,

@@ -10,9 +10,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from students.cnn6 import Cnn6, pool
+from lungsound.networks.cnn6 import Cnn6, pool
+from lungsound.networks.panns import PannsCnn6
 from students.csra import CsraHead, temperatures_of
-from students.panns import PannsCnn6
 
 SHARED = Path(os.environ.get("AUSCULT_SHARED", Path(__file__).parents[2].parent / "shared"))
 FIXTURES = SHARED / "reference" / "fixtures"

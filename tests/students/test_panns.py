@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from lungsound.errors import InputError
-from students.panns import PannsCnn6, initialise_from_panns, load_panns_cnn6
+from lungsound.networks.panns import PannsCnn6, load_panns_cnn6
+from students.panns import initialise_from_panns
 from students.student import Student, StudentConfig
 
 

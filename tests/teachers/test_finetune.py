@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from lungsound.logmel import SPECS
-from lungsound.window_dataset import WindowDataset, batches
+from lungsound.training.window_dataset import WindowDataset, batches
 from teachers.finetune import FinetuneModule, SpecAugment, train_teacher
 from teachers.m2d import M2DConfig
 from teachers.teacher import Teacher, TeacherConfig

@@ -23,7 +23,7 @@ uint32_t board_elapsed(uint32_t since);
 /* Files beside the program. A handle is negative when the file could not be opened. */
 int board_open_read(const char *path);
 int board_open_write(const char *path);
-size_t board_read(int handle, void *data, size_t bytes); /* bytes read; fewer at the end of the file */
+size_t board_read(int handle, void *data, size_t bytes);     /* bytes read; fewer at the end of the file */
 int board_write(int handle, const void *data, size_t bytes); /* 0 when everything was written */
 void board_close(int handle);
 

@@ -30,7 +30,7 @@ void board_counter_start(void)
 
 uint32_t board_counter(void)
 {
-    REGISTER(TIMER0 + 0x040u) = 1u; /* TASKS_CAPTURE[0] */
+    REGISTER(TIMER0 + 0x040u) = 1u;   /* TASKS_CAPTURE[0] */
     return REGISTER(TIMER0 + 0x540u); /* CC[0] */
 }
 
@@ -94,10 +94,10 @@ uint32_t board_counter(void)
 
 void board_counter_start(void)
 {
-    REGISTER(DEMCR) |= 1u << 24; /* TRCENA */
+    REGISTER(DEMCR) |= 1u << 24;          /* TRCENA */
     REGISTER(DWT + 0xFB0u) = 0xC5ACCE55u; /* unlocks the registers where there is a lock: Cortex-M7 */
-    REGISTER(DWT + 0x4u) = 0u;   /* CYCCNT */
-    REGISTER(DWT + 0x0u) |= 1u;  /* CYCCNTENA */
+    REGISTER(DWT + 0x4u) = 0u;            /* CYCCNT */
+    REGISTER(DWT + 0x0u) |= 1u;           /* CYCCNTENA */
 }
 
 uint32_t board_counter(void)

@@ -33,20 +33,8 @@ void SysTick_Handler(void) __attribute__((weak, alias("fault")));
 
 /* Stack, reset and the fourteen exceptions of the architecture; interrupts stay off. */
 __attribute__((section(".vectors"), used)) static const vector_t vectors[16] = {
-    {.stack = board_stack_top},
-    {.handler = board_start},
-    {.handler = fault},
-    {.handler = fault},
-    {.handler = fault},
-    {.handler = fault},
-    {.handler = fault},
-    {.handler = fault},
-    {.handler = fault},
-    {.handler = fault},
-    {.handler = fault},
-    {.handler = fault},
-    {.handler = fault},
-    {.handler = fault},
-    {.handler = fault},
-    {.handler = SysTick_Handler},
+    {.stack = board_stack_top}, {.handler = board_start}, {.handler = fault}, {.handler = fault},
+    {.handler = fault},         {.handler = fault},       {.handler = fault}, {.handler = fault},
+    {.handler = fault},         {.handler = fault},       {.handler = fault}, {.handler = fault},
+    {.handler = fault},         {.handler = fault},       {.handler = fault}, {.handler = SysTick_Handler},
 };

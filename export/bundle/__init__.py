@@ -1,0 +1,1 @@
+"""A bundle: manifest, card, golden vectors, writing, opening, and what runs its models."""

@@ -1,0 +1,129 @@
+"""The card of a bundle: what it is, what it was measured on, what it must not be used for."""
+
+from typing import Any
+
+from export.bundle.manifest import ONNX_FLOAT_FILE, ONNX_INT8_FILE, TFLITE_FILE, Manifest
+from export.bundle.runtimes import RUNTIMES
+from lungsound.command.report import figure
+
+_CARD = """\
+# A lung-sound student for small devices
+
+Listens to {seconds:g} s of sound and gives a logit each for {labels}. A {trunk} of {parameters:,} parameters,
+trained on {corpora}. For research and engineering: not a medical device, and no diagnosis comes from it.
+
+## Input and output
+
+- Sound: 16-bit mono at {logmel.sample_rate} Hz, windows of {samples} samples, one every {hop_seconds:g} s.
+- Log-mel: {frames} frames of {logmel.n_mels} bands ({logmel.f_min:g} to {logmel.f_max:g} Hz, {logmel.mel_scale}),
+  {logmel.window} samples every {logmel.hop}, normalised with mean {logmel.mean:.6g} and deviation {logmel.std:.6g};
+  `manifest.json` has every parameter.
+- Codes: `round(value / {input.scale:.8g}) + {input.zero_point}`, half to even, saturated to int8.
+{thresholds}
+
+## Files
+
+{files}
+
+`golden.npz` holds made-up sound (nobody's recording), its codes and every model's output; `auscult check` replays it.
+
+## Figures on validation
+
+Validation part of the split `{split[name]}` of {corpora}: {windows} windows, {protocols}. The thresholds were chosen
+on these windows, so the figures flatter; `auscult evaluate` gives those of a test part.
+
+{figures}
+
+## Where it comes from
+
+- Teacher: {teacher[name]} ({teacher[paper]}).
+- The teacher's licence goes with this student: {teacher[licence]}.
+- Corpus: {corpora}, split `{split[name]}` with hash `{split[hash]}`, seed {seed}.
+- Int8 ranges: {ranges[method]} over {ranges[windows]} training windows; weights per channel.
+- Made with {versions}.
+
+## Limits
+
+{known} There are two labels: other sounds, poor contact and silence come out as neither.
+
+LiteRT's XNNPACK rounds once where its reference kernels and microcontrollers round twice, so that some output codes
+differ by one or two; `golden.npz` holds both.
+"""
+
+_FILES = {
+    TFLITE_FILE: "fully int8, int8 in and out, for LiteRT and microcontrollers",
+    ONNX_INT8_FILE: "int8 inside (QDQ), float in and out, for onnxruntime",
+    ONNX_FLOAT_FILE: "float, what int8 is measured against",
+}
+
+
+def card(manifest: Manifest) -> str:
+    """Return the README.md of a bundle as Markdown.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        With the sizes of the model files.
+    """
+    listening = manifest.listening
+    corpora = " and ".join(manifest.data)
+    known = "It knows the stethoscopes, chest sites and patients of its corpus; expect less elsewhere."
+    if manifest.synthetic:
+        corpora += " (synthetic: no figure here says anything about patients)"
+        known = "It was trained on synthetic sound and tests the tools alone."
+    return _CARD.format(
+        seconds=listening.seconds,
+        hop_seconds=listening.hop_seconds,
+        samples=listening.samples,
+        frames=listening.frames,
+        logmel=listening.logmel,
+        labels=" and ".join(listening.labels),
+        trunk=manifest.student.get("trunk", "network"),
+        parameters=manifest.parameters,
+        corpora=corpora,
+        input=manifest.input,
+        thresholds="\n".join(_thresholds(manifest)),
+        files="\n".join(_files(manifest)),
+        split=manifest.split,
+        windows=manifest.validation["windows"],
+        protocols=" and ".join(manifest.protocols),
+        figures="\n".join(_figures(manifest.validation)),
+        teacher=manifest.teacher,
+        seed=manifest.seed,
+        ranges=manifest.ranges,
+        versions=", ".join(f"{name} {version}" for name, version in manifest.versions.items()),
+        known=known,
+    )
+
+
+def _thresholds(manifest: Manifest) -> list[str]:
+    codes = manifest.threshold_codes
+    lines = [
+        f"- {label} is given at logit >= {threshold:.4f}"
+        for label, threshold in zip(manifest.listening.labels, manifest.thresholds, strict=True)
+    ]
+    return (
+        lines if codes is None else [f"{line}, output code >= {code}" for line, code in zip(lines, codes, strict=True)]
+    )
+
+
+def _files(manifest: Manifest) -> list[str]:
+    there = {name: what for name, what in _FILES.items() if name in manifest.files}
+    rows = [f"| `{name}` | {manifest.files[name].size:,} | {what} |" for name, what in there.items()]
+    return ["| file | bytes | |", "|---|---|---|", *rows]
+
+
+def _figures(validation: dict[str, Any]) -> list[str]:
+    rows = [
+        "| | Sp | Se | Score | decisions unlike float | largest error of a probability |",
+        "|---|---|---|---|---|---|",
+    ]
+    rows.append(_scores("float", validation["float"]) + " | |")
+    for name, found in validation["int8"].items():
+        against = f"{found['differing_decisions']:.2%} | {figure(found['max_error'])} |"
+        rows.append(f"{_scores(RUNTIMES[name].title, found)} {against}")
+    return rows
+
+
+def _scores(name: str, scores: dict[str, Any]) -> str:
+    return f"| {name} | {figure(scores['sp'])} | {figure(scores['se'])} | {figure(scores['score'])} |"

@@ -1,0 +1,112 @@
+"""Int8 beside float on validation windows: the figures a bundle carries, and the gate it must pass."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.bundle.runtimes import Runtime, as_input, as_logits, probabilities
+from lungsound.errors import InputError
+from lungsound.front_end import normalised_logmel
+from lungsound.listening import Listening
+from lungsound.quantization import Quantization
+from lungsound.scores.metrics import label_scores
+from lungsound.terminal import progress
+
+MOST_DIFFERING = 0.05
+"""Share of the decisions that int8 may take otherwise than float; beyond it the export failed."""
+
+_AT_ONCE = 64
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Validation windows as a device hears them.
+
+    Attributes
+    ----------
+    pcm : ndarray of int16, shape [N, samples]
+        Sound.
+    labels : ndarray of int, shape [N, labels]
+        Truth.
+    """
+
+    pcm: NDArray[np.int16]
+    labels: NDArray[np.int64]
+
+
+def validation_figures(
+    listening: Listening,
+    thresholds: tuple[float, ...],
+    quantization: Quantization,
+    float_model: Runtime,
+    int8_models: dict[str, Runtime],
+    validation: Validation,
+) -> dict[str, Any]:
+    """Score float and int8 models on the same sound, from PCM on.
+
+    Parameters
+    ----------
+    listening : Listening
+        The models' input.
+    thresholds : tuple of float
+        Logits at and above which a label is given.
+    quantization : Quantization
+        Of the int8 input; every int8 model hears the front end's codes.
+    float_model : Runtime
+        Hears the log-mel itself.
+    int8_models : dict of str to Runtime
+        By name.
+    validation : Validation
+        Windows and truth.
+
+    Returns
+    -------
+    dict
+        ``windows``; ``float``: :func:`lungsound.scores.metrics.label_scores`; ``int8`` by name: the same,
+        ``differing_decisions`` (share), ``max_error`` and ``mean_error`` of the probabilities against float.
+    """
+    logits: dict[str, list[NDArray[np.float64]]] = {name: [] for name in ("float", *int8_models)}
+    for start in progress(range(0, len(validation.pcm), _AT_ONCE), "validating int8"):
+        logmel = normalised_logmel(listening, validation.pcm[start : start + _AT_ONCE])
+        codes = quantization.quantize(logmel)
+        logits["float"].append(float_model.run(logmel.astype(np.float32)).astype(np.float64))
+        for name, model in int8_models.items():
+            logits[name].append(as_logits(model, model.run(as_input(model, codes, quantization))))
+    joined = {name: np.concatenate(parts) for name, parts in logits.items()}
+    scores = {name: label_scores(validation.labels, values, values >= thresholds) for name, values in joined.items()}
+    for name in int8_models:
+        scores[name] |= _against(joined["float"], joined[name], thresholds)
+    return {
+        "windows": len(validation.pcm),
+        "float": scores["float"],
+        "int8": {name: scores[name] for name in int8_models},
+    }
+
+
+def refuse_other_decisions(figures: dict[str, Any]) -> None:
+    """Refuse models that decide otherwise than float.
+
+    Raises
+    ------
+    InputError
+        If more than `MOST_DIFFERING` of the decisions differ.
+    """
+    for name, scores in figures["int8"].items():
+        differing = scores["differing_decisions"]
+        if differing > MOST_DIFFERING:
+            raise InputError(
+                f"{name} decides otherwise than float {differing:.1%} of the time on {figures['windows']} validation "
+                f"windows, {MOST_DIFFERING:.0%} at most is due; calibrate on more windows or without a percentile"
+            )
+
+
+def _against(exact: NDArray[np.float64], int8: NDArray[np.float64], thresholds: tuple[float, ...]) -> dict[str, float]:
+    error = np.abs(probabilities(exact) - probabilities(int8))
+    differing = (exact >= thresholds) != (int8 >= thresholds)
+    return {
+        "differing_decisions": float(differing.mean()),
+        "max_error": float(error.max()),
+        "mean_error": float(error.mean()),
+    }

@@ -1,0 +1,1 @@
+"""A trained network as arrays and operators that any runtime has."""

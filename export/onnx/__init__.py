@@ -1,0 +1,1 @@
+"""ONNX: float, and int8 with quantizers around every operator."""

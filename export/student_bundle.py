@@ -1,0 +1,190 @@
+"""From a trained student to a bundle on disk, written whole or not at all."""
+
+import platform
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from export.bundle.card import card
+from export.bundle.golden import Golden, golden_pcm
+from export.bundle.manifest import (
+    CARD_FILE,
+    FILES,
+    GOLDEN_FILE,
+    MANIFEST_FILE,
+    ONNX_FLOAT_FILE,
+    ONNX_INT8_FILE,
+    TFLITE_FILE,
+    Manifest,
+)
+from export.bundle.opening import Bundle, Int8Format
+from export.bundle.runtimes import RUNTIMES, Runtime, as_input
+from export.check import check
+from export.gate import Validation, refuse_other_decisions, validation_figures
+from export.onnx.models import input_quantization, onnx_float, onnx_int8
+from export.tflite.bias import corrected_biases
+from export.tflite.float_model import float_tflite
+from export.tflite.int8_model import int8_tflite
+from export.tflite.ranges import calibrate
+from lungsound.errors import InputError
+from lungsound.files.atomic import whole_folder
+from lungsound.files.versions import versions
+from lungsound.front_end import front_end
+from lungsound.listening import Listening
+from lungsound.quantization import Quantization
+from lungsound.training.runs import Run
+from students.student import Student
+
+CORRECTION = 64
+"""Of the calibration windows, those that biases are corrected on; it takes a second each at full width."""
+
+
+def write_bundle(
+    folder: Path,
+    run: Run,
+    student: Student,
+    calibration: NDArray[np.float32],
+    validation: Validation,
+    formats: Collection[Int8Format] = tuple(Int8Format),
+    percentile: float | None = None,
+) -> Bundle:
+    """Quantize a student, measure it, and write its bundle.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the bundle shall stand; an older bundle there is replaced, anything else is not.
+    run : Run
+        The student's training.
+    student : Student
+        With its trained weights.
+    calibration : ndarray of float32, shape [N, frames, n_mels]
+        Normalised log-mels of training windows, for the ranges.
+    validation : Validation
+        Windows of the validation split.
+    formats : collection of Int8Format
+        Which int8 models; the float ONNX model is always there.
+    percentile : float, optional
+        See :func:`export.tflite.ranges.calibrate` and :func:`export.onnx.models.onnx_int8`.
+
+    Returns
+    -------
+    Bundle
+        Read back from disk.
+
+    Raises
+    ------
+    InputError
+        If the folder holds something else, int8 decides otherwise than float, the golden vectors do not replay,
+        or the disk is full; nothing is left behind then.
+    """
+    refuse_to_replace(folder)
+    if not formats:
+        raise InputError("no int8 format given; choose tflite, onnx or both")
+    contents = build_models(student, run.listening, calibration, formats, percentile)
+    runtimes = {name: kind.load(contents[kind.file], 1) for name, kind in RUNTIMES.items() if kind.file in contents}
+    facts = _quantization_facts(run.thresholds, contents, runtimes)
+    figures = _figures(run, facts["input"], runtimes, validation)
+    refuse_other_decisions(figures)
+    contents[GOLDEN_FILE] = _golden(run.listening, facts["input"], runtimes).to_bytes()
+    method = "minimum and maximum" if percentile is None else f"percentile {percentile:g}"
+    ranges = {"method": method, "windows": len(calibration)}
+    manifest = Manifest(**facts, **_origin(run, student), ranges=ranges, validation=figures).with_files(contents)
+    contents[CARD_FILE] = card(manifest).encode()
+    manifest = manifest.with_files(contents)
+    with whole_folder(folder) as temporary:
+        for name, content in contents.items():
+            (temporary / name).write_bytes(content)
+        (temporary / MANIFEST_FILE).write_text(manifest.to_json(), encoding="utf-8")
+        check(Bundle.open(temporary))
+    return Bundle.open(folder)
+
+
+def refuse_to_replace(folder: Path) -> None:
+    """Refuse a folder that holds anything but a bundle.
+
+    Raises
+    ------
+    InputError
+        Naming what else is there.
+    """
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise InputError(f"{folder}: is a file; name a folder")
+    held = {path.name for path in folder.iterdir()}
+    foreign = held - {MANIFEST_FILE, *FILES} if MANIFEST_FILE in held else held
+    if foreign:
+        raise InputError(f"{folder}: holds {min(foreign)}, which is no part of a bundle; name another folder")
+
+
+def build_models(
+    student: Student,
+    listening: Listening,
+    calibration: NDArray[np.float32],
+    formats: Collection[Int8Format],
+    percentile: float | None,
+) -> dict[str, bytes]:
+    """Return the content of every model file by its name in the bundle; parameters as for :func:`write_bundle`."""
+    exact = onnx_float(student, listening)
+    models = {ONNX_FLOAT_FILE: exact.SerializeToString()}
+    if Int8Format.TFLITE in formats:
+        float_model = float_tflite(student, listening)
+        ranges = calibrate(float_model, calibration, percentile)
+        corrected = corrected_biases(float_model, ranges, calibration[:CORRECTION])
+        models[TFLITE_FILE] = int8_tflite(corrected, ranges)
+    if Int8Format.ONNX in formats:
+        models[ONNX_INT8_FILE] = onnx_int8(exact, calibration, percentile).SerializeToString()
+    return models
+
+
+def _origin(run: Run, student: Student) -> dict[str, Any]:
+    """Return what the manifest takes from the run; where a corpus or weights lie on this machine stays here."""
+    return {
+        "listening": run.listening,
+        "thresholds": run.thresholds,
+        "student": run.model,
+        "parameters": sum(parameter.numel() for parameter in student.parameters()),
+        "data": tuple(name.partition(":")[0] for name in run.data),
+        "synthetic": run.synthetic,
+        "protocols": run.protocols,
+        "split": {key: run.split[key] for key in ("name", "hash")},
+        "teacher": {key: run.teacher[key] for key in ("name", "licence", "paper")},
+        "seed": run.seed,
+        "versions": versions() | {"machine": platform.machine()},
+    }
+
+
+def _quantization_facts(
+    thresholds: tuple[float, ...], contents: dict[str, bytes], runtimes: dict[str, Runtime]
+) -> dict[str, Any]:
+    """Return what the manifest says of codes: the .tflite's where there is one, else the int8 ONNX model's input."""
+    if TFLITE_FILE not in contents:
+        quantization = input_quantization(onnx.load_from_string(contents[ONNX_INT8_FILE]))
+        return {"input": quantization, "output": None, "threshold_codes": None}
+    model = runtimes["litert_reference"]
+    if model.input is None or model.output is None:
+        raise InputError(f"{TFLITE_FILE} is not int8 in and out; report this student's configuration")
+    codes = model.output.threshold_codes(thresholds)
+    return {"input": model.input, "output": model.output, "threshold_codes": codes}
+
+
+def _figures(
+    run: Run, quantization: Quantization, runtimes: dict[str, Runtime], validation: Validation
+) -> dict[str, Any]:
+    """Measure what `evaluate` would run; the reference kernels, a hundred times slower, only replay golden vectors."""
+    int8 = {name: model for name, model in runtimes.items() if name in ("litert_xnnpack", "onnxruntime_int8")}
+    exact = runtimes["onnxruntime_float"]
+    return validation_figures(run.listening, run.thresholds, quantization, exact, int8, validation)
+
+
+def _golden(listening: Listening, quantization: Quantization, runtimes: dict[str, Runtime]) -> Golden:
+    pcm = golden_pcm(listening)
+    codes = front_end(listening, quantization, pcm)
+    return Golden(
+        pcm, codes, {name: model.run(as_input(model, codes, quantization)) for name, model in runtimes.items()}
+    )

@@ -1,0 +1,1 @@
+"""TFLite: written operator by operator, ranges, int8."""

@@ -1,0 +1,1 @@
+"""The C that is copied, and the templates of the C that is written."""

@@ -1,0 +1,65 @@
+/* Samples in, decisions out: the front end and the network joined, for one window of sound or for continuous listening.
+ *
+ *     static auscult_t listener;
+ *     auscult_init(&listener);
+ *     for (;;) {
+ *         taken = auscult_push(&listener, pcm, count, &scores);
+ *         pcm += taken;
+ *         count -= taken;
+ *         if (scores != NULL) { ... auscult_has(scores, 0), of the window that ended with the last sample taken ... }
+ *     }
+ *
+ * A decision comes every AUSCULT_HOP samples, on the AUSCULT_SAMPLES before it. Windows that overlap keep a network
+ * each; they share the front end where frames lie inside the sound, and keep one each where frames are centred, because
+ * every window then mirrors its own ends. Windows that follow each other begin their own frames. The context is the
+ * caller's; there is no heap and nothing is shared between two. */
+#ifndef AUSCULT_H
+#define AUSCULT_H
+
+#include "auscult_config.h"
+#include "frontend.h"
+#include "net.h"
+
+#if FRONTEND_CENTRED
+#define AUSCULT_FRONTENDS AUSCULT_WINDOWS
+#else
+#define AUSCULT_FRONTENDS 1
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct {
+    frontend_t frontends[AUSCULT_FRONTENDS];
+    net_t nets[AUSCULT_WINDOWS];
+    uint32_t missing[AUSCULT_WINDOWS]; /* samples that each window still waits for; 0: none is open */
+    uint32_t until_start;              /* samples until the next window begins */
+    uint16_t next;                     /* where it will be kept */
+    uint16_t closing;                  /* 1 + which one has all its samples and is not decided yet; 0: none */
+    int8_t scores[NET_OUTPUT_VALUES];
+} auscult_t;
+
+/* Begin to listen; whatever was heard before is forgotten. A must before the first push: a context of zeros happens to
+ * be as good, memory that held something else is not. */
+void auscult_init(auscult_t *listener);
+
+/* Take samples, up to the next decision. Returns how many; *scores is NULL unless a window was decided, and stays valid
+ * until the next call with the same context.
+ *
+ * Where pushes have a limit (NET_PUSH_COST), no call does more than it allows for every frame that the samples complete
+ * and every open window: after a window's last sample, calls take no samples and do a share of what is left, until one
+ * brings the decision. */
+size_t auscult_push(auscult_t *listener, const int16_t *pcm, size_t count, const int8_t **scores);
+
+/* Whether a window waits to be decided: auscult_push with no samples goes on. */
+bool auscult_busy(const auscult_t *listener);
+
+/* Whether a decided window has the label of this place in AUSCULT_LABELS. */
+bool auscult_has(const int8_t *scores, size_t label);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,127 @@
+/* Frames out of a stream of samples. */
+#include "frontend.h"
+
+#include <string.h>
+
+#include "frontend_parts.h"
+
+enum { HALF = FRONTEND_FFT / 2, FRAME = 2, END = FRAME + FRONTEND_FFT };
+
+void frontend_init(frontend_t *frontend)
+{
+    (void)memset(frontend, 0, sizeof *frontend);
+    /* A centred first frame mirrors its right half into its left; the right half comes first. */
+    frontend->filled = (FRONTEND_CENTRED != 0) ? (FRAME + HALF) : FRAME;
+}
+
+/* Samples of the frame, scaled up by `shift`, times the window, and from each 15/16 of the one before subtracted:
+ * lung sounds are loudest at the lowest frequencies, and integers are spent on what is large. The bands'
+ * weights undo it. Returns the bits of all magnitudes. */
+static uint32_t load_frame(frontend_t *frontend, uint32_t shift)
+{
+    const int16_t *const samples = &frontend->samples[FRAME];
+    int32_t before = 0;
+    uint32_t bits = 0u;
+    frontend_complex_t *pair;
+    size_t i;
+
+#pragma GCC unroll 4
+    for (i = 0u; i < HALF; i++) {
+        const int32_t even_sample = (int32_t)((uint32_t)(int32_t)samples[2u * i] << shift);
+        const int32_t odd_sample = (int32_t)((uint32_t)(int32_t)samples[(2u * i) + 1u] << shift);
+        const int32_t even = frontend_high(even_sample, frontend_window[2u * i]);
+        const int32_t odd = frontend_high(odd_sample, frontend_window[(2u * i) + 1u]);
+
+        pair = &frontend->work.spectrum[frontend_order[i]].bin;
+        pair->re = even - before + (before >> 4);
+        pair->im = odd - even + (even >> 4);
+        bits = frontend_gather(bits, pair->re);
+        bits = frontend_gather(bits, pair->im);
+        before = odd;
+    }
+    /* The window begins with zero, so that the frame's last sample stands alone before its first. */
+    pair = &frontend->work.spectrum[0].bin;
+    pair->re = (before >> 4) - before;
+    return frontend_gather(bits, pair->re);
+}
+
+static void make_row(frontend_t *frontend)
+{
+    uint32_t bits = 0u;
+    uint32_t residues;
+    int32_t width;
+    int32_t exponent;
+    size_t i;
+
+    /* Two samples at a time: where a bit differs from the one below it, the sample is at least so wide. */
+#pragma GCC unroll 8
+    for (i = FRAME; i < END; i += 2u) {
+        uint32_t two;
+
+        (void)memcpy(&two, &frontend->samples[i], sizeof two);
+        bits |= two ^ (two << 1);
+    }
+    bits = (bits | (bits >> 16)) & 0xFFFEu;
+    width = frontend_width(bits >> 1);
+    width = (width > FRONTEND_LEAST_WIDTH) ? width : FRONTEND_LEAST_WIDTH;
+    /* A sample of 15 bits and sign, scaled up to 31; the product with the window keeps 30. */
+    exponent = width - (15 + 30);
+    bits = load_frame(frontend, 31u - (uint32_t)width);
+    exponent += frontend_power(frontend->work.spectrum, bits);
+    residues = frontend_quantize(frontend->work.spectrum, exponent, frontend->row);
+    if (residues != 0u) {
+        frontend_repeat(&frontend->work.exact, &frontend->samples[FRAME], residues, exponent, frontend->row);
+    }
+}
+
+/* The frame is whole: its row, and room for the next hop. */
+static void complete(frontend_t *frontend)
+{
+    size_t i;
+
+    if ((FRONTEND_CENTRED != 0) && !frontend->started) {
+        for (i = 1u; i < HALF; i++) {
+            frontend->samples[FRAME + HALF - i] = frontend->samples[FRAME + HALF + i];
+        }
+    }
+    frontend->started = true;
+    make_row(frontend);
+    (void)memmove(frontend->samples, &frontend->samples[FRONTEND_HOP],
+                  (END - FRONTEND_HOP) * sizeof frontend->samples[0]);
+    frontend->filled = END - FRONTEND_HOP;
+}
+
+size_t frontend_push(frontend_t *frontend, const int16_t *pcm, size_t count, const int8_t **row)
+{
+    const size_t room = (size_t)END - frontend->filled;
+    const size_t taken = (count < room) ? count : room;
+
+    *row = NULL;
+    if (taken > 0u) {
+        (void)memcpy(&frontend->samples[frontend->filled], pcm, taken * sizeof *pcm);
+        frontend->filled = (uint16_t)(frontend->filled + taken);
+    }
+    if (frontend->filled == END) {
+        complete(frontend);
+        *row = frontend->row;
+    }
+    return taken;
+}
+
+const int8_t *frontend_finish(frontend_t *frontend)
+{
+    /* The sound ended here; a frame counts while its centre lies no further. */
+    const int32_t end = (int32_t)frontend->filled - (int32_t)frontend->beyond;
+
+    if ((FRONTEND_CENTRED == 0) || (end < (FRAME + HALF))) {
+        return NULL;
+    }
+    while (frontend->filled < END) {
+        frontend->beyond++;
+        /* Two steps back for every step beyond. */
+        frontend->samples[frontend->filled] = frontend->samples[frontend->filled - (2u * frontend->beyond)];
+        frontend->filled++;
+    }
+    complete(frontend);
+    return frontend->row;
+}

@@ -1,0 +1,75 @@
+/* PCM in, rows of int8 log-mel out, exactly alike on every core: integers throughout, with or without an FPU.
+ *
+ *     frontend_init(&frontend);
+ *     while (count > 0) {
+ *         taken = frontend_push(&frontend, pcm, count, &row);
+ *         pcm += taken;
+ *         count -= taken;
+ *         if (row != NULL) { ... FRONTEND_MELS values ... }
+ *     }
+ *     while ((row = frontend_finish(&frontend)) != NULL) { ... }     (where frames are centred)
+ *
+ * A row stays valid until the next call with the same context. Contexts share nothing. */
+#ifndef FRONTEND_H
+#define FRONTEND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "frontend_spec.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct {
+    int32_t re;
+    int32_t im;
+} frontend_complex_t;
+
+/* What the FFT leaves in the place of its values: two to one, so that the buffer is the same. */
+typedef union {
+    frontend_complex_t bin;
+    uint64_t power;
+} frontend_bin_t;
+
+typedef struct {
+    int64_t re;
+    int64_t im;
+} frontend_wide_t;
+
+/* What a frame whose codes are in doubt is made of a second time. */
+typedef struct {
+    frontend_wide_t values[FRONTEND_FFT / 8];
+    uint64_t sums[FRONTEND_MELS];
+} frontend_exact_t;
+
+typedef struct {
+    union {
+        frontend_bin_t spectrum[(FRONTEND_FFT / 2) + 1];
+        frontend_exact_t exact;
+    } work;
+    int16_t
+        samples[FRONTEND_FFT + 2]; /* the frame begins at 2; before it the sample that the last mirrored one needs */
+    int8_t row[FRONTEND_MELS];
+    uint16_t filled; /* of `samples` */
+    uint16_t beyond; /* mirrored samples after the last one */
+    bool started;    /* the first frame has been made */
+} frontend_t;
+
+/* Begin a new window of sound. */
+void frontend_init(frontend_t *frontend);
+
+/* Take samples, up to the one that completes a frame. Returns how many; *row is NULL unless a frame was completed. */
+size_t frontend_push(frontend_t *frontend, const int16_t *pcm, size_t count, const int8_t **row);
+
+/* After the last sample: the rows of frames that reach beyond it, one a call, then NULL. Frames that lie inside the
+ * sound (FRONTEND_CENTRED 0) leave none. At least FRONTEND_FFT / 2 + 1 samples must have been pushed. */
+const int8_t *frontend_finish(frontend_t *frontend);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,270 @@
+/* Power spectrum of real samples in block floating point.
+ *
+ * FRONTEND_FFT / 2 pairs of samples as complex numbers; decimation in time, in place, radices 8 (first stage only), 4
+ * and 5; then the split into the spectrum of the real sequence. Before each stage all values share a shift that leaves
+ * room for the stage's growth; stages gather the bits of the magnitudes that they write. */
+#include "frontend_complex.h"
+#include "frontend_parts.h"
+
+/* What stands before is done before what stands after. */
+#if defined(__GNUC__)
+#define IN_ORDER __asm__ volatile("" ::: "memory")
+#else
+#define IN_ORDER
+#endif
+
+enum { PAIRS = FRONTEND_FFT / 2 };
+
+/* Bits that magnitudes may have before a stage, so that sums of so many rotated complex numbers fit 31. */
+enum { ROOM_8 = 27, ROOM = 28 };
+
+/* cos and sin of 72 and 144 degrees, 31 fractional bits. */
+#define COS_72 663608942
+#define COS_144 (-1737350766)
+#define SIN_72 2042378317
+#define SIN_144 1262259218
+/* 1 less the root of 1/2, 32 fractional bits. */
+#define ONE_LESS_ROOT 1257966797
+
+/* Transform of four, in place. */
+DISSOLVED void butterfly_4(frontend_complex_t x[4])
+{
+    const frontend_complex_t a = add(x[0], x[2]);
+    const frontend_complex_t b = subtract(x[0], x[2]);
+    const frontend_complex_t c = add(x[1], x[3]);
+    const frontend_complex_t d = subtract(x[1], x[3]);
+
+    x[0] = add(a, c);
+    x[1] = turn_back(b, d);
+    x[2] = subtract(a, c);
+    x[3] = turn(b, d);
+}
+
+#if FRONTEND_FIRST_RADIX == 8
+/* a * root of 1/2. */
+DISSOLVED int32_t times_root(int32_t a)
+{
+    return a - frontend_high(a, ONE_LESS_ROOT);
+}
+
+/* Transform of eight, in place. */
+DISSOLVED void butterfly_8(frontend_complex_t x[8])
+{
+    frontend_complex_t even[4] = {x[0], x[2], x[4], x[6]};
+    frontend_complex_t odd[4] = {x[1], x[3], x[5], x[7]};
+    frontend_complex_t turned;
+
+    butterfly_4(even);
+    butterfly_4(odd);
+    x[0] = add(even[0], odd[0]);
+    x[4] = subtract(even[0], odd[0]);
+    turned.re = times_root(odd[1].re + odd[1].im); /* 45 degrees back */
+    turned.im = times_root(odd[1].im - odd[1].re);
+    x[1] = add(even[1], turned);
+    x[5] = subtract(even[1], turned);
+    x[2] = turn_back(even[2], odd[2]);
+    x[6] = turn(even[2], odd[2]);
+    turned.re = times_root(odd[3].re - odd[3].im); /* 135 degrees back is 45 degrees back, then 90 */
+    turned.im = times_root(odd[3].re + odd[3].im);
+    x[3] = subtract(even[3], turned);
+    x[7] = add(even[3], turned);
+}
+#endif
+
+/* Groups of neighbours. */
+static uint32_t first_stage(frontend_bin_t *spectrum, uint32_t shift)
+{
+    uint32_t bits = 0u;
+    size_t group;
+    size_t i;
+
+    for (group = 0u; group < PAIRS; group += FRONTEND_FIRST_RADIX) {
+        frontend_complex_t x[FRONTEND_FIRST_RADIX];
+
+#pragma GCC unroll 8
+        for (i = 0u; i < FRONTEND_FIRST_RADIX; i++) {
+            x[i] = shift_right(spectrum[group + i].bin, shift);
+        }
+#if FRONTEND_FIRST_RADIX == 8
+        butterfly_8(x);
+#else
+        butterfly_4(x);
+#endif
+#pragma GCC unroll 8
+        for (i = 0u; i < FRONTEND_FIRST_RADIX; i++) {
+            spectrum[group + i].bin = x[i];
+            bits = gather(bits, x[i]);
+        }
+    }
+    return bits;
+}
+
+#if FRONTEND_RADIX_4
+/* Transforms of `length`, four at a time, become one: every k-th value of each. All is divided by 2^(shift + 1). */
+DISSOLVED uint32_t join_4(frontend_bin_t *first, size_t length, const frontend_complex_t *twiddle, uint32_t shift,
+                          uint32_t bits)
+{
+    frontend_complex_t x[4];
+    size_t i;
+
+    x[0] = shift_right(first->bin, shift + 1u);
+    x[0].re++; /* what the rotations lose by rounding down, on the average */
+    x[0].im++;
+#pragma GCC unroll 8
+    for (i = 1u; i < 4u; i++) {
+        x[i] = rotate(shift_right(first[i * length].bin, shift), twiddle[i - 1u]);
+    }
+    butterfly_4(x);
+#pragma GCC unroll 8
+    for (i = 0u; i < 4u; i++) {
+        first[i * length].bin = x[i];
+        bits = gather(bits, x[i]);
+    }
+    return bits;
+}
+#endif
+
+#if FRONTEND_RADIX_5
+/* Half of the transform of five, for the real or the imaginary parts of the output. `zero` is halved already; `a` and
+ * `c` are sums of the first and fourth, second and third value, `b` and `d` differences of their other parts. */
+DISSOLVED uint32_t join_5_parts(int32_t *const out[5], int32_t zero, int32_t a, int32_t b, int32_t c, int32_t d,
+                                uint32_t bits)
+{
+    int32_t even = zero + (a >> 1) + (c >> 1) + 1;
+    int32_t odd;
+
+    *out[0] = even;
+    bits = frontend_gather(bits, even);
+    even = zero + frontend_high_of_sum(a, COS_72, c, COS_144);
+    odd = frontend_high_of_sum(b, SIN_72, d, SIN_144);
+    *out[1] = even + odd;
+    bits = frontend_gather(bits, even + odd);
+    *out[4] = even - odd;
+    bits = frontend_gather(bits, even - odd);
+    even = zero + frontend_high_of_sum(a, COS_144, c, COS_72);
+    odd = frontend_high_of_sum(b, SIN_144, -d, SIN_72);
+    *out[2] = even + odd;
+    bits = frontend_gather(bits, even + odd);
+    *out[3] = even - odd;
+    return frontend_gather(bits, even - odd);
+}
+
+/* The same as join_4 of five; all is divided by 2^(shift + 2). */
+DISSOLVED uint32_t join_5(frontend_bin_t *first, size_t length, const frontend_complex_t *twiddle, uint32_t shift,
+                          uint32_t bits)
+{
+    frontend_bin_t *const x[5] = {first, &first[length], &first[2u * length], &first[3u * length], &first[4u * length]};
+    int32_t *const re[5] = {&x[0]->bin.re, &x[1]->bin.re, &x[2]->bin.re, &x[3]->bin.re, &x[4]->bin.re};
+    int32_t *const im[5] = {&x[0]->bin.im, &x[4]->bin.im, &x[3]->bin.im, &x[2]->bin.im, &x[1]->bin.im};
+    volatile int32_t waiting[4];
+    frontend_complex_t low = rotate(shift_right(x[1]->bin, shift), twiddle[0]);
+    frontend_complex_t high = rotate(shift_right(x[4]->bin, shift), twiddle[3]);
+    const int32_t a = low.re + high.re;
+    const int32_t b = low.im - high.im;
+    int32_t c;
+    int32_t d;
+
+    /* What the imaginary parts need waits in memory; compilers would keep it in registers that the core lacks. */
+    waiting[0] = low.im + high.im;
+    waiting[1] = low.re - high.re;
+    IN_ORDER;
+    low = rotate(shift_right(x[2]->bin, shift), twiddle[1]);
+    high = rotate(shift_right(x[3]->bin, shift), twiddle[2]);
+    c = low.re + high.re;
+    d = low.im - high.im;
+    waiting[2] = low.im + high.im;
+    waiting[3] = low.re - high.re;
+    IN_ORDER;
+    /* The added one: what the rotations lose by rounding down, on the average. */
+    bits = join_5_parts(re, (*re[0] >> (shift + 2u)) + 1, a, b, c, d, bits);
+    IN_ORDER;
+    return join_5_parts(im, (*im[0] >> (shift + 2u)) + 1, waiting[0], waiting[1], waiting[2], waiting[3], bits);
+}
+#endif
+
+/* One stage after the first. */
+DISSOLVED uint32_t stage(frontend_bin_t *spectrum, size_t radix, size_t length, const frontend_complex_t *twiddles,
+                         uint32_t shift)
+{
+    uint32_t bits = 0u;
+    size_t block;
+    size_t k;
+
+    for (block = 0u; block < PAIRS; block += radix * length) {
+        const frontend_complex_t *twiddle = twiddles;
+
+        for (k = block; k < (block + length); k++) {
+#if FRONTEND_RADIX_4
+            if (radix == 4u) {
+                bits = join_4(&spectrum[k], length, twiddle, shift, bits);
+            }
+#endif
+#if FRONTEND_RADIX_5
+            if (radix == 5u) {
+                bits = join_5(&spectrum[k], length, twiddle, shift, bits);
+            }
+#endif
+            twiddle = &twiddle[radix - 1u];
+        }
+    }
+    return bits;
+}
+
+static uint64_t power(int32_t re, int32_t im)
+{
+    return (uint64_t)(((int64_t)re * re) + ((int64_t)im * im));
+}
+
+/* Spectrum of pairs to power spectrum of single samples, two bins at a time. */
+static void split(frontend_bin_t *spectrum, uint32_t shift)
+{
+    const frontend_complex_t zero = shift_right(spectrum[0].bin, shift);
+    size_t k;
+
+    spectrum[0].power = power(zero.re + zero.im, 0);
+    spectrum[PAIRS].power = power(zero.re - zero.im, 0);
+    for (k = 1u; k <= (PAIRS / 2); k++) {
+        const frontend_complex_t a = shift_right(spectrum[k].bin, shift);
+        const frontend_complex_t b = shift_right(spectrum[PAIRS - k].bin, shift);
+        const frontend_complex_t difference = {a.re - b.re, a.im + b.im};
+        const frontend_complex_t turned = rotate(difference, frontend_split[k]);
+        const int32_t re = (a.re + b.re) >> 1;
+        const int32_t im = (a.im - b.im) >> 1;
+
+        spectrum[k].power = power(re + turned.im, im - turned.re);
+        spectrum[PAIRS - k].power = power(re - turned.im, im + turned.re);
+    }
+}
+
+/* Shift that leaves `room` bits. */
+static uint32_t excess(uint32_t bits, int32_t room)
+{
+    const int32_t width = frontend_width(bits);
+
+    return (width > room) ? (uint32_t)(width - room) : 0u;
+}
+
+/* Shift before a stage. Rotations halve, and radix 5 halves once more. After the first stage complex magnitudes stay
+ * below 2^30.5, and sums of five fit as they are; after a stage of five a shift of one always does for the next. */
+#define SHIFT_4_AFTER_4 excess(bits, ROOM + 1)
+#define SHIFT_4_AFTER_8 excess(bits, ROOM + 1)
+#define SHIFT_5_AFTER_FIRST 0u
+#define SHIFT_5_AFTER_4 excess(bits, ROOM + 2)
+#define SHIFT_5_AFTER_5 1u
+
+int32_t frontend_power(frontend_bin_t *spectrum, uint32_t bits)
+{
+    uint32_t shift = excess(bits, (FRONTEND_FIRST_RADIX == 8) ? ROOM_8 : ROOM);
+    uint32_t exponent = shift;
+
+    bits = first_stage(spectrum, shift);
+#define STAGE(radix, before, length, twiddle)                                      \
+    shift = SHIFT_##radix##_AFTER_##before;                                        \
+    bits = stage(spectrum, (radix), (length), &frontend_twiddles[twiddle], shift); \
+    exponent += shift + (((radix) == 5) ? 2u : 1u);
+    FRONTEND_STAGES
+#undef STAGE
+    shift = excess(bits, ROOM + 1);
+    split(spectrum, shift);
+    return (int32_t)(exponent + shift);
+}

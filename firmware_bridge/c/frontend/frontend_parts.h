@@ -1,0 +1,144 @@
+/* What the parts of the front end share: tables, and the two steps that make a row of a frame. Not for applications. */
+#ifndef FRONTEND_PARTS_H
+#define FRONTEND_PARTS_H
+
+#include "frontend.h"
+
+/* Thumb-2 multiplies and accumulates 64 bits in one instruction, which compilers take two or three for. */
+#if defined(__GNUC__) && defined(__thumb2__)
+#define FRONTEND_LONG_MULTIPLY
+#endif
+
+/* Functions that are rarely called and shall not be repeated where they are. */
+#if defined(__GNUC__)
+#define FRONTEND_SEPARATE static __attribute__((noinline))
+#else
+#define FRONTEND_SEPARATE static
+#endif
+
+/* One band: its bins, and what turns the logarithm of their weighted sum into a code. */
+typedef struct {
+    uint16_t first_bin;
+    uint16_t bins;
+    uint32_t floor;         /* mantissa of the floor of the power */
+    int32_t floor_exponent; /* of two, for a frame of exponent 0 */
+    const uint32_t *weights;
+    int64_t offset; /* code at a logarithm of zero plus one half, 48 fractional bits */
+} frontend_band_t;
+
+/* log2 of 1 + (segment + x) / 64 for 0 <= x < 1: constant + x * (linear - x * quadratic), 30 fractional bits. */
+typedef struct {
+    uint32_t unused; /* sixteen bytes are found faster than twelve */
+    uint32_t constant;
+    uint32_t linear;
+    uint32_t quadratic;
+} frontend_log_t;
+
+extern const int32_t frontend_window[FRONTEND_FFT];      /* 31 fractional bits */
+extern const uint16_t frontend_window_low[FRONTEND_FFT]; /* 16 bits below them */
+extern const uint16_t frontend_order[FRONTEND_FFT / 2];  /* where the FFT wants the n-th pair of samples */
+extern const frontend_complex_t frontend_twiddles[];     /* stage after stage: cos, sin; 31 fractional bits */
+extern const frontend_complex_t frontend_split[FRONTEND_FFT / 4 + 1];
+extern const uint16_t frontend_cosine_low[FRONTEND_FFT / 4 + 1]; /* 16 bits below the cosines of frontend_split */
+extern const frontend_band_t frontend_bands[FRONTEND_MELS];
+extern const frontend_log_t frontend_log[64];
+
+/* High half of a product: a * b / 2^32, rounded down. */
+static inline int32_t frontend_high(int32_t a, int32_t b)
+{
+    return (int32_t)(((int64_t)a * (int64_t)b) >> 32);
+}
+
+/* High half of a * b + c * d, rounded down. */
+static inline int32_t frontend_high_of_sum(int32_t a, int32_t b, int32_t c, int32_t d)
+{
+#if defined(FRONTEND_LONG_MULTIPLY)
+    int32_t low;
+    int32_t high;
+
+    __asm__("smull %0, %1, %2, %3\n\tsmlal %0, %1, %4, %5" : "=&r"(low), "=&r"(high) : "r"(a), "r"(b), "r"(c), "r"(d));
+    return high;
+#else
+    return (int32_t)((((int64_t)a * (int64_t)b) + ((int64_t)c * (int64_t)d)) >> 32);
+#endif
+}
+
+/* sum + a * b. */
+static inline uint64_t frontend_accumulate(uint64_t sum, uint32_t a, uint32_t b)
+{
+#if defined(FRONTEND_LONG_MULTIPLY)
+    __asm__("umlal %Q0, %R0, %1, %2" : "+r"(sum) : "r"(a), "r"(b));
+    return sum;
+#else
+    return sum + ((uint64_t)a * b);
+#endif
+}
+
+/* The same of signed numbers. */
+static inline int64_t frontend_accumulate_signed(int64_t sum, int32_t a, int32_t b)
+{
+#if defined(FRONTEND_LONG_MULTIPLY)
+    __asm__("smlal %Q0, %R0, %1, %2" : "+r"(sum) : "r"(a), "r"(b));
+    return sum;
+#else
+    return sum + ((int64_t)a * b);
+#endif
+}
+
+/* The nearest int8. */
+static inline int8_t frontend_saturate(int32_t value)
+{
+#if defined(FRONTEND_LONG_MULTIPLY)
+    __asm__("ssat %0, #8, %0" : "+r"(value));
+    return (int8_t)value;
+#else
+    value = (value > 127) ? 127 : value;
+    return (int8_t)((value < -128) ? -128 : value);
+#endif
+}
+
+/* Width of the largest magnitude, from the bits of all magnitudes or-ed together; 0 for no bit at all. */
+static inline int32_t frontend_width(uint32_t bits)
+{
+#if defined(__GNUC__)
+    return (bits == 0u) ? 0 : (32 - __builtin_clz(bits));
+#else
+    int32_t width = 0;
+
+    while (bits != 0u) {
+        bits >>= 1;
+        width++;
+    }
+    return width;
+#endif
+}
+
+/* `bits`, and those of a magnitude (of -x - 1 for a negative x). */
+static inline uint32_t frontend_gather(uint32_t bits, int32_t value)
+{
+    return bits | (uint32_t)(value ^ (value >> 31));
+}
+
+/* Power spectrum, in place, of FRONTEND_FFT / 2 pairs of samples that lie in frontend_order. `bits`: of all magnitudes.
+ * Returns the exponent of two of the amplitudes, relative to the samples. */
+int32_t frontend_power(frontend_bin_t *spectrum, uint32_t bits);
+
+/* Codes of all bands. `exponent`: of two, of the amplitudes, relative to full scale. Returns the frontend_residue of
+ * all bins of bands whose codes may be wrong by the noise of the power spectrum. */
+uint32_t frontend_quantize(const frontend_bin_t *spectrum, int32_t exponent, int8_t *row);
+
+/* Code of a band's weighted sum. */
+int8_t frontend_code(const frontend_band_t *band, uint64_t sum, int32_t exponent);
+
+/* A bit for all bins that have this one's residue of eight, or the opposite, which mirrors it. */
+static inline uint32_t frontend_residue(size_t bin)
+{
+    const size_t residue = bin % 8u;
+
+    return (uint32_t)1 << ((residue > 4u) ? (8u - residue) : residue);
+}
+
+/* Exact codes of the weak bands whose bins are all among `residues`. `exponent`: of the power spectrum's amplitudes. */
+void frontend_repeat(frontend_exact_t *exact, const int16_t *samples, uint32_t residues, int32_t exponent, int8_t *row);
+
+#endif

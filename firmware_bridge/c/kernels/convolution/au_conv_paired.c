@@ -1,0 +1,89 @@
+/* Convolution of two columns at a time, kernel rows in place, for cores with a header of blocks, which says how weights
+ * lie.
+ *
+ * The generator has proven that sums stay below 2^30 and that every shift is to the right, which is what au_rescale()
+ * needs. */
+#include "au_conv.h"
+
+#include AU_BLOCK_IN_PLACE
+
+/* How many kernel columns from `k` on lie inside or outside of the tensor as column `k` does, for both output columns.
+ */
+static uint32_t alike(const au_conv_t *conv, const int32_t left[2], uint32_t k)
+{
+    const bool first = au_inside(conv, left[0] + (int32_t)k);
+    const bool second = au_inside(conv, left[1] + (int32_t)k);
+    uint32_t end = k + 1u;
+    while ((end < conv->kernel_w) && (au_inside(conv, left[0] + (int32_t)end) == first) &&
+           (au_inside(conv, left[1] + (int32_t)end) == second)) {
+        ++end;
+    }
+    return end - k;
+}
+
+/* Cut the kernel over two output columns, whose first input columns are `left`, into pieces, row by row. Returns their
+ * end. */
+static const au_piece_t *cut(const au_conv_t *conv, const au_value_t *const *rows, const int32_t left[2],
+                             au_piece_t *pieces)
+{
+    const uint32_t kernel_h = conv->kernel_h;
+    const int32_t channels = (int32_t)conv->in_channels;
+    uint32_t in_a_row = 0;
+    uint32_t k = 0;
+    while (k < conv->kernel_w) {
+        ++in_a_row;
+        k += alike(conv, left, k);
+    }
+    k = 0;
+    for (uint32_t p = 0; p < in_a_row; ++p) {
+        const uint32_t columns = alike(conv, left, k);
+        const int32_t first = left[0] + (int32_t)k;
+        const int32_t second = left[1] + (int32_t)k;
+        const bool first_inside = au_inside(conv, first);
+        const bool second_inside = au_inside(conv, second);
+        au_piece_t *piece = pieces + p;
+        for (uint32_t y = 0; y < kernel_h; ++y) {
+            piece->values[0] = first_inside ? (rows[y] + (first * channels)) : conv->outside;
+            piece->values[1] = second_inside ? (rows[y] + (second * channels)) : conv->outside;
+            piece->count = columns * (uint32_t)channels;
+            piece += in_a_row;
+        }
+        k += columns;
+    }
+    return pieces + (in_a_row * kernel_h);
+}
+
+static void one_row(const au_conv_t *conv, const au_value_t *const *rows, const au_row_t *row, au_value_t *out)
+{
+    au_piece_t pieces[AU_MOST_PIECES];
+    au_place_t place = au_first_place(conv, row, out);
+    for (uint32_t x = 0; x < conv->out_width; x += 2u) {
+        int32_t left[2];
+        int32_t sums[2] = {0, 0};
+        left[0] = (int32_t)(x * conv->stride_w) - (int32_t)conv->pad_left;
+        left[1] = left[0] + (int32_t)conv->stride_w;
+        if ((x + 1u) == conv->out_width) { /* there is no second column */
+            left[1] = left[0];
+            place.beside = place.out;
+        }
+        const au_piece_t *const last = cut(conv, rows, left, pieces);
+        au_sum_up(pieces, last, sums);
+        au_two_columns(conv, pieces, last, sums, row, &place);
+        au_next_place(conv, &place);
+    }
+}
+
+void au_conv_paired(const void *op, const au_value_t *const *rows, au_value_t *out)
+{
+    const au_conv_t *const conv = (const au_conv_t *)op;
+    const au_row_t row = au_row(conv, NULL, false);
+    one_row(conv, rows, &row, out);
+}
+
+void au_conv_paired_pool(const void *op, const au_value_t *const *rows, void *sums, bool first, au_value_t *out)
+{
+    const au_conv_t *const conv = (const au_conv_t *)op;
+    const au_row_t row = au_row(conv, (uint32_t *)sums, first);
+    /* The first row of a pool stores no values; pointers walk over the sums, which are larger. */
+    one_row(conv, rows, &row, (out != NULL) ? out : (au_value_t *)sums);
+}

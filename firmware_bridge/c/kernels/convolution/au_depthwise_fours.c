@@ -1,0 +1,86 @@
+/* Depthwise convolution for Cortex-M4, M7 and M33: four channels at a time, one product each for every kernel value.
+ *
+ * The generator has proven that sums stay below 2^30 and that every shift is to the right, which is what au_rescale()
+ * needs. */
+#include "au_depthwise.h"
+#include "au_dsp.h"
+
+/* What is known of four channels, in words (specialise.py): biases, multipliers, what au_rescale() adds, and a byte of
+ * shift for each. */
+enum { BIAS = 0, MULTIPLIER = 4, OFFSET = 8, SHIFTS = 12, WORDS_OF_FOUR = 13 };
+
+/* Sums of channels 0 and 2, and of 1 and 3. */
+typedef struct {
+    int32_t s0;
+    int32_t s2;
+    int32_t s1;
+    int32_t s3;
+} four_t;
+
+/* The values under one output column, kernel row by kernel row: where the first channel of each is. */
+static uint32_t find(const au_depthwise_t *conv, const au_value_t *const *rows, uint32_t x, const au_value_t **under)
+{
+    const int32_t left = (int32_t)(x * conv->stride_w) - (int32_t)conv->pad_left;
+    uint32_t count = 0;
+    for (uint32_t ky = 0; ky < conv->kernel_h; ++ky) {
+        for (uint32_t kx = 0; kx < conv->kernel_w; ++kx) {
+            const int32_t column = left + (int32_t)kx;
+            const bool inside = (column >= 0) && (column < (int32_t)conv->in_width);
+            under[count] = inside ? (rows[ky] + ((uint32_t)column * conv->in_channels)) : conv->outside;
+            ++count;
+        }
+    }
+    return count;
+}
+
+/* Add the products of all values from `channel` on; weights lie in fours, one behind the other. */
+static inline four_t sums_of(const au_value_t *const *under, const au_value_t *const *last, uint32_t channel,
+                             const int8_t *weights, const int32_t *four)
+{
+    four_t sums = {four[BIAS], four[BIAS + 2], four[BIAS + 1], four[BIAS + 3]};
+    const int8_t *weight = weights;
+    for (const au_value_t *const *value = under; value != last; ++value) {
+        const uint32_t w = au_load4(weight);
+        const uint32_t x = au_load4(*value + channel);
+        const int32_t w_even = au_even(w);
+        const int32_t w_odd = au_odd(w);
+        const int32_t x_even = au_even(x);
+        const int32_t x_odd = au_odd(x);
+        sums.s0 = __smlabb(x_even, w_even, sums.s0);
+        sums.s2 = __smlatt(x_even, w_even, sums.s2);
+        sums.s1 = __smlabb(x_odd, w_odd, sums.s1);
+        sums.s3 = __smlatt(x_odd, w_odd, sums.s3);
+        weight += 4;
+    }
+    return sums;
+}
+
+static inline au_value_t finish(const au_depthwise_t *conv, const int32_t *four, uint32_t c, int32_t sum)
+{
+    const int32_t shift = (int32_t)(((uint32_t)four[SHIFTS] >> (8u * c)) & 0xFFu);
+    return (au_value_t)au_clamp(au_rescale(sum, four[MULTIPLIER + c], four[OFFSET + c], shift, conv->out_zero),
+                                conv->low, conv->high);
+}
+
+void au_depthwise_fours(const void *op, const au_value_t *const *rows, au_value_t *out)
+{
+    const au_depthwise_t *const conv = (const au_depthwise_t *)op;
+    const au_value_t *under[AU_MAX_UNDER];
+    const uint32_t channels = conv->in_channels;
+    au_value_t *next = out;
+    for (uint32_t x = 0; x < conv->out_width; ++x) {
+        const uint32_t count = find(conv, rows, x, under);
+        const int8_t *weights = conv->weights;
+        const int32_t *four = conv->fours;
+        for (uint32_t channel = 0; channel < channels; channel += 4u) {
+            const four_t sums = sums_of(under, under + count, channel, weights, four);
+            next[0] = finish(conv, four, 0, sums.s0);
+            next[1] = finish(conv, four, 1, sums.s1);
+            next[2] = finish(conv, four, 2, sums.s2);
+            next[3] = finish(conv, four, 3, sums.s3);
+            next += 4;
+            weights += 4u * count;
+            four += WORDS_OF_FOUR;
+        }
+    }
+}

@@ -1,0 +1,1 @@
+"""From an int8 graph to steps over rows: lowering, kernels, schedule, memory."""

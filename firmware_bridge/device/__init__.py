@@ -1,0 +1,1 @@
+"""Cores, their compilers, and the machines of QEMU that stand for them."""

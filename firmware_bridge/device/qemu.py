@@ -1,0 +1,293 @@
+"""Build C for a target, run it in QEMU (or here), and bring back what it wrote and counted."""
+
+import re
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from firmware_bridge.c.rendering import render
+from firmware_bridge.device.targets import CFLAGS, WARNINGS, Target, require_tools
+from lungsound.errors import InputError
+
+BOARDS = Path(__file__).parents[1] / "c" / "boards"
+_BARE_METAL = ("bare_metal.c", "semihosting.c", "counter.c", "text.c")
+_HOSTED = ("hosted.c", "text.c")
+_CONSTANT_SECTIONS = (
+    *(".text", ".rodata", ".srodata", ".vectors", ".ARM.exidx", ".external_flash"),
+    ".data.rel.ro",  # constants that hold addresses, where the operating system decides them
+)
+_WATCH_EVERY = 0.1  # seconds
+_VALUE = re.compile(r"^([a-z][a-z0-9_]*) (\d+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Bytes of an object file or a program: code and constants, initialised data, zeroed data."""
+
+    text: int
+    data: int
+    bss: int
+
+    @property
+    def flash(self) -> int:
+        """Bytes that a device stores."""
+        return self.text + self.data
+
+    @property
+    def ram(self) -> int:
+        """Bytes of RAM, without the stack."""
+        return self.data + self.bss
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """A program for a target.
+
+    Attributes
+    ----------
+    target : Target
+        What it was built for.
+    program : Path
+        ELF file.
+    objects : dict of str to Sizes
+        Every source's sizes by file name, before the linker drops what nobody calls.
+    warnings : str
+        What the compiler said.
+    """
+
+    target: Target
+    program: Path
+    objects: dict[str, Sizes]
+    warnings: str
+
+    @property
+    def size(self) -> Sizes:
+        """What the linked program takes, the stack apart."""
+        return _sizes(self.target, self.program)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a program did.
+
+    Attributes
+    ----------
+    status : int
+        Exit status.
+    text : str
+        Everything it printed.
+    values : dict of str to int
+        Its lines of the form ``name value``; of a machine also ``stack_bytes``.
+    files : dict of str to bytes
+        The files that it was asked to write.
+    """
+
+    status: int
+    text: str
+    values: dict[str, int]
+    files: dict[str, bytes]
+
+
+def board_sources(target: Target) -> list[Path]:
+    """Return the C files between `target` and ``main``."""
+    if target.machine is None:
+        return [BOARDS / name for name in _HOSTED]
+    start = "start_riscv.c" if target.machine.emulator == "qemu-system-riscv32" else "start_cortex_m.c"
+    return [BOARDS / name for name in (start, *_BARE_METAL)]
+
+
+def linker_script(target: Target, *, external: bool = False) -> str:
+    """Return the linker script of the target's machine.
+
+    Parameters
+    ----------
+    target : Target
+        A bare machine.
+    external : bool
+        Whether the network's constants go to the external flash; compiled with ``-fdata-sections``.
+
+    Raises
+    ------
+    InputError
+        If an operating system runs the target's programs.
+    """
+    if target.machine is None:
+        raise InputError(f"target {target.name} is linked by its operating system and has no linker script")
+    return render("board.ld", machine=target.machine, core=target.core, external=external)
+
+
+def build(
+    sources: Sequence[Path],
+    target: Target,
+    folder: Path,
+    *,
+    include: Sequence[Path] = (),
+    defines: Sequence[str] = (),
+    flags: Sequence[str] = (),
+    external: bool = False,
+) -> Build:
+    """Compile `sources` with the board of `target` and link them.
+
+    Parameters
+    ----------
+    sources : sequence of Path
+        C files, one of them with ``int main(void)``.
+    target : Target
+        What to build for.
+    folder : Path
+        Where objects and the program go; made if it is missing.
+    include : sequence of Path
+        Folders of headers; the sources' own and the board's are known already.
+    defines : sequence of str
+        ``NAME`` or ``NAME=VALUE``.
+    flags : sequence of str
+        For the compiler and the linker, after the target's own.
+    external : bool
+        Whether the network's constants go to the machine's external flash.
+
+    Raises
+    ------
+    InputError
+        If a tool is missing, or a source does not compile or does not fit; the message holds the first error.
+    """
+    require_tools(target)
+    folder.mkdir(parents=True, exist_ok=True)
+    gcc = f"{target.compiler}gcc"
+    machine = target.machine
+    options = [*target.flags, *CFLAGS, *WARNINGS, *flags, *(f"-D{define}" for define in defines)]
+    options += [f"-D{machine.counter}"] if machine else []
+    options += [f"-I{path}" for path in dict.fromkeys([*include, *(source.parent for source in sources), BOARDS])]
+    objects, warnings = {}, ""
+    for source in [*sources, *board_sources(target)]:
+        objects[source.name] = folder / f"{source.stem}.o"
+        warnings += _tool([gcc, *options, "-c", str(source), "-o", str(objects[source.name])]).stderr
+    program = folder / f"{target.name}.elf"
+    script = []
+    if machine:
+        (folder / "board.ld").write_text(linker_script(target, external=external))
+        script = ["-T", str(folder / "board.ld")]
+    paths = [str(path) for path in objects.values()]
+    warnings += _tool([gcc, *target.flags, *flags, *target.link, *script, *paths, "-o", str(program)]).stderr
+    return Build(target, program, {name: _sizes(target, path) for name, path in objects.items()}, warnings)
+
+
+def run(
+    program: Build,
+    *,
+    inputs: Mapping[str, bytes] | None = None,
+    outputs: Sequence[str] = (),
+    timeout: float = 120.0,
+    watch: Callable[[Path], None] | None = None,
+) -> Run:
+    """Run a program where it finds its files, and collect what it leaves.
+
+    Parameters
+    ----------
+    program : Build
+        From :func:`build`.
+    inputs : mapping of str to bytes
+        Files that lie in the program's working folder.
+    outputs : sequence of str
+        Files that it shall write there.
+    timeout : float
+        Seconds.
+    watch : callable, optional
+        Called with the working folder every tenth of a second while the program runs.
+
+    Raises
+    ------
+    InputError
+        If a tool is missing, or the program does not end in time, or leaves an output unwritten.
+    """
+    require_tools(program.target)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for path, content in (inputs or {}).items():
+            (folder / path).write_bytes(content)
+        status, text = _watched([*runner(program.target), str(program.program.resolve())], folder, timeout, watch)
+        if status is None:
+            raise InputError(f"{program.program} did not end within {timeout:g} s on {program.target.name}")
+        absent = [path for path in outputs if not (folder / path).is_file()]
+        if absent:
+            raise InputError(
+                f"{program.program} ended with status {status} on {program.target.name} "
+                f"without writing {', '.join(absent)}: {text.strip()[-500:] or 'it printed nothing'}"
+            )
+        files = {path: (folder / path).read_bytes() for path in outputs}
+    return Run(status, text, {key: int(value) for key, value in _VALUE.findall(text)}, files)
+
+
+def runner(target: Target) -> list[str]:
+    """Return the command that runs a program of `target`, the program left out; empty where it runs by itself."""
+    machine = target.machine
+    if machine is None:
+        return [target.emulator] if target.emulator else []
+    return [
+        *(machine.emulator, "-M", machine.name, *machine.arguments),
+        *("-nographic", "-monitor", "none", "-serial", "null"),
+        *("-semihosting-config", "enable=on,target=native", "-icount", f"shift={machine.icount_shift}"),
+        "-kernel",
+    ]
+
+
+def _watched(
+    command: list[str], folder: Path, timeout: float, watch: Callable[[Path], None] | None
+) -> tuple[int | None, str]:
+    """Run a command in a folder; returns its exit status, or None if it was stopped, and what it printed."""
+    pipe, end = subprocess.PIPE, time.monotonic() + timeout
+    with (
+        _cannot_be_run(command),
+        subprocess.Popen(command, cwd=folder, stdout=pipe, stderr=pipe, stdin=subprocess.DEVNULL) as process,
+    ):
+        try:
+            while True:
+                left = end - time.monotonic()
+                try:
+                    said, complained = process.communicate(timeout=max(0.0, min(_WATCH_EVERY, left)))
+                    return process.returncode, (said + complained).decode(errors="replace")
+                except subprocess.TimeoutExpired:
+                    if left <= 0.0:
+                        return None, ""
+                    if watch is not None:
+                        watch(folder)
+        finally:
+            process.kill()
+
+
+@contextmanager
+def _cannot_be_run(command: list[str]) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{command[0]} cannot be run ({error.strerror}); install it again") from error
+
+
+def _tool(command: list[str]) -> "subprocess.CompletedProcess[str]":
+    """Run a compiler or one of its companions; what it refuses, or that it cannot be run, is an `InputError`."""
+    with _cannot_be_run(command):
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    if done.returncode != 0:
+        lines = [line for line in done.stderr.splitlines() if "error:" in line.lower() or "overflow" in line]
+        said = (lines or done.stderr.splitlines() or ["it said nothing"])[0]
+        raise InputError(f"{command[0]} refused with exit code {done.returncode}: {said}")
+    return done
+
+
+def _sizes(target: Target, path: Path) -> Sizes:
+    text = data = bss = 0
+    for line in _tool([f"{target.compiler}size", "-A", "-d", str(path)]).stdout.splitlines():
+        section, _, rest = line.partition(" ")
+        if not section.startswith("."):
+            continue
+        size = int(rest.split()[0])
+        if section.startswith((".bss", ".sbss")):
+            bss += size
+        elif section.startswith(_CONSTANT_SECTIONS):
+            text += size
+        elif section.startswith((".data", ".sdata")):
+            data += size
+    return Sizes(text, data, bss)

@@ -1,0 +1,1 @@
+"""The written folder: network, front end, golden vectors, build files."""

@@ -1,0 +1,205 @@
+"""What a whole application takes of a device before anything is built, and whether it fits."""
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+from firmware_bridge.device.targets import Machine
+from firmware_bridge.plan.model import Model
+from firmware_bridge.plan.narrow import channels_of_widest_layer, narrow, unit_of
+from firmware_bridge.plan.network import ROUNDINGS, Network, plan_network, report
+from firmware_bridge.sound.frontend import frontend_table_bytes
+from firmware_bridge.sound.listener import listener_bytes, open_windows
+from lungsound.errors import InputError
+
+# Rounded up from what gcc -O2 makes of the C files on the cores of `targets`.
+_STACK_BYTES = 1024  # beside what one step reads
+_CODE_OF_FRONT_END = 9728
+_CODE_OF_SOURCES = {  # in double and in single rounding
+    "au_conv_c99": (1536, 2432),
+    "au_conv_gathered": (2112, 2688),
+    "au_conv_paired": (1728, 2368),
+    "au_depthwise_c99": (1088, 2112),
+    "au_depthwise_fours": (576, 3456),
+    "au_elementwise_c99": (896, 1728),
+    "au_elementwise_dsp": (256, 256),
+    "au_fully_connected_c99": (512, 1408),
+    "au_layout_c99": (640, 640),
+    "au_matmul_c99": (448, 1600),
+    "au_pool_c99": (1408, 1408),
+    "au_reduce_c99": (512, 3136),
+    "au_softmax_c99": (832, 832),
+    "au_stream": (960, 960),
+}
+_CODE_OF_A_STEP = 72
+_CODE_OF_NET = 512
+_RAM_OF_SELF_TESTS = 256  # beside contexts, a row and outputs
+_FLASH_OF_SELF_TESTS = 32 << 10  # golden vectors, and what starts and ends a program
+
+
+def code_of(source: str, rounding: str) -> int:
+    """Return the bytes of a C file of the network, its name without the ending, from above for every core."""
+    return _CODE_OF_SOURCES[source][ROUNDINGS.index(rounding)]
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """RAM and flash of a network, with its front end if it has one.
+
+    Attributes
+    ----------
+    model : Model
+        What runs.
+    network : Network
+        Its layout.
+    overlapping : bool
+        Whether windows are decided every hop, each with its own network while it is open.
+    """
+
+    model: Model
+    network: Network
+    overlapping: bool = False
+
+    @property
+    def windows(self) -> int:
+        """How many windows are open at once."""
+        interface = self.model.interface
+        return open_windows(interface.listening) if interface and self.overlapping else 1
+
+    @property
+    def ram(self) -> dict[str, int]:
+        """Bytes by part; the stack is an estimate from above."""
+        networks = self.windows * self.network.context_bytes
+        if self.model.interface is None:
+            return {"networks": networks, "stack": self._stack}
+        listening = self.model.interface.listening
+        whole = listener_bytes(listening, self.network.context_bytes, overlapping=self.overlapping)
+        return {"networks": networks, "front_end": whole - networks, "stack": self._stack}
+
+    @property
+    def _stack(self) -> int:
+        return _STACK_BYTES + self.network.stack_bytes
+
+    @property
+    def flash(self) -> dict[str, int]:
+        """Bytes by part; code is an estimate from above."""
+        program = self.network.program
+        sources = {"au_stream"} | {step.source for step in program.steps}
+        code = _CODE_OF_NET + sum(code_of(source, self.network.rounding) for source in sources)
+        code += _CODE_OF_A_STEP * len(program.steps)
+        parts = {"weights": self.network.constant_bytes, "network_code": code}
+        interface = self.model.interface
+        if interface is None:
+            return parts
+        tables = frontend_table_bytes(interface.listening.logmel, interface.input.scale, interface.input.zero_point)
+        return parts | {"front_end_tables": tables, "front_end_code": _CODE_OF_FRONT_END}
+
+    def facts(self) -> dict[str, Any]:
+        """Return everything as plain values for JSON."""
+        return {
+            "windows": self.windows,
+            "ram_bytes": sum(self.ram.values()),
+            "ram": self.ram,
+            "flash_bytes": sum(self.flash.values()),
+            "flash": self.flash,
+        }
+
+    def text(self) -> str:
+        """Return the same for people."""
+        at_once = f"{self.windows} windows open at once" if self.windows > 1 else "one window at a time"
+        lines = [f"RAM {sum(self.ram.values())} bytes, {at_once}: {_listed(self.ram)}"]
+        interface = self.model.interface
+        if interface is not None:
+            one, more = (
+                listener_bytes(interface.listening, self.network.context_bytes, overlapping=overlapping)
+                for overlapping in (False, True)
+            )
+            every = f"every {interface.listening.hop_seconds:g} s"
+            lines.append(f"the listener alone: {one} bytes one window at a time, {more} with a decision {every}")
+        lines.append(f"flash {sum(self.flash.values())} bytes: {_listed(self.flash)}")
+        return "\n".join([*lines, "Stack and code are estimates from above; `auscult bench --target` measures them."])
+
+    def testable_on(self, machine: Machine | None) -> bool:
+        """Whether the self-tests fit an emulated machine, which may have less memory than a device; None fits all."""
+        if machine is None:
+            return True
+        network = self.network.program
+        source, made = (network.streams[index] for index in (network.input, network.output))
+        contexts = sum(self.ram.values()) - self.ram["stack"]
+        ram = contexts + source.width + 2 * made.rows * made.width + _RAM_OF_SELF_TESTS + machine.stack_bytes
+        flash = sum(self.flash.values()) + _FLASH_OF_SELF_TESTS
+        return ram <= machine.ram.size and (machine.large is not None or flash <= machine.code.size)
+
+    def check_budget(self, ram: int | None, flash: int | None) -> None:
+        """Refuse what does not fit.
+
+        Parameters
+        ----------
+        ram, flash : int or None
+            Bytes that the device can spare; None for any number.
+
+        Raises
+        ------
+        InputError
+            Naming what is needed, what there is and the layer that takes most, of RAM and of flash, and the largest
+            width that would fit.
+        """
+        broken = []
+        for what, parts, budget in (("RAM", self.ram, ram), ("flash", self.flash, flash)):
+            need = sum(parts.values())
+            if budget is None or need <= budget:
+                continue
+            layers = report(self.network)["layers"]
+            worst = max(layers, key=lambda layer: _part(layer, what))
+            broken.append(
+                f"needs {need} bytes of {what} ({_listed(parts)}) and there are {budget}; "
+                f"{worst['operator']} '{worst['tensor']}' takes most of the network ({_part(worst, what)} bytes)"
+            )
+        if broken:
+            raise InputError(f"{self.model.path}: {'; it also '.join(broken)}; {self._advice(ram, flash)}")
+
+    def _fits(self, ram: int | None, flash: int | None) -> bool:
+        return all(
+            budget is None or sum(parts.values()) <= budget for parts, budget in ((self.ram, ram), (self.flash, flash))
+        )
+
+    def _advice(self, ram: int | None, flash: int | None) -> str:
+        share = self._largest_share(ram, flash)
+        if share is None:
+            return "which width would fit cannot be told of this model"
+        if share == 0:
+            return "no width of this model would fit"
+        width = self.model.width
+        if width is not None:
+            return f"the largest width that would fit is {float(width * share):.4g} (now {width:.4g})"
+        channels = channels_of_widest_layer(self.network.graph)
+        return (
+            f"{channels * share} channels in the widest layer (now {channels}) and the others in proportion would fit"
+        )
+
+    def _largest_share(self, ram: int | None, flash: int | None) -> Fraction | None:
+        """Largest share of the channels that fits, 0 for none; each tried is laid out anew, or None if it cannot be."""
+        graph = self.network.graph
+        channels = channels_of_widest_layer(graph)
+        unit = unit_of(channels)
+        fits, too_many = 0, channels // unit
+        while too_many - fits > 1:
+            tried = (fits + too_many) // 2
+            narrower = narrow(graph, Fraction(tried * unit, channels))
+            if narrower is None:
+                return None
+            network = plan_network(narrower, self.network.kernels, self.network.rounding, self.network.push_limit)
+            if replace(self, network=network)._fits(ram, flash):
+                fits = tried
+            else:
+                too_many = tried
+        return Fraction(fits * unit, channels) if channels else None
+
+
+def _part(layer: dict[str, Any], what: str) -> int:
+    """Bytes of RAM or flash that a layer of the report takes."""
+    return int(layer["ring_bytes"] + layer["sums_bytes"] if what == "RAM" else layer["constant_bytes"])
+
+
+def _listed(parts: dict[str, int]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {size}" for name, size in parts.items())

@@ -1,0 +1,142 @@
+"""The same network with fewer channels: what a student of a smaller width would look like before anybody trains it."""
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+
+from firmware_bridge.tflite.graph import Graph, Op, Tensor
+
+_WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+_ELEMENTWISE = ("ADD", "SUB", "MUL")
+_KEEP_CHANNELS = (
+    *_ELEMENTWISE,
+    *("AVERAGE_POOL_2D", "MAX_POOL_2D", "MEAN", "REDUCE_MAX", "PAD", "RESHAPE", "QUANTIZE"),
+    *("RELU", "RELU6", "LOGISTIC", "HARD_SWISH"),
+)
+_EIGHT = 8
+"""Students' channels are multiples of eight, at least eight."""
+
+
+def channels_of_widest_layer(graph: Graph) -> int:
+    """Return the most channels that a weighted layer makes; 0 if there is none."""
+    return max((graph.tensors[op.outputs[0]].shape[-1] for op in graph.ops if op.kind in _WEIGHTED), default=0)
+
+
+def unit_of(channels: int) -> int:
+    """Return the steps in which a layer of so many channels becomes narrower."""
+    return _EIGHT if channels % _EIGHT == 0 else 1
+
+
+def narrow(graph: Graph, share: Fraction) -> Graph | None:
+    """Keep the first channels of every layer up to the last widest one; what follows, the head, keeps its outputs.
+
+    Parameters
+    ----------
+    graph : Graph
+        A checked graph, channels last.
+    share : Fraction
+        Of the channels, between 0 and 1; layers of multiples of eight channels keep multiples of eight.
+
+    Returns
+    -------
+    Graph or None
+        With the weights cut, so that it can be planned; what it answers means nothing. None if an operator mixes
+        channels in a way that says not how many it would have.
+    """
+    widest = channels_of_widest_layer(graph)
+    makes_widest = [
+        index
+        for index, op in enumerate(graph.ops)
+        if op.kind in _WEIGHTED and graph.tensors[op.outputs[0]].shape[-1] == widest
+    ]
+    if not makes_widest:
+        return None
+    narrowed = _Narrowed(list(graph.tensors), share)
+    for index, op in enumerate(graph.ops):
+        if not narrowed.take(op, hidden=index <= makes_widest[-1]):
+            return None
+    return replace(graph, tensors=tuple(narrowed.tensors))
+
+
+class _Narrowed:
+    """The tensors while operators are taken one after the other, and the channels that narrowed ones had."""
+
+    def __init__(self, tensors: list[Tensor], share: Fraction) -> None:
+        self.tensors = tensors
+        self.share = share
+        self.had: dict[int, int] = {}
+
+    def take(self, op: Op, *, hidden: bool) -> bool:
+        """Narrow what an operator reads and makes; False if that cannot be said."""
+        if op.kind == "DEPTHWISE_CONV_2D":
+            return self._depthwise(op)
+        if op.kind in _WEIGHTED:
+            return self._mix(op, hidden=hidden)
+        return self._pass(op)
+
+    def _mix(self, op: Op, *, hidden: bool) -> bool:
+        source, weights, made = op.inputs[0], op.inputs[1], op.outputs[0]
+        if source in self.had:
+            if self.tensors[weights].shape[-1] != self.had[source]:
+                return False
+            self._cut(weights, -1, self.tensors[source].shape[-1])
+        channels = self.tensors[made].shape[-1]
+        kept = self._kept(channels) if hidden else channels
+        self._cut(weights, 0, kept)
+        return self._make(op, kept)
+
+    def _depthwise(self, op: Op) -> bool:
+        source, made = op.inputs[0], op.outputs[0]
+        if source not in self.had:
+            return True
+        if self.tensors[made].shape[-1] != self.had[source]:
+            return False
+        kept = self.tensors[source].shape[-1]
+        self._cut(op.inputs[1], -1, kept)
+        return self._make(op, kept)
+
+    def _make(self, op: Op, kept: int) -> bool:
+        for bias in op.inputs[2:]:
+            if bias >= 0:
+                self._cut(bias, 0, kept)
+        self._narrow(op.outputs[0], kept)
+        return True
+
+    def _pass(self, op: Op) -> bool:
+        sources, made = [index for index in op.inputs if index in self.had], op.outputs[0]
+        if not sources:
+            return True
+        had, kept = self.had[sources[0]], self.tensors[sources[0]].shape[-1]
+        if op.kind not in _KEEP_CHANNELS or self.tensors[made].shape[-1] != had:
+            return False
+        if op.kind in _ELEMENTWISE:
+            for index in op.inputs:
+                values = self.tensors[index]
+                if values.shape[-1:] != (had,) or had == kept:
+                    continue
+                if values.data is None:
+                    return False
+                self._cut(index, -1, kept)
+        self._narrow(made, kept)
+        return True
+
+    def _kept(self, channels: int) -> int:
+        unit = unit_of(channels)
+        return max(unit, int(channels * self.share / unit + Fraction(1, 2)) * unit)
+
+    def _narrow(self, index: int, kept: int) -> None:
+        channels = self.tensors[index].shape[-1]
+        if kept < channels:
+            self.had[index] = channels
+            self._cut(index, -1, kept)
+
+    def _cut(self, index: int, axis: int, kept: int) -> None:
+        """Keep the first `kept` places along an axis, of values and of scales that run along it."""
+        tensor = self.tensors[index]
+        axis %= len(tensor.shape)
+        shape = (*tensor.shape[:axis], kept, *tensor.shape[axis + 1 :])
+        data = None if tensor.data is None else np.take(tensor.data, np.arange(kept), axis)
+        end = kept if len(tensor.scales) > 1 and tensor.axis == axis else None
+        scales, zeros = tensor.scales[:end], tensor.zero_points[:end]
+        self.tensors[index] = replace(tensor, shape=shape, data=data, scales=scales, zero_points=zeros)

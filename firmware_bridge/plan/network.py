@@ -1,0 +1,215 @@
+"""What a network takes, before anything is built: RAM by layer, flash, multiply-accumulates, the worst push, and
+whether it fits.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from firmware_bridge.compile.memory import Memory, lay_out
+from firmware_bridge.compile.operators import lower
+from firmware_bridge.compile.program import CArray, CPointers, CValue, Program, Step
+from firmware_bridge.compile.schedule import Schedule, simulate
+from firmware_bridge.compile.specialise import specialise, stack_bytes
+from firmware_bridge.tflite.graph import Graph
+from lungsound.errors import InputError
+
+KERNELS = ("c99", "dsp8", "dsp16", "mve")
+ROUNDINGS = ("double", "single")
+MOST_PUSH_MACS = 2**32 - 2
+"""The largest limit on a push that C's uint32_t holds; one more stands for no limit (NET_PUSH_COST)."""
+
+# Sizes of the C structures on a 32-bit core (c/au_stream.h), and of the counters that a context holds for each.
+_STREAM_BYTES, _STEP_BYTES, _TAP_BYTES, _COUNTER_BYTES = 12, 40, 16, 2
+_ARRAY_BYTES = {"int8_t": 1, "au_value_t": 1, "int32_t": 4, "uint32_t": 4}
+
+
+@dataclass(frozen=True)
+class Network:
+    """A model laid out for one choice of kernels and rounding.
+
+    Parameters
+    ----------
+    graph : Graph
+        The model.
+    program : Program
+        Its streams and steps.
+    schedule : Schedule
+        How rows pass through them.
+    memory : Memory
+        Where rings and sums lie.
+    kernels : str
+        One of `KERNELS`.
+    rounding : str
+        "double" (LiteRT's reference kernels) or "single" (XNNPACK).
+    push_limit : int
+        Multiply-accumulates that one push may cost; 0 for no limit.
+    """
+
+    graph: Graph
+    program: Program
+    schedule: Schedule
+    memory: Memory
+    kernels: str
+    rounding: str
+    push_limit: int = 0
+
+    @property
+    def context_bytes(self) -> int:
+        """sizeof(net_t): counters, rings and sums; the stack comes on top."""
+        counters = _COUNTER_BYTES * (len(self.program.streams) + len(self.program.steps))
+        return -(-counters // 4) * 4 + self.memory.total
+
+    @property
+    def stack_bytes(self) -> int:
+        """Stack that grows with the model: of the step that gathers, cuts or lists most of its rows."""
+        return max((stack_bytes(step, self.kernels) for step in self.program.steps), default=0)
+
+    @property
+    def constant_bytes(self) -> int:
+        """Flash of weights and tables, each counted once."""
+        arrays: dict[tuple[str, bytes], int] = {}
+        for step in self.program.steps:
+            for array in _arrays(step):
+                arrays[array.ctype, array.values.tobytes()] = array.values.size * _ARRAY_BYTES[array.ctype]
+        taps = sum(len(step.taps) for step in self.program.steps)
+        return (
+            sum(arrays.values())
+            + _STREAM_BYTES * len(self.program.streams)
+            + _STEP_BYTES * len(self.program.steps)
+            + _TAP_BYTES * taps
+        )
+
+
+def plan_network(graph: Graph, kernels: str = "c99", rounding: str = "double", push_limit: int = 0) -> Network:
+    """Lay out a checked graph.
+
+    Parameters
+    ----------
+    graph : Graph
+        From `parse_tflite`.
+    kernels, rounding : str
+        Of `KERNELS` and `ROUNDINGS`.
+    push_limit : int
+        At most `MOST_PUSH_MACS`; see `simulate`.
+
+    Raises
+    ------
+    InputError
+        If `kernels` or `rounding` is not one of the choices, the limit is not one, or an operator cannot become
+        firmware.
+    """
+    for what, asked, choices in (("kernels", kernels, KERNELS), ("rounding", rounding, ROUNDINGS)):
+        if asked not in choices:
+            raise InputError(f"unknown {what} '{asked}'; choose from {', '.join(choices)}")
+    if not 0 <= push_limit <= MOST_PUSH_MACS:
+        raise InputError(
+            f"a push cannot be limited to {push_limit} multiply-accumulates; "
+            f"choose 1 to {MOST_PUSH_MACS}, or 0 for no limit"
+        )
+    program = specialise(lower(graph, single_rounding=rounding == "single"), kernels)
+    schedule = simulate(program, push_limit)
+    memory = lay_out(program, schedule)
+    return Network(graph, program, schedule, memory, kernels, rounding, push_limit)
+
+
+def report(network: Network) -> dict[str, Any]:
+    """Everything that is known without building: bytes, multiply-accumulates, and which operators wait for all of
+    time.
+    """
+    program, schedule, memory = network.program, network.schedule, network.memory
+    layers = []
+    for index, step in enumerate(program.steps):
+        stream = program.streams[step.output]
+        layers.append(
+            {
+                "operator": step.kind,
+                "tensor": stream.name,
+                "rows": stream.rows,
+                "row_values": stream.width,
+                "ring_rows": schedule.slots[step.output],
+                "ring_bytes": memory.ring_bytes[step.output],
+                "sums_bytes": memory.sums_bytes[index],
+                "constant_bytes": sum(array.values.size * _ARRAY_BYTES[array.ctype] for array in _arrays(step)),
+                "macs": step.macs * step.runs,
+                "whole": [program.streams[tap].name for tap in step.whole if program.streams[tap].rows > 1],
+            }
+        )
+    pushes = schedule.push_macs
+    return {
+        "model": program.name,
+        "kernels": network.kernels,
+        "rounding": network.rounding,
+        "context_bytes": network.context_bytes,
+        "constant_bytes": network.constant_bytes,
+        "input_ring_bytes": memory.ring_bytes[program.input],
+        "stack_of_rows_bytes": network.stack_bytes,
+        "blocks_bytes": sum(memory.ring_bytes) + sum(memory.sums_bytes),
+        "macs": sum(pushes),
+        "macs_of_average_push": sum(pushes) // program.streams[program.input].rows,
+        "macs_of_worst_push": max(pushes),
+        "push_limit": network.push_limit,
+        "shares_after_last_push": len(pushes) - program.streams[program.input].rows,
+        "first_whole": next((layer["tensor"] for layer in layers if layer["whole"]), None),
+        "whole_bytes": sum(memory.ring_bytes[stream] for stream in _whole_streams(program)),
+        "layers": layers,
+    }
+
+
+def _whole_streams(program: Program) -> set[int]:
+    """Streams of several rows that somebody reads all at once."""
+    return {tap for step in program.steps for tap in step.whole if program.streams[tap].rows > 1}
+
+
+def _whole_text(facts: dict[str, Any]) -> str:
+    first = facts["first_whole"]
+    held = f"'{first}'; what it and later ones hold whole takes {facts['whole_bytes']} bytes" if first else "none"
+    return f"first operator that waits for all of time: {held}"
+
+
+def _limit_text(facts: dict[str, Any]) -> list[str]:
+    if not facts["push_limit"]:
+        return []
+    return [
+        f"a push is limited to {facts['push_limit']} MAC or one step; after the last row "
+        f"{facts['shares_after_last_push']} more calls of net_work() finish the window"
+    ]
+
+
+def report_text(facts: dict[str, Any]) -> str:
+    """Return the report as text, a line a layer."""
+    lines = [
+        f"{facts['model']}: kernels {facts['kernels']}, rounding {facts['rounding']}",
+        f"context {facts['context_bytes']} bytes, constants {facts['constant_bytes']} bytes",
+        f"multiply-accumulates (MAC): {facts['macs'] / 1e6:.1f} M a window, {facts['macs_of_average_push']} in a push "
+        f"on average, {facts['macs_of_worst_push']} in the worst",
+        *_limit_text(facts),
+        _whole_text(facts),
+        "",
+        f"{'operator':<18}{'ring':>12}{'bytes':>8}{'sums':>7}{'constants':>11}{'M MAC':>9}  tensor",
+    ]
+    for layer in facts["layers"]:
+        ring = f"{layer['ring_rows']} x {layer['row_values']}"
+        lines.append(
+            f"{layer['operator']:<18}{ring:>12}{layer['ring_bytes']:>8}{layer['sums_bytes']:>7}{layer['constant_bytes']:>11}"
+            f"{layer['macs'] / 1e6:>9.2f}  {layer['tensor']}{' (waits for all of time)' if layer['whole'] else ''}"
+        )
+    lines += [
+        "",
+        f"Rings and sums are {facts['blocks_bytes']} bytes side by side; those never alive together share memory.",
+        f"The stack comes on top; {facts['stack_of_rows_bytes']} bytes of it hold what one step reads.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _arrays(step: Step) -> list[CArray]:
+    found: list[CArray] = []
+    waiting: list[CValue] = list(step.op.fields.values())
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, CArray):
+            found.append(value)
+        elif isinstance(value, CPointers):
+            waiting += value.arrays
+        elif isinstance(value, dict):
+            waiting += value.values()
+    return found

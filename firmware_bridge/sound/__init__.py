@@ -1,0 +1,1 @@
+"""The front end, the listener, and what joins them to a network."""

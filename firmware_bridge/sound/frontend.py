@@ -1,0 +1,286 @@
+"""The log-mel front end in C: tables of a specification, and the files that make rows of int8 from PCM.
+
+Integers throughout, so that cores with and without an FPU give the same bytes. A block-floating FFT of 32 bits is more
+exact than float32 here: its error lies 31 bits below the loudest bin. What limits both are recordings whose lowest
+frequencies are a thousand times louder than the rest; so every windowed sample has 15/16 of the one before subtracted,
+and the bands' weights divide by the squared response of that filter.
+
+Bands a hundred decibels below the loudest still drown in that error. Its size is known, and so is how far a band's
+value lies from the border between two codes: where the error reaches further, the bins that the band needs are
+transformed once more, with 64 bits, in the same memory. Few frames of a recording need it; most of a loud tone's do.
+"""
+
+import math
+import shutil
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from firmware_bridge.c.rendering import render
+from firmware_bridge.c.sources import source
+from lungsound.errors import InputError
+from lungsound.logmel import LogMelSpec, analysis_window, mel_filters
+
+C_FILES = tuple(
+    source(name)
+    for name in (
+        "frontend.h",
+        "frontend_parts.h",
+        "frontend_complex.h",
+        "frontend.c",
+        "frontend_fft.c",
+        "frontend_mel.c",
+        "frontend_exact.c",
+    )
+)
+
+_PRE_EMPHASIS = 15 / 16
+_LOG_BITS = 24
+_LOG_SEGMENTS = 64
+_FLOOR_ROOM = 30  # a floor's mantissa of 32 bits may be shifted up so far
+_SCALED_BITS = 45  # fractional bits of samples of 15 bits that are scaled up to 31 and times the window
+
+
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    radix: int
+    before: str
+    length: int
+    twiddle: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Band:
+    first_bin: int
+    bins: int
+    floor: int
+    floor_exponent: int
+    first_weight: int
+    offset: int
+
+
+def write_frontend(folder: Path, spec: LogMelSpec, scale: float, zero_point: int) -> list[Path]:
+    """Write the front end's C files.
+
+    Parameters
+    ----------
+    folder : Path
+        An existing folder.
+    spec : LogMelSpec
+        With the training corpus' mean and standard deviation.
+    scale, zero_point : float, int
+        Of the int8 input: ``code = round((logmel - mean) / std / scale) + zero_point``, limited to [-128, 127].
+
+    Returns
+    -------
+    list of Path
+        The sources among them, to be compiled.
+
+    Raises
+    ------
+    InputError
+        If the specification or the quantization cannot be computed in the front end's integers.
+    """
+    tables = frontend_tables(spec, scale, zero_point)
+    for path in C_FILES:
+        shutil.copyfile(path, folder / path.name)
+    for name, text in tables.items():
+        (folder / name).write_text(text)
+    return [folder / name for name in [*(path.name for path in C_FILES), *tables] if name.endswith(".c")]
+
+
+def frontend_bytes(spec: LogMelSpec) -> int:
+    """Return sizeof(frontend_t) on a 32-bit core."""
+    quick, exact = 8 * (spec.n_fft // 2 + 1), 2 * spec.n_fft + 8 * spec.n_mels
+    row = spec.n_mels + spec.n_mels % 2
+    return -(-(max(quick, exact) + 2 * (spec.n_fft + 2) + row + 5) // 8) * 8
+
+
+def frontend_table_bytes(spec: LogMelSpec, scale: float, zero_point: int) -> int:
+    """Return the flash that the front end's constants take; parameters and errors are :func:`write_frontend`'s."""
+    weights, bands = _bands(spec, _slope(spec, scale, zero_point), scale, zero_point)
+    twiddles = _stages(_radices(spec.n_fft))[1]
+    rotations = len(twiddles) + spec.n_fft // 4 + 1
+    exact = 2 * spec.n_fft + 2 * (spec.n_fft // 4 + 1)
+    return 5 * spec.n_fft + exact + 8 * rotations + 4 * len(weights) + 24 * len(bands) + 16 * _LOG_SEGMENTS
+
+
+def frontend_tables(spec: LogMelSpec, scale: float, zero_point: int) -> dict[str, str]:
+    """Return the generated files, ``frontend_spec.h`` and ``frontend_tables.c``, by name.
+
+    Parameters and errors are those of :func:`write_frontend`.
+    """
+    slope = _slope(spec, scale, zero_point)
+    radices = _radices(spec.n_fft)
+    stages, twiddles = _stages(radices)
+    weights, bands = _bands(spec, slope, scale, zero_point)
+    window, window_low = _wide_fraction(analysis_window(spec))
+    turns = np.arange(spec.n_fft // 4 + 1) / spec.n_fft
+    cosines, cosine_low = _wide_fraction(np.cos(2 * np.pi * turns))
+    noise = _noise(radices)
+    doubt = 2 * noise / math.log(2) * slope
+    header = render(
+        "frontend_spec.h",
+        spec=spec,
+        summary=f"{spec.n_mels} bands, frames of {spec.window} samples every {spec.hop} at {spec.sample_rate} Hz",
+        slope=round(slope * 2**_LOG_BITS),
+        least_width=_least_width(spec, bands, radices),
+        first_radix=radices[0],
+        radix_4=4 in radices[1:],
+        radix_5=5 in radices,
+        noise=noise,
+        doubt=round((math.log2(doubt) + 32) * 2**_LOG_BITS),
+        near=math.ceil(doubt**2),
+        noisy=2 ** math.ceil(max(0, 2 * math.log2(doubt) + 28 - 32)),
+        stages=stages,
+    )
+    tables = render(
+        "frontend_tables.c",
+        window=window,
+        window_low=window_low,
+        order=_order(radices).tolist(),
+        twiddles=twiddles,
+        split=list(zip(cosines, cosines[::-1], strict=True)),
+        cosine_low=cosine_low,
+        weights=weights,
+        bands=bands,
+        logarithm=_logarithm(),
+    )
+    return {"frontend_spec.h": header, "frontend_tables.c": tables}
+
+
+def _slope(spec: LogMelSpec, scale: float, zero_point: int) -> float:
+    """Return the codes an octave of power."""
+    if not (math.isfinite(scale) and scale > 0 and -128 <= zero_point <= 127):
+        raise InputError(f"front end: an int8 input cannot have scale {scale} and zero point {zero_point}")
+    if spec.hop > spec.n_fft:
+        raise InputError(f"front end: a hop of {spec.hop} samples skips some; at most n_fft = {spec.n_fft} is possible")
+    slope = _log_factor(spec) / (spec.std * scale)
+    if not 2**-10 < slope < 64:
+        raise InputError(f"front end: {slope:.3g} codes an octave of power; the input's scale {scale} cannot be right")
+    return slope
+
+
+def _log_factor(spec: LogMelSpec) -> float:
+    return math.log(2) if spec.log == "ln" else 10 * math.log10(2)
+
+
+def _radices(n_fft: int) -> list[int]:
+    """Return the radices of the FFT of ``n_fft / 2`` complex numbers, first stage first."""
+    rest, fives = n_fft // 2, 0
+    while rest % 5 == 0:
+        rest, fives = rest // 5, fives + 1
+    twos = rest.bit_length() - 1
+    if n_fft % 2 or rest != 2**twos or twos < 2 or n_fft > 4096:
+        raise InputError(f"front end: n_fft = {n_fft} is not 8, 16, 32, ... times a power of 5, 4096 at most")
+    fours = [4] * (twos // 2) if twos % 2 == 0 else [8] + [4] * ((twos - 3) // 2)
+    return fours + [5] * fives
+
+
+def _order(radices: list[int]) -> NDArray[np.int64]:
+    """Return where in-place decimation in time wants each input."""
+    inputs = np.zeros(1, dtype=np.int64)
+    for radix in radices:
+        inputs = np.concatenate([inputs * radix + phase for phase in range(radix)])
+    return np.argsort(inputs)
+
+
+def _stages(radices: list[int]) -> tuple[list[_Stage], list[tuple[int, int]]]:
+    """Return the stages after the first, and their rotations one after the other."""
+    stages: list[_Stage] = []
+    twiddles: list[tuple[int, int]] = []
+    length = radices[0]
+    for before, radix in pairwise(radices):
+        first = radix == 5 and length == radices[0]
+        stages.append(_Stage(radix, "FIRST" if first else str(before), length, len(twiddles)))
+        turns = np.outer(np.arange(length), np.arange(1, radix)) / (length * radix)
+        twiddles += _rotations(turns.ravel())
+        length *= radix
+    return stages, twiddles
+
+
+def _rotations(turns: NDArray[np.float64]) -> list[tuple[int, int]]:
+    angles = 2 * np.pi * turns
+    return list(zip(_fraction(np.cos(angles)).tolist(), _fraction(np.sin(angles)).tolist(), strict=True))
+
+
+def _fraction(values: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return numbers in [-1, 1] with 31 fractional bits."""
+    return np.clip(np.rint(values * 2**31), -(2**31) + 1, 2**31 - 1).astype(np.int64)
+
+
+def _noise(radices: list[int]) -> int:
+    """Return how far the quick transform's rounding moves an amplitude, in its units.
+
+    Three standard deviations or more, as measured on tones, pulses and recordings. Most of it is rounded samples: radix
+    4 adds four and halves, which leaves noise as it is; radix 5 adds five and divides by four.
+    """
+    return max(4, math.ceil(8 * (math.sqrt(5) / 4) ** radices.count(5)))
+
+
+def _least_width(spec: LogMelSpec, bands: list[_Band], radices: list[int]) -> int:
+    """Return how many bits samples count as having, however quiet, so that every band's floor stays below 2^62."""
+    shifts = sum({4: 1, 5: 2}[radix] for radix in radices[1:])
+    loudest = max(band.floor_exponent for band in bands)
+    width = math.ceil((loudest - _FLOOR_ROOM) / 2) + _SCALED_BITS - shifts
+    if width > 31:
+        most = spec.floor / 4.0 ** (width - 31)
+        raise InputError(
+            f"front end: a floor of {spec.floor} does not fit its integers; at most {most:.3g} is possible"
+        )
+    return max(0, width)
+
+
+def _wide_fraction(values: NDArray[np.float64]) -> tuple[list[int], list[int]]:
+    """Return numbers in [0, 1] as 31 fractional bits, rounded down, and the 16 bits below them."""
+    whole = np.minimum(np.rint(np.maximum(values, 0) * 2.0**47), 2**47 - 1).astype(np.int64)
+    return (whole >> 16).tolist(), (whole & 0xFFFF).tolist()
+
+
+def _bands(spec: LogMelSpec, slope: float, scale: float, zero_point: int) -> tuple[list[int], list[_Band]]:
+    """Return the bands' weights, one after the other, and what makes codes of their sums.
+
+    A band's weights are scaled to sum to 2^32; the logarithm of that factor goes into its offset.
+    """
+    angles = 2 * np.pi * np.arange(spec.n_fft // 2 + 1) / spec.n_fft
+    response = 1 + _PRE_EMPHASIS**2 - 2 * _PRE_EMPHASIS * np.cos(angles)
+    weights: list[int] = []
+    bands: list[_Band] = []
+    for row in mel_filters(spec) / response:
+        used = np.flatnonzero(row)
+        first, last = (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 1)
+        unit = float(row.sum()) / (2**32 - 1 - (last - first)) if len(used) else spec.floor / 2**32
+        weights += [round(float(value) / unit) for value in row[first:last]]
+        # The sum in C is of weight times power / 2^32.
+        octaves = math.log2(unit * 2**32)
+        mantissa, exponent = math.frexp(spec.floor / (unit * 2**32))
+        offset = (_log_factor(spec) * octaves - spec.mean) / spec.std / scale + zero_point + 0.5
+        bands.append(
+            _Band(
+                first_bin=first,
+                bins=last - first,
+                floor=min(round(mantissa * 2**32), 2**32 - 1),
+                floor_exponent=exponent - 32,
+                first_weight=len(weights) - (last - first),
+                offset=round(offset * 2 ** (2 * _LOG_BITS)),
+            )
+        )
+    return weights, bands
+
+
+@lru_cache(maxsize=1)
+def _logarithm() -> list[tuple[int, int, int]]:
+    """Return parabolas through ``log2(1 + (segment + x) / 64)`` at the three Chebyshev nodes of each segment.
+
+    30 fractional bits; the quadratic term, which is negative, with its sign changed.
+    """
+    nodes = 0.5 + 0.5 * np.cos(np.pi * (2 * np.arange(3) + 1) / 6)
+    parabolas = []
+    for segment in range(_LOG_SEGMENTS):
+        quadratic, linear, constant = np.polyfit(nodes, np.log2(1 + (segment + nodes) / _LOG_SEGMENTS), 2)
+        parabolas.append((round(constant * 2**30), round(linear * 2**30), round(-quadratic * 2**30)))
+    return parabolas

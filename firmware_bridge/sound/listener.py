@@ -1,0 +1,99 @@
+"""The front end and the network joined in C: one window of sound, or a decision every hop of a sliding window."""
+
+import math
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from firmware_bridge.c.rendering import render
+from firmware_bridge.c.sources import source
+from firmware_bridge.sound.frontend import frontend_bytes
+from lungsound.listening import Listening
+
+C_FILES = (source("auscult.h"), source("auscult.c"))
+
+
+def open_windows(listening: Listening) -> int:
+    """Return how many windows of a stream overlap: as many networks, and front ends of centred frames, take RAM."""
+    return math.ceil(listening.samples / listening.hop_samples)
+
+
+def listener_bytes(listening: Listening, network_bytes: int, *, overlapping: bool) -> int:
+    """Return sizeof(auscult_t) on a 32-bit core, for a network of so many bytes."""
+    windows = open_windows(listening) if overlapping else 1
+    front_ends = windows if listening.logmel.padding == "reflect" else 1
+    parts = front_ends * frontend_bytes(listening.logmel) + windows * (network_bytes + 4)
+    return -(-(parts + 8 + len(listening.labels)) // 8) * 8
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How an application with a limit on pushes calls the listener: once a tick.
+
+    Attributes
+    ----------
+    calls : int
+        After a window's last sample, at most, until one brings the decision.
+    longest_tick : int
+        Samples from one call to the next, at most, or calls fall behind.
+    """
+
+    calls: int
+    longest_tick: int
+
+    @classmethod
+    def of(cls, listening: Listening, shares: int, *, overlapping: bool) -> Self:
+        """Tell it from the shares of work that the network has left after its last row."""
+        logmel, samples = listening.logmel, listening.samples
+        with_samples = listening.frames
+        if logmel.padding == "reflect":  # frames that reach beyond the last sample are made after it
+            with_samples = (samples - logmel.n_fft // 2) // logmel.hop + 1
+        calls = listening.frames - with_samples + max(1, shares)
+        period = listening.hop_samples if overlapping else samples
+        taking = math.ceil(period / logmel.hop) + 1  # a frame's hop at most a call, and a window's end parts one
+        return cls(calls, max(1, period // (taking + calls)))
+
+    @property
+    def tick(self) -> int:
+        """The largest power of two up to :attr:`longest_tick`; a DMA's usual half buffer."""
+        return 1 << (self.longest_tick.bit_length() - 1)
+
+
+def write_listener(
+    folder: Path, listening: Listening, threshold_codes: Sequence[int], *, overlapping: bool
+) -> list[Path]:
+    """Write ``auscult.h``, ``auscult.c`` and ``auscult_config.h`` beside the front end's and the network's files.
+
+    Parameters
+    ----------
+    folder : Path
+        An existing folder.
+    listening : Listening
+        The window, and the hop from one to the next.
+    threshold_codes : sequence of int
+        Output codes at and above which a label is given; 128 never.
+    overlapping : bool
+        Decide every hop, as the ``stream`` protocol evaluates; otherwise one window after the other.
+
+    Returns
+    -------
+    list of Path
+        The source, to be compiled.
+    """
+    config = render(
+        "auscult_config.h",
+        seconds=listening.seconds,
+        hop_seconds=listening.hop_seconds if overlapping else listening.seconds,
+        samples=listening.samples,
+        sample_rate=listening.logmel.sample_rate,
+        hop=listening.hop_samples if overlapping else listening.samples,
+        labels=listening.labels,
+        thresholds=threshold_codes,
+        windows=open_windows(listening) if overlapping else 1,
+    )
+    (folder / "auscult_config.h").write_text(config)
+    for path in C_FILES:
+        shutil.copyfile(path, folder / path.name)
+    return [folder / "auscult.c"]

@@ -1,0 +1,1 @@
+"""An int8 .tflite file as a typed graph."""

@@ -1,0 +1,1 @@
+"""Corpora as published on disk, read into one table; their check and their splits."""

@@ -1,0 +1,124 @@
+"""HLS-CMDS: lung sounds of a clinical manikin, as published on disk; enough for a smoke test, not for a figure.
+
+Torabi et al., "Manikin-recorded cardiopulmonary sounds dataset using digital stethoscope", 2024.
+"""
+
+from pathlib import Path
+
+from lungsound.corpora.annotations import listed, read_lines
+from lungsound.corpora.audio_files import audio_files, measure
+from lungsound.corpus import Corpus, make_corpus
+from lungsound.errors import InputError
+
+TABLE = "LS.csv"
+FOLDER = "LS"
+COLUMNS = ("Gender", "Lung Sound Type", "Location", "Lung Sound ID")
+LABELS_OF: dict[str, tuple[int, int] | None] = {
+    "Normal": (0, 0),
+    "Fine Crackles": (1, 0),
+    "Coarse Crackles": (1, 0),
+    "Wheezing": (0, 1),
+    "Rhonchi": (0, 1),
+    "Pleural Rub": None,
+}
+"""Sounds as (crackle, wheeze); a pleural rub is neither and not normal either."""
+
+
+def load(root: Path) -> Corpus:
+    """Read the lung sounds of the corpus.
+
+    A recording holds one sound from end to end, so it has one event. A recording of a pleural rub has none, and its
+    ``continuous`` is False: no window of it may count as normal.
+
+    Parameters
+    ----------
+    root : Path
+        Folder with ``LS.csv`` and ``LS``.
+
+    Returns
+    -------
+    Corpus
+        One patient, ``manikin``; all in the split ``test``.
+
+    Raises
+    ------
+    InputError
+        If the table is missing or damaged, or a file is.
+    """
+    audio = audio_files(root / FOLDER) or audio_files(root)
+    recordings: list[dict[str, object]] = []
+    events: list[dict[str, object]] = []
+    rubs, renamed, without = [], [], []
+    for where, row in _rows(root / TABLE):
+        name, labels = _name(row, audio), _labels(where, row)
+        file, seconds, sample_rate = measure(audio.get(name))
+        recordings.append(
+            {
+                "recording": name,
+                "path": file,
+                "seconds": seconds,
+                "sample_rate": sample_rate,
+                "patient": "manikin",
+                "site": row["Location"],
+                "device": "digital stethoscope",
+                "split": "test",
+                "record_type": "",
+                "continuous": labels is not None,
+            }
+        )
+        if labels is not None and file:
+            events.append({"recording": name, "start": 0.0, "end": seconds, "crackle": labels[0], "wheeze": labels[1]})
+        rubs += [name] if labels is None else []
+        renamed += [f"{name} as {row['Lung Sound ID']}"] if name != row["Lung Sound ID"] else []
+        without += [] if file else [name]
+    left = sorted(audio.keys() - {str(row["recording"]) for row in recordings})
+    found = {
+        "pleural rubs, neither normal nor crackle nor wheeze, not listened to": rubs,
+        f"recordings that {TABLE} names otherwise": renamed,
+        f"recordings of {TABLE} without audio": without,
+        f"audio that {TABLE} does not name, left out": left,
+    }
+    notes = [f"{note}: {listed(names)}" for note, names in found.items() if names]
+    return make_corpus("hls_cmds", root.resolve(), recordings, events, notes)
+
+
+def _labels(where: str, row: dict[str, str]) -> tuple[int, int] | None:
+    sound = row["Lung Sound Type"]
+    if sound not in LABELS_OF:
+        raise InputError(f"{where}: the sound {sound!r} is none of {', '.join(LABELS_OF)}; restore the published table")
+    return LABELS_OF[sound]
+
+
+def _name(row: dict[str, str], audio: dict[str, Path]) -> str:
+    """Return the stem of a row's file.
+
+    The table calls fine crackles C and coarse ones G, the files FC and CC: the initials of the sound.
+    """
+    initials = "".join(word[0] for word in row["Lung Sound Type"].split())
+    spelt_out = f"{row['Gender']}_{initials}_{row['Location']}"
+    return spelt_out if row["Lung Sound ID"] not in audio and spelt_out in audio else row["Lung Sound ID"]
+
+
+def _rows(path: Path) -> list[tuple[str, dict[str, str]]]:
+    """Return the rows of the table, each with where it stands."""
+    if not path.is_file():
+        raise InputError(f"{path.parent}: no {TABLE} of HLS-CMDS here; name the folder of the unpacked corpus")
+    (_, heading), *lines = read_lines(path) or [("", "")]
+    columns = _values(heading)
+    if not set(COLUMNS) <= set(columns) or not lines:
+        raise InputError(f"{path}: no table with the columns {', '.join(COLUMNS)}; restore the published table")
+    rows: dict[str, tuple[str, dict[str, str]]] = {}
+    for where, line in lines:
+        values = _values(line)
+        if len(values) != len(columns):
+            raise InputError(f"{where}: {len(values)} columns instead of {len(columns)}; restore the published table")
+        row = dict(zip(columns, values, strict=True))
+        name = row["Lung Sound ID"]
+        if name in rows:
+            raise InputError(f"{where}: {name} stands in the table twice; restore the published table")
+        rows[name] = where, row
+    return list(rows.values())
+
+
+def _values(line: str) -> list[str]:
+    return [value.strip() for value in line.split(",")]

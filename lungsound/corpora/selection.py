@@ -1,0 +1,94 @@
+"""From corpora named on a command line to the windows that one part of their split gives."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from lungsound.corpora.registry import open_corpus, parse_data
+from lungsound.corpora.splits import Split, assign
+from lungsound.corpus import Corpus
+from lungsound.errors import InputError
+from lungsound.listening import Listening, check_protocols
+from lungsound.windows import cycles, stream
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Corpora and how their recordings fall into training, validation and test.
+
+    Attributes
+    ----------
+    corpora : tuple of Corpus
+        As read from disk, recordings without audio left out.
+    splits : tuple of Split
+        One a corpus.
+    """
+
+    corpora: tuple[Corpus, ...]
+    splits: tuple[Split, ...]
+
+    @classmethod
+    def open(cls, data: Sequence[str], *, drop_shared: bool, validation: float, seed: int) -> "Selection":
+        """Open corpora given as ``name:root`` and assign their recordings.
+
+        Parameters
+        ----------
+        data : sequence of str
+            Corpora on the command line.
+        drop_shared : bool
+            Leave test recordings of patients that training also has out of the test.
+        validation : float
+            Share of the training patients that validation gets.
+        seed : int
+            Of that draw.
+        """
+        corpora = tuple(open_corpus(*parse_data(text)).with_audio() for text in data)
+        splits = tuple(assign(c, drop_shared=drop_shared, validation=validation, seed=seed) for c in corpora)
+        return cls(corpora, splits)
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether any of the corpora is synthetic."""
+        return any(corpus.synthetic for corpus in self.corpora)
+
+    @property
+    def hash(self) -> str:
+        """Sha256 over the splits' own hashes, in the order of the corpora."""
+        return hashlib.sha256("\n".join(split.hash for split in self.splits).encode()).hexdigest()
+
+    def has(self, part: str) -> bool:
+        """Whether any recording is in `part`."""
+        return any(part in split.parts.values() for split in self.splits)
+
+    def windows(self, part: str, protocols: Sequence[str], listening: Listening) -> pd.DataFrame:
+        """Return the windows of one part, corpus after corpus, protocol after protocol.
+
+        Parameters
+        ----------
+        part : str
+            ``train``, ``validation``, or a test part of the corpora (``test``, ``intra``, ``inter``).
+        protocols : sequence of str
+            Of `listening.PROTOCOLS`.
+        listening : Listening
+            Gives the window and the hop of a stream.
+
+        Raises
+        ------
+        InputError
+            If the part is empty or a protocol is unknown.
+        """
+        check_protocols(protocols)
+        tables = []
+        for corpus, split in zip(self.corpora, self.splits, strict=True):
+            chosen = split.part(corpus, part)
+            if "cycles" in protocols:
+                tables.append(cycles(chosen, listening.seconds))
+            if "stream" in protocols:
+                tables.append(stream(chosen, listening.seconds, listening.hop_seconds))
+        windows: pd.DataFrame = pd.concat(tables, ignore_index=True)
+        if windows.empty:
+            names = ", ".join(corpus.name for corpus in self.corpora)
+            raise InputError(f"{names}: no windows in part {part!r} for {' and '.join(protocols)}; name another part")
+        return windows

@@ -1,0 +1,1 @@
+"""Scores of the field, intervals, and what needs no sound."""

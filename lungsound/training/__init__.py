@@ -1,0 +1,1 @@
+"""How networks are trained, and the folders that trainings leave behind."""

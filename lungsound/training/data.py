@@ -1,0 +1,135 @@
+"""What every training starts from: windows of the training and validation parts with their features."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lungsound.corpora.selection import Selection
+from lungsound.errors import InputError
+from lungsound.features import prepare, statistics
+from lungsound.labels import LABELS
+from lungsound.listening import Listening, check_protocols
+from lungsound.logmel import SPECS
+from lungsound.training.runs import Run
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """Which sound to train on, and how it is cut.
+
+    Attributes
+    ----------
+    data : tuple of str
+        Corpora as ``name:root``.
+    protocols : tuple of str
+        ``cycles``, ``stream`` or both.
+    logmel : str
+        Name of a log-mel specification.
+    seconds, hop_seconds : float
+        Window, and from one window of a stream to the next (rounded to whole log-mel frames).
+    drop_shared : bool
+        Leave test recordings of training patients out of the test.
+    validation : float
+        Share of the training patients carved out for validation.
+    split_seed : int
+        Of that draw.
+    """
+
+    data: tuple[str, ...] = ("synthetic",)
+    protocols: tuple[str, ...] = ("cycles", "stream")
+    logmel: str = "device_4k"
+    seconds: float = 4.0
+    hop_seconds: float = 2.0
+    drop_shared: bool = False
+    validation: float = 0.2
+    split_seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_protocols(self.protocols)
+        self.listening()  # refuses a window that cannot be before anything is read or trained
+
+    def listening(self) -> Listening:
+        """Return the model's input before the corpus' statistics are known.
+
+        Raises
+        ------
+        InputError
+            If the specification's name is unknown.
+        """
+        if self.logmel not in SPECS:
+            raise InputError(f"log-mel {self.logmel!r}: unknown; choose from {', '.join(SPECS)}")
+        return Listening.with_whole_hop(SPECS[self.logmel], self.seconds, self.hop_seconds)
+
+    def select(self) -> Selection:
+        """Open the corpora and split them."""
+        return Selection.open(self.data, drop_shared=self.drop_shared, validation=self.validation, seed=self.split_seed)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "DataOptions":
+        """Make it from the values of ``dataclasses.asdict`` after their way through JSON."""
+        return cls(**values | {name: tuple(values[name]) for name in ("data", "protocols")})
+
+    @classmethod
+    def of_run(cls, run: Run) -> "DataOptions":
+        """Return the options a finished run was trained with."""
+        return cls(
+            data=run.data,
+            protocols=run.protocols,
+            logmel=run.options["logmel"],
+            seconds=run.listening.seconds,
+            hop_seconds=run.listening.hop_seconds,
+            drop_shared=run.split["drop_shared"],
+            validation=run.split["validation"],
+            split_seed=run.split["seed"],
+        )
+
+    def split_record(self, selection: Selection) -> dict[str, Any]:
+        """Return what a run stores of its split."""
+        return {
+            "name": "+".join(split.name for split in selection.splits),
+            "hash": selection.hash,
+            "drop_shared": self.drop_shared,
+            "validation": self.validation,
+            "seed": self.split_seed,
+        }
+
+
+@dataclass(frozen=True)
+class Part:
+    """Windows of one part of a split and their log-mels before normalisation ([N, frames, n_mels], float32)."""
+
+    windows: pd.DataFrame
+    features: NDArray[np.float32]
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """Crackle and wheeze, shape [N, 2]."""
+        return np.asarray(self.windows[list(LABELS)], dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Training and validation windows, and the model's input with the training part's statistics."""
+
+    listening: Listening
+    selection: Selection
+    train: Part
+    validation: Part
+
+
+def prepare_training(options: DataOptions, cache: Path) -> TrainingData:
+    """Read, cut and transform everything a training needs; mean and deviation come from its training part."""
+    listening, selection = options.listening(), options.select()
+
+    def part(name: str) -> Part:
+        windows = selection.windows(name, options.protocols, listening)
+        return Part(windows, prepare(windows, listening.logmel, listening.seconds, cache))
+
+    train, validation = part("train"), part("validation")
+    mean, std = statistics(train.features)
+    measured = replace(listening, logmel=listening.logmel.with_statistics(mean, std))
+    return TrainingData(measured, selection, train, validation)

@@ -1,0 +1,220 @@
+"""How networks are trained: epochs that can be resumed exactly, the best one chosen on validation."""
+
+import logging
+import math
+import signal
+import time
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from lungsound import cpu_wheels as cpu_wheels  # isort: skip  # before lightning, which imports torchvision
+
+import lightning
+import numpy as np
+import torch
+import torch.nn.functional as F
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.loggers import CSVLogger
+from torch import Tensor
+
+from lungsound.terminal import err
+
+CHECKPOINTS = "checkpoints"
+"""Folder of a training's checkpoints in its run folder: ``last.ckpt`` and ``best.ckpt``."""
+
+
+class LabelModule(lightning.LightningModule):
+    """A network with a logit per label: how it is validated and which optimiser trains it.
+
+    A subclass gives :meth:`logits` and `training_step`.
+
+    Parameters
+    ----------
+    learning_rate, weight_decay : float
+        AdamW's. The rate warms up linearly over a tenth of the steps and falls to zero on a half cosine;
+        vectors and scalars do not decay.
+    """
+
+    def __init__(self, learning_rate: float, weight_decay: float) -> None:
+        super().__init__()
+        self._learning_rate, self._weight_decay = learning_rate, weight_decay
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Return logits [B, C] of normalised log-mels [B, 1, frames, mels]."""
+        raise NotImplementedError
+
+    def validation_step(self, batch: dict[str, Tensor], batch_index: int) -> Tensor:
+        """Log the loss and return the logits, so that callbacks can score them."""
+        logits = self.logits(batch["x"])
+        self.log("val_loss", F.binary_cross_entropy_with_logits(logits, batch["labels"]), batch_size=len(logits))
+        return logits
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        """Return AdamW and its schedule, stepped every iteration."""
+        trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
+        matrices = [parameter for parameter in trained if parameter.ndim > 1]
+        vectors = [parameter for parameter in trained if parameter.ndim <= 1]
+        optimizer = torch.optim.AdamW(
+            [
+                {"params": matrices, "weight_decay": self._weight_decay},
+                {"params": vectors, "weight_decay": 0.0},
+            ],
+            lr=self._learning_rate,
+        )
+        steps = int(self.trainer.estimated_stepping_batches)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: warm_up_cosine(step, steps))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def warm_up_cosine(step: int, steps: int, share: float = 0.1) -> float:
+    """Return the learning rate of a step, as a share of the highest.
+
+    Parameters
+    ----------
+    step, steps : int
+        Optimiser steps done, and in all.
+    share : float
+        Of the steps, over which the rate rises linearly; then it falls to zero on a half cosine.
+    """
+    warm_up = max(1, round(share * steps))
+    if step < warm_up:
+        return (step + 1) / warm_up
+    return 0.5 * (1.0 + math.cos(math.pi * min(1.0, (step - warm_up) / max(1, steps - warm_up))))
+
+
+def make_trainer(
+    folder: Path,
+    epochs: int,
+    seed: int,
+    *,
+    monitor: str,
+    mode: Literal["min", "max"] = "max",
+    callbacks: Sequence[lightning.Callback] = (),
+    gradient_clip: float | None = None,
+) -> Any:
+    """Return a Lightning trainer that writes to a run folder and says on stderr how each epoch went.
+
+    Everything random in an epoch is a function of seed and epoch (with `window_dataset.batches` the order of
+    windows, too), so that a training that was killed goes on from :func:`resume_path` to the weights that it
+    would have reached without the interruption, bit for bit on the same machine and number of threads.
+
+    Parameters
+    ----------
+    folder : Path
+        The run folder; checkpoints of the last epoch and of the best one go to ``checkpoints/``, figures by epoch to
+        ``log/``.
+    epochs : int
+        In all, those before a resumption included.
+    seed : int
+        See above.
+    monitor, mode : str
+        The logged figure that chooses the best epoch, and whether it is largest or smallest there.
+    callbacks : sequence of lightning.Callback
+        Further ones; such as log the figure.
+    gradient_clip : float, optional
+        Largest norm of the gradient.
+    """
+    _quieten()
+    kept = {"dirpath": folder / CHECKPOINTS, "enable_version_counter": False, "save_on_train_epoch_end": True}
+    return lightning.Trainer(
+        max_epochs=epochs,
+        accelerator="auto",
+        devices=1,
+        deterministic=True,
+        gradient_clip_val=gradient_clip,
+        logger=CSVLogger(folder, name="log"),
+        callbacks=[
+            *callbacks,
+            SeedEachEpoch(seed),
+            TellEachEpoch(),
+            ModelCheckpoint(filename="best", monitor=monitor, mode=mode, **kept),
+            # A checkpoint of its own: `save_last` skips the epochs that were not the best.
+            ModelCheckpoint(filename="last", **kept),
+        ],
+        num_sanity_val_steps=0,
+        enable_progress_bar=False,  # Lightning's would write on stdout
+        enable_model_summary=False,
+    )
+
+
+def resume_path(folder: Path) -> Path | None:
+    """Return the checkpoint that a training of this run folder goes on from; None for the first time."""
+    last = folder / CHECKPOINTS / "last.ckpt"
+    return last if last.is_file() else None
+
+
+def fit(trainer: Any, module: Any, train: Any, validation: Any, folder: Path) -> Path:
+    """Train a module, or go on from its last epoch, and give it the weights of its best one.
+
+    Parameters
+    ----------
+    trainer : lightning.Trainer
+        From :func:`make_trainer`.
+    module : lightning.LightningModule
+        Trained in place.
+    train, validation : DataLoader
+        Batches; their order must be a function of seed and epoch, as `window_dataset.batches` makes it.
+    folder : Path
+        The run folder that the trainer was made for.
+
+    Returns
+    -------
+    Path
+        The checkpoint of the best epoch.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If the user stops it; Lightning alone would end the program without a word.
+    """
+    on_interrupt = signal.getsignal(signal.SIGINT)
+    try:
+        trainer.fit(module, train, validation, ckpt_path=resume_path(folder), weights_only=True)
+    except SystemExit as stopped:
+        signal.signal(signal.SIGINT, on_interrupt)
+        raise KeyboardInterrupt from stopped
+    best = folder / CHECKPOINTS / "best.ckpt"
+    module.load_state_dict(torch.load(best, map_location="cpu", weights_only=True)["state_dict"])
+    return best
+
+
+class SeedEachEpoch(lightning.Callback):
+    """Seed Python, NumPy and torch with a function of seed and epoch before the first step of each epoch.
+
+    Not when the epoch starts: a loader draws a number when it is asked for an iterator, which Lightning does
+    before the start of a first or resumed epoch, and after the start of the others.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+
+    def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
+        """Forget what earlier epochs drew."""
+        if batch_idx == 0:
+            drawn = np.random.SeedSequence([self._seed, trainer.current_epoch]).generate_state(1)[0]
+            lightning.seed_everything(int(drawn), verbose=False)
+
+
+class TellEachEpoch(lightning.Callback):
+    """Write a line on stderr after each epoch: its figures and how long it took."""
+
+    def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
+        """Start the clock."""
+        self._started = time.monotonic()
+
+    def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+        """Write the line."""
+        figures = "  ".join(f"{name} {float(value):.4f}" for name, value in sorted(trainer.callback_metrics.items()))
+        seconds = time.monotonic() - self._started
+        epoch = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
+        err.print(f"{epoch}  {figures}  {seconds:.1f} s", highlight=False, markup=False)
+
+
+def _quieten() -> None:
+    """Silence Lightning's advice, which the user of a command cannot follow."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for advice in ("does not have many workers", "number of training batches", "Checkpoint directory", ".*LeafSpec"):
+        warnings.filterwarnings("ignore", message=f".*{advice}")

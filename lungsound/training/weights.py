@@ -1,0 +1,81 @@
+"""A network's weights on disk: ours as safetensors, published ones as pickles that are not trusted."""
+
+import argparse
+import pickle
+import struct
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from lungsound.errors import InputError
+from lungsound.files.atomic import whole_file
+
+# What torch's reader of untrusted pickles is known to raise on files that are cut, mutated or of another kind.
+_UNREADABLE = (
+    pickle.UnpicklingError,
+    struct.error,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+
+
+def save_weights(module: nn.Module, path: Path) -> None:
+    """Write parameters and buffers."""
+    with whole_file(path) as temporary:
+        save_file({name: value.contiguous() for name, value in module.state_dict().items()}, temporary)
+
+
+def load_weights(module: nn.Module, path: Path) -> None:
+    """Read what :func:`save_weights` wrote into a module of the same shape.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, damaged, of another shape, or holds a value that is not finite.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: missing; restore the file or train again")
+    try:
+        state = load_file(path)
+    except SafetensorError as error:
+        raise InputError(f"{path}: not a safetensors file ({error}); restore it or train again") from error
+    expected = module.state_dict()
+    for name in sorted(expected.keys() | state.keys()):
+        if name not in state or name not in expected or state[name].shape != expected[name].shape:
+            raise InputError(f"{path}: {name} does not fit; use the run it was trained in")
+        if not torch.isfinite(state[name]).all():
+            raise InputError(f"{path}: {name} holds a value that is not finite; train again")
+    module.load_state_dict(state)
+
+
+def read_checkpoint(path: Path) -> Any:
+    """Read a published ``.pth`` file; nothing in it is executed.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, damaged, or holds more than tensors and plain values.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; name the published .pth file")
+    try:
+        # Full checkpoints carry the options of their training; a Namespace only holds attributes.
+        with torch.serialization.safe_globals([argparse.Namespace]):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except _UNREADABLE as error:
+        reason = str(error).strip().split("\n")[0][:120] or type(error).__name__
+        raise InputError(
+            f"{path}: damaged, or not a file of tensors alone ({reason}); download the checkpoint again"
+        ) from error

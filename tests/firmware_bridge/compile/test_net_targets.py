@@ -1,0 +1,253 @@
+"""Generated networks in QEMU: the reference kernels' bytes on every core; ceilings on instructions, RAM and code."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cnn6_tflite import cnn6
+from exported_student import exported_student
+from kernel_cases import KERNELS, ROUNDS_TWICE, model_with
+from one_op_tflite import build as build_tflite
+from one_op_tflite import litert
+from operator_cases import CASES, NOT_XNNPACK
+
+from firmware_bridge.device.qemu import Build, build, run
+from firmware_bridge.device.targets import Target, targets
+from firmware_bridge.folder.emit import write_network
+from firmware_bridge.plan.network import plan_network
+from firmware_bridge.tflite.reader import parse_tflite
+
+_MAIN = r"""
+#include "board.h"
+#include "net.h"
+
+static net_t net;
+static int8_t row[NET_ROW_VALUES];
+static int8_t output[NET_OUTPUT_VALUES];
+
+int main(void)
+{
+    const int input = board_open_read("input");
+    const int result = board_open_write("output");
+    uint64_t total = 0;
+    uint64_t worst = 0;
+    board_counter_start();
+    net_init(&net);
+    for (uint32_t r = 0; r < NET_ROWS; ++r) {
+        (void)board_read(input, row, sizeof(row));
+        const uint32_t start = board_counter();
+        (void)net_push(&net, row);
+        const uint32_t ticks = board_elapsed(start);
+        total += ticks;
+        worst = (ticks > worst) ? ticks : worst;
+    }
+    net_output(&net, output);
+    board_report("ticks", total);
+    board_report("worst_ticks", worst);
+    board_report("context_bytes", sizeof(net));
+    (void)board_write(result, output, sizeof(output));
+    board_close(result);
+    return 0;
+}
+"""
+
+
+class _Measured:
+    """Windows on one target: differing bytes of all, and of the last one millions of instructions, RAM and code."""
+
+    def __init__(
+        self,
+        content: bytes,
+        target: Target,
+        kernels: str,
+        folder: Path,
+        *,
+        rounding: str = "double",
+        windows: np.ndarray | None = None,
+        external: bool = False,
+        flags: tuple[str, ...] = (),
+    ) -> None:
+        network = plan_network(parse_tflite("model.tflite", content), kernels, rounding)
+        folder.mkdir(exist_ok=True)
+        write_network(folder, network)
+        (folder / "main.c").write_text(_MAIN)
+        program: Build = build(
+            sorted(folder.glob("*.c")),
+            target,
+            folder / "build",
+            include=[folder],
+            external=external,
+            flags=flags,
+        )
+        assert program.warnings == ""
+        shape = network.graph.tensors[network.graph.inputs[0]].shape
+        if windows is None:
+            windows = np.random.default_rng(3).integers(-128, 128, (1, *shape)).astype(np.int8)
+        wanted = litert(content, windows, reference=rounding == "double")[network.graph.outputs[0]]
+        self.differing = 0
+        for window, output in zip(windows, wanted, strict=True):
+            done = run(program, inputs={"input": window.tobytes()}, outputs=["output"], timeout=300)
+            self.differing += int((np.frombuffer(done.files["output"], np.int8) != output).sum())
+        self.ram = done.values["context_bytes"] + done.values.get("stack_bytes", 0)
+        assert done.values["context_bytes"] == network.context_bytes
+        self.code = sum(size.text for name, size in program.objects.items() if name.startswith("au_"))
+        machine = target.machine
+        ticks_of_instruction = machine.counter_hz * 2.0**machine.icount_shift * 1e-9 if machine else 1.0
+        self.instructions = done.values["ticks"] / ticks_of_instruction / 1e6
+
+
+def _model(name: str, shared: Path) -> bytes:
+    if name == "cnn6_8s":
+        return cnn6(np.random.default_rng(0), 800)
+    return (shared / f"data/mlperf_tiny/{name}.tflite").read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "target", "kernels", "ram", "instructions"),
+    [
+        ("cnn6_8s", "cortex-m4", "dsp8", 7500, 189.0),
+        ("kws_ref_model", "cortex-m4", "dsp8", 5700, 6.4),
+        ("pretrainedResnet_quant", "cortex-m4", "dsp8", 14_700, 18.7),
+        ("cnn6_8s", "cortex-m4", "dsp16", 9200, 152.0),
+        ("kws_ref_model", "cortex-m4", "dsp16", 5700, 5.7),
+        ("pretrainedResnet_quant", "cortex-m4", "dsp16", 16_000, 15.7),
+        ("kws_ref_model", "cortex-m0", "c99", 5500, 25.3),
+        ("kws_ref_model", "cortex-m3", "c99", 5500, 13.6),
+        ("pretrainedResnet_quant", "cortex-m3", "c99", 14_500, 42.5),
+        ("cnn6_8s", "cortex-m3", "c99", 7900, 468.0),
+        ("kws_ref_model", "cortex-m4", "c99", 5500, 13.9),
+        ("kws_ref_model", "rv32", "c99", 5500, 16.6),
+        ("cnn6_8s", "cortex-m55", "mve", 7500, 40.5),
+        ("kws_ref_model", "cortex-m55", "mve", 5700, 3.2),
+        ("pretrainedResnet_quant", "cortex-m55", "mve", 14_700, 4.95),
+    ],
+)
+def test_a_core_stays_below_its_ceilings(
+    name: str,
+    target: str,
+    kernels: str,
+    ram: int,
+    instructions: float,
+    shared: Path,
+    installed: Callable[[str], Target],
+    tmp_path: Path,
+):
+    measured = _Measured(_model(name, shared), installed(target), kernels, tmp_path)
+    assert measured.differing == 0
+    assert measured.ram <= ram
+    assert measured.instructions <= instructions
+    assert measured.code <= 10_000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rounding", ["double", "single"])
+@pytest.mark.parametrize(
+    ("target", "kernels"),
+    [
+        ("host", "c99"),
+        ("cortex-m0", "c99"),
+        ("cortex-m3", "c99"),
+        ("cortex-m4", "c99"),
+        ("cortex-m4", "dsp8"),
+        ("cortex-m7", "dsp8"),
+        ("cortex-m33", "dsp8"),
+        ("cortex-m4", "dsp16"),
+        ("cortex-m55", "c99"),
+        ("cortex-m55", "dsp8"),
+        ("cortex-m55", "dsp16"),
+        ("cortex-m55", "mve"),
+        ("rv32", "c99"),
+        ("aarch64", "c99"),
+    ],
+)
+def test_a_core_makes_the_bytes_of_litert_of_an_exported_student(
+    target: str, kernels: str, rounding: str, installed: Callable[[str], Target], tmp_path: Path
+):
+    content, windows = exported_student(1 / 16, heads=2)
+    measured = _Measured(content, installed(target), kernels, tmp_path, rounding=rounding, windows=windows[3:])
+    assert measured.differing == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("target", "kernels", "kernel", "rounding"),
+    [
+        (target, kernels, kernel, rounding)
+        for target, kernels in (("cortex-m4", "dsp8"), ("cortex-m4", "dsp16"), ("cortex-m55", "mve"))
+        for kernel in KERNELS
+        for rounding in (("double",) if kernel in ROUNDS_TWICE else ("double", "single"))
+    ],
+)
+def test_a_kernel_of_a_core_makes_the_bytes_of_litert(
+    kernel: str, target: str, kernels: str, rounding: str, installed: Callable[[str], Target], tmp_path: Path
+):
+    for seed in range(3):
+        content = model_with(kernel, kernels, rounding, seed)
+        windows = _random_and_extreme(content)
+        folder = tmp_path / str(seed)
+        measured = _Measured(content, installed(target), kernels, folder, rounding=rounding, windows=windows)
+        assert measured.differing == 0, seed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "rounding"),
+    [*((name, "double") for name in CASES), *((name, "single") for name in CASES if name not in NOT_XNNPACK)],
+)
+def test_an_operator_on_a_core_makes_the_bytes_of_litert(
+    name: str, rounding: str, installed: Callable[[str], Target], tmp_path: Path
+):
+    for seed in range(2 if rounding == "double" else 1):
+        content = build_tflite(CASES[name](np.random.default_rng(seed)))
+        windows = _random_and_extreme(content)
+        folder = tmp_path / str(seed)
+        measured = _Measured(content, installed("cortex-m4"), "dsp16", folder, rounding=rounding, windows=windows)
+        assert measured.differing == 0, seed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "flags",
+    [("-O0",), ("-O3",), ("-Os",), ("-mno-unaligned-access",), ("-fno-omit-frame-pointer", "-DAU_WITHOUT_ASSEMBLY")],
+)
+@pytest.mark.parametrize(("target", "kernels"), [("cortex-m4", "dsp8"), ("cortex-m4", "dsp16"), ("cortex-m55", "mve")])
+def test_other_flags_of_the_compiler_make_the_same_bytes(
+    target: str, kernels: str, flags: tuple[str, ...], shared: Path, installed: Callable[[str], Target], tmp_path: Path
+):
+    content = _model("pretrainedResnet_quant", shared)
+    assert _Measured(content, installed(target), kernels, tmp_path, flags=flags).differing == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", targets(), ids=lambda target: target.name)
+def test_a_full_width_student_needs_few_bytes_of_ram(target: Target):
+    two_seconds, _ = exported_student(1.0, heads=4)
+    eight_seconds = cnn6(np.random.default_rng(0), 800, width=64, heads=4)
+    more = 4200 if target.kernels == "c99" else 0  # the rows of convolutions, which other kernels pool at once
+    for content, ram in ((two_seconds, 47_600), (eight_seconds, 49_100)):
+        network = plan_network(parse_tflite("full.tflite", content), target.kernels)
+        assert network.context_bytes <= ram + more
+        assert 4_310_000 <= network.constant_bytes <= 4_330_000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("target", "instructions"), [("cortex-m7", 645.0), ("cortex-m55", 92.0)])
+def test_a_full_width_student_runs_with_its_weights_in_external_flash(
+    target: str, instructions: float, installed: Callable[[str], Target], tmp_path: Path
+):
+    content, windows = exported_student(1.0, heads=4)
+    core = installed(target)
+    measured = _Measured(content, core, core.kernels, tmp_path, windows=windows[2:3], external=True)
+    assert measured.differing == 0
+    assert measured.ram <= 50_000
+    assert measured.instructions <= instructions
+    assert measured.code <= 10_000
+
+
+def _random_and_extreme(content: bytes) -> np.ndarray:
+    graph = parse_tflite("case.tflite", content)
+    shape = graph.tensors[graph.inputs[0]].shape
+    rng = np.random.default_rng(3)
+    return np.stack([rng.integers(-128, 128, shape), rng.choice([-128, 127], shape)]).astype(np.int8)

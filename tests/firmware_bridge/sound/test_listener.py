@@ -1,0 +1,158 @@
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from firmware_bridge.device.qemu import build, run
+from firmware_bridge.sound.frontend import write_frontend
+from firmware_bridge.sound.listener import open_windows, write_listener
+from lungsound.listening import Listening
+from lungsound.logmel import SPECS, log_mel, normalise
+
+HERE = Path(__file__).parents[1] / "support"
+SCALE, ZERO_POINT = 0.02, -5
+SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+
+
+def decisions(folder, listening, target, pcm, *, step, overlapping=True, defines=(), flags=()):
+    sources = write_frontend(folder, listening.logmel, SCALE, ZERO_POINT)
+    sources += write_listener(folder, listening, [0], overlapping=overlapping)
+    shutil.copyfile(HERE / "keep_rows_net.h", folder / "net.h")
+    built = build(
+        [*sources, HERE / "listener_windows.c"],
+        target,
+        folder / target.name,
+        include=[folder],
+        defines=[f"STEP={step}", f"NET_ROWS={listening.frames}", *defines],
+        flags=flags,
+    )
+    assert built.warnings == ""
+    done = run(built, inputs={"pcm.bin": pcm.tobytes()}, outputs=["scores.bin", "negative.bin"])
+    assert done.status == 0, done.text
+    shape = (-1, listening.frames, listening.logmel.n_mels)
+    return [np.frombuffer(done.files[name], np.int8).reshape(shape) for name in ("scores.bin", "negative.bin")]
+
+
+def reference(listening, pcm, hop):
+    windows = np.lib.stride_tricks.sliding_window_view(pcm, listening.samples)[::hop]
+    codes = np.rint(normalise(listening.logmel, log_mel(listening.logmel, windows / 32768.0)) / SCALE) + ZERO_POINT
+    return np.clip(codes, -128, 127).astype(np.int16)
+
+
+def noise(samples):
+    return np.random.default_rng(1).normal(0, 2000, samples).astype(np.int16)
+
+
+@pytest.mark.parametrize(
+    ("name", "seconds", "hop_seconds"),
+    [("device_4k", 1.0, 0.5), ("device_4k", 0.5, 0.2), ("device_4k", 0.3, 0.7), ("m2d", 0.31, 0.1), ("m2d", 0.2, 0.2)],
+)
+@pytest.mark.parametrize("step", [1, 61, 5000])
+def test_every_window_of_a_stream_is_decided_as_if_it_were_alone(installed, tmp_path, name, seconds, hop_seconds, step):
+    spec = SPECS[name].with_statistics(-7.0, 4.0)
+    listening = Listening.with_whole_hop(spec, seconds, hop_seconds)
+    pcm = noise(3 * spec.sample_rate + 17)
+    found = decisions(tmp_path, listening, installed("host"), pcm, step=step, flags=SANITIZERS)
+    for scores, heard in zip(found, (pcm, ~pcm), strict=True):
+        wanted = reference(listening, heard, listening.hop_samples)
+        assert scores.shape == wanted.shape
+        assert np.abs(scores - wanted).max() <= 1
+        # Windows that overlap repeat a frame, and with it a code that differs.
+        assert np.count_nonzero(scores - wanted) <= wanted.size / 10_000
+
+
+@pytest.mark.parametrize("name", ["device_4k", "m2d"])
+@pytest.mark.parametrize("hop_seconds", [0.1, 0.31])
+@pytest.mark.parametrize("step", [1, 5000])
+def test_what_a_limit_leaves_to_do_delays_a_decision_and_changes_none(installed, tmp_path, name, hop_seconds, step):
+    listening = Listening.with_whole_hop(SPECS[name].with_statistics(-7.0, 4.0), 0.31, hop_seconds)
+    pcm = noise(2 * listening.logmel.sample_rate + 17)
+    at_once, later = (
+        decisions(tmp_path, listening, installed("host"), pcm, step=step, defines=defines, flags=SANITIZERS)
+        for defines in ([], ["SHARES=7u"])
+    )
+    for wanted, found in zip(at_once, later, strict=True):
+        assert wanted.any()
+        np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize("seconds", [1.0, 1.5, 2.5, 3.0, 4.0])
+@pytest.mark.parametrize(("step", "defines"), [(61, ["SHARES=7u"]), (4999, [])])
+def test_windows_that_follow_each_other_begin_their_own_frames(installed, tmp_path, seconds, step, defines):
+    """Whether they are a whole number of hops (4 s) or not."""
+    listening = Listening.with_whole_hop(SPECS["device_4k"].with_statistics(-7.0, 4.0), seconds, 0.5)
+    pcm = noise(4 * listening.samples + 300)
+    found = decisions(
+        tmp_path, listening, installed("host"), pcm, step=step, overlapping=False, defines=defines, flags=SANITIZERS
+    )
+    for scores, heard in zip(found, (pcm, ~pcm), strict=True):
+        wanted = reference(listening, heard, listening.samples)
+        assert scores.shape == wanted.shape == (4, listening.frames, 64)
+        assert np.abs(scores - wanted).max() <= 1
+        assert np.count_nonzero(scores - wanted) <= 2
+
+
+@pytest.mark.parametrize("seconds", [0.5, 0.512])
+def test_one_window_after_the_other_on_a_core(installed, tmp_path, seconds):
+    listening = Listening.with_whole_hop(SPECS["device_4k"].with_statistics(-7.0, 4.0), seconds, 0.128)
+    pcm = noise(3 * listening.samples + 5)
+    found, _ = decisions(tmp_path, listening, installed("cortex-m4"), pcm, step=300, overlapping=False)
+    wanted = reference(listening, pcm, listening.samples)
+    assert found.shape == wanted.shape
+    assert np.abs(found - wanted).max() <= 1
+
+
+@pytest.mark.parametrize("name", ["device_4k", "m2d"])
+@pytest.mark.parametrize("overlapping", [True, False])
+@pytest.mark.parametrize("defines", [[], ["SHARES=3u"]])
+def test_a_context_of_zeros_is_as_good_as_a_fresh_one(installed, tmp_path, name, overlapping, defines):
+    listening = Listening.with_whole_hop(SPECS[name].with_statistics(-7.0, 4.0), 0.31, 0.1)
+    pcm = noise(listening.logmel.sample_rate)
+    fresh, zeros = (
+        decisions(
+            tmp_path,
+            listening,
+            installed("host"),
+            pcm,
+            step=61,
+            overlapping=overlapping,
+            defines=[*defines, *more],
+            flags=SANITIZERS,
+        )
+        for more in ([], ["FORGOTTEN"])
+    )
+    for wanted, found in zip(fresh, zeros, strict=True):
+        assert wanted.any()
+        np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"AUSCULT_SAMPLES": 1500}, "the network's rows are not the frames of a window"),
+        ({"AUSCULT_HOP": 500}, "windows that overlap share frames only where they begin with one"),
+    ],
+)
+def test_a_window_that_would_never_be_decided_does_not_compile(installed, tmp_path, changed, sentence):
+    listening = Listening.with_whole_hop(SPECS["device_4k"].with_statistics(-7.0, 4.0), 0.5, 0.2)
+    write_frontend(tmp_path, listening.logmel, SCALE, ZERO_POINT)
+    (source,) = write_listener(tmp_path, listening, [0], overlapping=True)
+    shutil.copyfile(HERE / "keep_rows_net.h", tmp_path / "net.h")
+    config = tmp_path / "auscult_config.h"
+    for name, value in changed.items():
+        config.write_text(re.sub(rf"{name} \d+", f"{name} {value}", config.read_text()))
+    command = [f"{installed('host').compiler}gcc", "-c", source, f"-DNET_ROWS={listening.frames}", "-o", "/dev/null"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert sentence in done.stderr
+
+
+def test_windows_that_overlap_are_counted():
+    listening = Listening.with_whole_hop(SPECS["device_4k"], 8.0, 4.0)
+    assert open_windows(replace(listening, hop_seconds=8.0)) == 1
+    assert open_windows(listening) == 2
+    assert open_windows(Listening.with_whole_hop(SPECS["device_4k"], 8.0, 3.0)) == 3

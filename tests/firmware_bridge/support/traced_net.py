@@ -1,0 +1,75 @@
+"""A network on a core, every row of every tensor written down."""
+
+import struct
+from pathlib import Path
+
+import numpy as np
+
+from firmware_bridge.device.qemu import build, run
+from firmware_bridge.device.targets import Target
+from firmware_bridge.folder.emit import write_network
+from firmware_bridge.plan.network import Network
+
+_MAIN = r"""
+#include "au_stream.h"
+#include "board.h"
+#include "net.h"
+
+static net_t net;
+static int8_t row[NET_ROW_VALUES];
+static int trace;
+
+void au_trace(uint16_t stream, uint16_t r, const au_value_t *values, uint32_t count)
+{
+    const uint32_t head[2] = {stream, count};
+    (void)r;
+    (void)board_write(trace, head, sizeof(head));
+    (void)board_write(trace, values, count);
+}
+
+int main(void)
+{
+    const int input = board_open_read("input");
+    trace = board_open_write("trace");
+    for (uint32_t window = 0; window < WINDOWS; ++window) {
+        net_init(&net);
+        for (uint32_t r = 0; r < NET_ROWS; ++r) {
+            (void)board_read(input, row, sizeof(row));
+            (void)net_push(&net, row);
+        }
+        while (!net_work(&net)) { /* what a limit on pushes has left */
+        }
+    }
+    board_close(trace);
+    return 0;
+}
+"""
+_HEAD = struct.Struct("<II")
+
+
+def differing(
+    network: Network, target: Target, windows: np.ndarray, wanted: dict[int, np.ndarray], folder: Path
+) -> int:
+    """How many values of all computed tensors differ from those of LiteRT, by tensor [windows, values].
+
+    Rows that the output does not need may be missing at the end of a tensor.
+    """
+    folder.mkdir(exist_ok=True)
+    write_network(folder, network)
+    (folder / "main.c").write_text(_MAIN)
+    defines = ["AU_TRACE", f"WINDOWS={len(windows)}u"]
+    program = build(sorted(folder.glob("*.c")), target, folder / "build", include=[folder], defines=defines)
+    assert program.warnings == ""
+    content = run(program, inputs={"input": windows.tobytes()}, outputs=["trace"], timeout=300).files["trace"]
+    streams: dict[int, list[np.ndarray]] = {}
+    place = 0
+    while place < len(content):
+        stream, count = _HEAD.unpack_from(content, place)
+        streams.setdefault(stream, []).append(np.frombuffer(content, np.int8, count, place + _HEAD.size))
+        place += _HEAD.size + count
+    assert network.program.output in streams
+    found = 0
+    for stream, rows in streams.items():
+        made = np.concatenate(rows).reshape(len(windows), -1)
+        found += int((made != wanted[network.program.streams[stream].tensor][:, : made.shape[1]]).sum())
+    return found

@@ -1,0 +1,42 @@
+"""The checks that every graph must pass."""
+
+import dataclasses
+
+import pytest
+
+from firmware_bridge.tflite.graph import Graph, Op, Tensor, check_graph
+from lungsound.errors import InputError
+
+_INT8 = Tensor("x", (1, 4, 2), "int8", (0.5,), (0,))
+
+
+def _graph(**changes: object) -> Graph:
+    middle = dataclasses.replace(_INT8, name="y")
+    graph = Graph("m", (_INT8, middle), (Op("RELU", (0,), (1,)),), (0,), (1,))
+    return dataclasses.replace(graph, **changes)
+
+
+def test_a_sound_graph_passes():
+    check_graph(_graph())
+
+
+@pytest.mark.parametrize(
+    ("graph", "says"),
+    [
+        (_graph(outputs=(0, 1)), "1 inputs and 2 outputs"),
+        (_graph(inputs=(7,)), "tensor 7 of 2"),
+        (_graph(ops=(Op("RELU", (9,), (1,)),)), "tensor 9 of 2"),
+        (_graph(ops=(Op("RELU", (1,), (1,)),)), "cycle"),
+        (_graph(ops=(Op("RELU", (0,), (1,)), Op("RELU", (1,), (1,)))), "made twice"),
+        (_graph(ops=()), "nothing makes the output"),
+        (_graph(ops=(Op("SPLIT", (0,), (1, 1)),)), "2 outputs"),
+        (_graph(tensors=(_INT8, dataclasses.replace(_INT8, shape=(1, 0)))), "fixed and positive"),
+        (_graph(tensors=(_INT8, dataclasses.replace(_INT8, shape=(1 << 20, 1 << 20)))), "too large"),
+        (_graph(tensors=(_INT8, dataclasses.replace(_INT8, scales=(), zero_points=()))), "0 scales"),
+        (_graph(tensors=(_INT8, dataclasses.replace(_INT8, dtype="int16"))), "int16"),
+        (_graph(tensors=(_INT8, dataclasses.replace(_INT8, zero_points=()))), "1 scales and 0 zero points"),
+    ],
+)
+def test_a_faulty_graph_costs_one_sentence(graph: Graph, says: str):
+    with pytest.raises(InputError, match=says):
+        check_graph(graph)
