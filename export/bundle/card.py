@@ -46,6 +46,9 @@ on these windows, so the figures flatter; `auscult evaluate` gives those of a te
 
 {known} There are two labels: other sounds, poor contact and silence come out as neither.
 
+onnxruntime saturates inside int8 convolutions on x86 cores without VNNI, unless the session has the configuration entry
+`session.x64quantprecision` = `1`, as `auscult check` has.
+
 LiteRT's XNNPACK rounds once where its reference kernels and microcontrollers round twice, so that some output codes
 differ by one or two; `golden.npz` holds both.
 """

@@ -18,6 +18,7 @@ from firmware_bridge.folder.writing import write_sources
 from firmware_bridge.plan.footprint import Footprint
 from firmware_bridge.plan.model import Model
 from firmware_bridge.sound.frontend import frontend_table_bytes
+from lungsound import terminal as streams
 from lungsound.errors import InputError
 from lungsound.files.plain_json import dumps
 
@@ -172,7 +173,7 @@ def slow_net(tmp_path):
 def test_a_terminal_sees_what_is_done_and_nobody_else(installed, slow_net, monkeypatch, capsys, terminal):
     installed("rv32")
     screen = io.StringIO()
-    monkeypatch.setattr(terminal, "err", Console(file=screen, force_terminal=terminal))
+    monkeypatch.setattr(streams, "err", Console(file=screen, force_terminal=terminal))
     assert bench_target(slow_net, "rv32")["differing_bytes"] == 0
     shown = screen.getvalue()
     assert capsys.readouterr().out == ""
