@@ -9,10 +9,10 @@ import pytest
 import scipy.fft
 import scipy.signal
 import torch
+from logmel_torch import LogMel
 from safetensors.numpy import load_file
 
 from lungsound.logmel import LogMelSpec, log_mel, mel_filters, mel_power
-from lungsound.logmel_torch import LogMel
 
 FIXTURES = Path(os.environ.get("AUSCULT_SHARED", Path(__file__).parents[3] / "shared")) / "reference" / "fixtures"
 

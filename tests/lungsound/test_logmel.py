@@ -8,11 +8,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from logmel_torch import LogMel
 
 import lungsound.cpu_wheels  # noqa: F401  (torchaudio loads after it)
 from lungsound.errors import InputError
 from lungsound.logmel import SPECS, LogMelSpec, log_mel, mel_filters, mel_power, normalise
-from lungsound.logmel_torch import LogMel
 
 every_spec = pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
 
