@@ -11,7 +11,8 @@ from rich.table import Table
 from auscult.bench import bench
 from auscult.evaluate import evaluate, open_classifier, store_predictions
 from auscult.picture import draw, richest_recording
-from distill.training import DistillSettings, distill
+from distill.settings import DistillSettings
+from distill.training import distill
 from export.command import export_run
 from lungsound.command import options
 from lungsound.command.console import print_json
@@ -22,8 +23,9 @@ from lungsound.terminal import err, out
 from lungsound.training.data import DataOptions
 from lungsound.training.runs import Run, new_run_folder
 from students.student import Student, StudentConfig
+from teachers.settings import FinetuneSettings
 from teachers.teacher import Teacher
-from teachers.training import FinetuneSettings, finetuned
+from teachers.training import finetuned
 
 TEACHER = FinetuneSettings()
 STUDENT = StudentConfig(width=0.125)

@@ -43,7 +43,7 @@ class FloatRun:
     def __init__(self, run: Run) -> None:
         self.name = f"{run.kind}, float"
         self.listening = run.listening
-        self.thresholds = run.thresholds
+        self.thresholds = run.decisive()
         self.split_hash = run.split["hash"]
         self._run = run
 

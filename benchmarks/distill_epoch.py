@@ -23,6 +23,7 @@ from lungsound.files.cache import cache_folder
 from lungsound.training.data import DataOptions, Part
 from lungsound.training.window_dataset import WindowDataset, batches
 from students.student import Student, StudentConfig
+from teachers.m2d_config import M2DConfig
 from teachers.teacher import Teacher, TeacherConfig
 
 BATCH = 32
@@ -37,7 +38,7 @@ def measure(size: str, windows: int, width: float) -> dict[str, float]:
     table = options.select().windows("train", options.protocols, listening).head(windows)
     part = Part(table, prepare(table, listening.logmel, listening.seconds, cache))
     heard = DataOptions(logmel="m2d").listening()
-    teacher = Teacher(TeacherConfig.from_scratch(size, (heard.logmel.n_mels, heard.frames))).eval()
+    teacher = Teacher(TeacherConfig(M2DConfig.of_size(size, (heard.logmel.n_mels, heard.frames)))).eval()
     teacher_features = prepare(table, heard.logmel, heard.seconds, cache)
     with tempfile.TemporaryDirectory() as folder:
         outputs = teacher_outputs(teacher, heard, part, Path(folder))

@@ -7,30 +7,50 @@ from typing import Annotated
 import typer
 
 from distill.losses import LossWeights
-from distill.training import DistillSettings, distill
+from distill.settings import DistillSettings
+from distill.start import describe, run_name
+from distill.training import begin, distill
 from lungsound.command import options
 from lungsound.command.console import print_json, run
+from lungsound.command.given import given, refuse_beside_resume, refuse_ignored
 from lungsound.command.report import scores_table
+from lungsound.errors import InputError
 from lungsound.files.cache import cache_folder
 from lungsound.terminal import err, out
 from lungsound.training.data import DataOptions
 from lungsound.training.runs import Run, new_run_folder
 from lungsound.training.settings import load_settings
 from students.student import StudentConfig
-from teachers.training import FinetuneSettings, finetuned, usual_learning_rate, usual_logmel
+from teachers.settings import FinetuneSettings, usual_learning_rate, usual_logmel, usual_size
+from teachers.training import finetuned
 
 DEFAULT = DataOptions()
 TEACHER = FinetuneSettings()
+NONE = "none"
+OF_A_TEACHER_TRAINED_FIRST = ("weights", "size", "teacher_logmel", "teacher_epochs")
+"""Parameters that say how a teacher is trained, where none is there yet."""
 
 
 def distill_command(
-    teacher: Annotated[str, typer.Option(help="Card of the teacher; see `auscult teachers`.")] = "m2dx",
+    context: typer.Context,
+    teacher: Annotated[
+        str, typer.Option(help="Encoder or card of the teacher, see `auscult teachers`; none: labels alone.")
+    ] = TEACHER.teacher,
     student: Annotated[str, typer.Option(help="Trunk of the student.")] = "cnn6",
     width: Annotated[float, typer.Option(help="Width multiplier of the trunk; 1 is the published CNN6.")] = 0.25,
     heads: Annotated[int, typer.Option(help="Heads of the CSRA attention: 1, 2, 4 or 6.")] = 4,
-    teacher_run: Annotated[Path | None, typer.Option(help="Finished teacher run; trained first if not given.")] = None,
+    from_run: options.FromRun = None,
+    student_weights: Annotated[
+        Path | None, typer.Option(help="PANNs' published CNN6, which a student of width 1 starts from.")
+    ] = None,
+    teacher_run: Annotated[
+        Path | None,
+        typer.Option(help="Finished run of a teacher, or of another student; else a teacher is trained first."),
+    ] = None,
     weights: Annotated[Path | None, typer.Option(help="Published checkpoint that the teacher starts from.")] = None,
-    size: Annotated[str, typer.Option(help="tiny or small: from scratch; published: the card's weights.")] = "tiny",
+    size: Annotated[
+        str | None, typer.Option(help="Of a teacher from scratch, or published: the card's weights.")
+    ] = None,
     teacher_logmel: Annotated[
         str | None, typer.Option(help="Teacher's log-mel; by default what the weights expect, from scratch device_4k.")
     ] = None,
@@ -55,6 +75,7 @@ def distill_command(
     epochs: options.Epochs = 30,
     batch_size: options.BatchSize = 32,
     learning_rate: options.LearningRate = 2e-3,
+    watch: options.Watch = DistillSettings.watch,
     seed: options.Seed = 0,
     runs: options.Runs = Path("runs"),
     resume: Annotated[Path | None, typer.Option(help="Go on with an interrupted run; its own settings count.")] = None,
@@ -62,36 +83,103 @@ def distill_command(
 ) -> None:
     """Distil a teacher into a small student.
 
-    Without options it runs on the embedded synthetic corpus and trains a tiny teacher first. The student's run
-    folder holds weights.safetensors and run.json; the epoch and the thresholds are chosen on validation.
+    Without options it runs on the embedded synthetic corpus and trains a tiny teacher first; with --teacher none, or
+    --logit-weight 0 --embedding-weight 0, it learns from labels alone. The student's run folder holds
+    weights.safetensors and run.json; the epoch and the thresholds are chosen on validation.
 
-    JSON keys: run (folder), synthetic, thresholds, validation (sp, se, score, se_any, score_any, auroc, n), parameters.
+    JSON keys: run (folder), synthetic, teacher (name, licence, paper, note, weights), thresholds, validation (sp, se,
+    score, se_any, score_any, auroc, n).
     """
     if resume is not None:
-        finished = distill(load_settings(resume, DistillSettings.from_dict), resume, cache_folder())
+        refuse_beside_resume(context)
+        settings, folder = load_settings(resume, DistillSettings.from_dict), resume
     else:
-        chosen = DataOptions(tuple(data), tuple(protocol), logmel, seconds, hop, drop_shared, validation, split_seed)
-        config = StudentConfig(trunk=student, width=width, heads=heads)
+        chosen = DataOptions(
+            tuple(data),
+            tuple(protocol),
+            _logmel(context, logmel, from_run),
+            seconds,
+            hop,
+            drop_shared,
+            validation,
+            split_seed,
+        )
+        config = _student(context, StudentConfig(trunk=student, width=width, heads=heads), from_run)
+        if teacher == NONE:
+            logit_weight, embedding_weight = _no_weights(context, logit_weight, embedding_weight)
         losses = LossWeights(label_weight, logit_weight, embedding_weight, temperature)
-        if teacher_run is None:
-            heard = replace(chosen, logmel=teacher_logmel or usual_logmel(teacher, size, weights))
+        _refuse_ignored(context, losses, alone=teacher == NONE)
+        settings = DistillSettings(
+            str(teacher_run) if teacher_run else None,
+            chosen,
+            config,
+            losses,
+            epochs,
+            batch_size,
+            learning_rate,
+            gain=gain,
+            seed=seed,
+            from_run=str(from_run) if from_run else None,
+            student_weights=str(student_weights) if student_weights else None,
+            watch=watch,
+        )
+        if losses.teacher and teacher_run is None:
+            begin(settings)  # what cannot be is refused before a teacher is trained
+            size = size or usual_size(teacher)
             taught = FinetuneSettings(
                 teacher,
                 size,
                 str(weights) if weights else None,
-                data=heard,
+                data=replace(chosen, logmel=teacher_logmel or usual_logmel(teacher, size, weights)),
                 epochs=teacher_epochs,
                 learning_rate=usual_learning_rate(size, weights),
                 seed=seed,
             )
-            teacher_run = finetuned(taught, runs, cache_folder()).path
-        settings = DistillSettings(
-            str(teacher_run), chosen, config, losses, epochs, batch_size, learning_rate, gain=gain, seed=seed
-        )
-        folder = new_run_folder(runs, f"{student}-from-{teacher}")
-        err.print(f"student: {student} of width {width}, {heads} heads, into {folder}")
-        finished = distill(settings, folder, cache_folder())
-    _tell(finished, json_output)
+            settings = replace(settings, teacher_run=str(finetuned(taught, runs, cache_folder()).path))
+        folder = new_run_folder(runs, run_name(settings))
+    err.print(f"student: {describe(settings)}, into {folder}", highlight=False)
+    _tell(distill(settings, folder, cache_folder()), json_output)
+
+
+def _logmel(context: typer.Context, logmel: str, from_run: Path | None) -> str:
+    """Return the log-mel that was asked for; where nobody did, that of the run that is trained on."""
+    if from_run is None or "logmel" in given(context):
+        return logmel
+    return str(Run.load(from_run).options["logmel"])
+
+
+def _student(context: typer.Context, asked: StudentConfig, from_run: Path | None) -> StudentConfig:
+    """Return the student that was asked for, or that of the run that is trained on."""
+    if from_run is None:
+        return asked
+    refuse_ignored(context, "with --from-run", ("student", "width", "heads", "student_weights"))
+    before = Run.load(from_run)
+    if before.kind != "student":
+        raise InputError(f"{before.path}: the run of a teacher or an encoder; name a student's")
+    return replace(StudentConfig.from_dict(before.model), classes=asked.classes)
+
+
+def _no_weights(context: typer.Context, *weights: float) -> tuple[float, ...]:
+    """Return the teacher's loss weights of a training without one."""
+    told = given(context)
+    for name, weight in zip(("logit_weight", "embedding_weight"), weights, strict=True):
+        if name in told and weight:
+            refuse_ignored(context, "with --teacher none", (name,))
+    return 0.0, 0.0
+
+
+def _refuse_ignored(context: typer.Context, losses: LossWeights, *, alone: bool) -> None:
+    told = given(context)
+    if not losses.teacher:
+        why = "with --teacher none" if alone else "without the losses of a teacher"
+        ignored = {"teacher_run", "temperature", *OF_A_TEACHER_TRAINED_FIRST}
+        refuse_ignored(context, why, ignored if alone else ignored | {"teacher"})
+    elif "teacher_run" in told:
+        refuse_ignored(context, "with --teacher-run", ("teacher", *OF_A_TEACHER_TRAINED_FIRST))
+    elif "weights" in told:
+        refuse_ignored(context, "with --weights", ("size",))
+    if not losses.logits:
+        refuse_ignored(context, "without a loss on logits", ("temperature",))
 
 
 def _tell(finished: Run, json_output: bool) -> None:
@@ -100,6 +188,7 @@ def _tell(finished: Run, json_output: bool) -> None:
             {
                 "run": str(finished.path),
                 "synthetic": finished.synthetic,
+                "teacher": finished.teacher,
                 "thresholds": list(finished.thresholds),
                 "validation": finished.validation,
             }

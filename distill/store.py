@@ -4,10 +4,12 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from lungsound.features import feature_key, prepare
 from lungsound.files.atomic import whole_folder
@@ -15,7 +17,6 @@ from lungsound.listening import Listening
 from lungsound.logmel import normalise
 from lungsound.terminal import progress
 from lungsound.training.data import Part
-from teachers.teacher import Teacher
 
 BATCH = 32
 
@@ -36,9 +37,10 @@ class TeacherOutputs:
     embedding: NDArray[np.float32]
 
 
-def store_key(teacher: Teacher, listening: Listening, part: Part) -> str:
+def store_key(teacher: nn.Module, listening: Listening, part: Part) -> str:
     """Return the key of a teacher's outputs: its configuration and weights, its log-mel, the windows."""
-    digest = hashlib.sha256(json.dumps(teacher.config.to_dict(), sort_keys=True).encode())
+    config: Any = teacher.config
+    digest = hashlib.sha256(json.dumps(config.to_dict(), sort_keys=True).encode())
     for name, value in sorted(teacher.state_dict().items()):
         digest.update(name.encode())
         digest.update(value.detach().cpu().contiguous().numpy().tobytes())
@@ -47,13 +49,14 @@ def store_key(teacher: Teacher, listening: Listening, part: Part) -> str:
     return digest.hexdigest()[:32]
 
 
-def teacher_outputs(teacher: Teacher, listening: Listening, part: Part, cache: Path) -> TeacherOutputs:
+def teacher_outputs(teacher: nn.Module, listening: Listening, part: Part, cache: Path) -> TeacherOutputs:
     """Return the teacher's outputs for every window of `part`, from the store if they are there.
 
     Parameters
     ----------
-    teacher : Teacher
-        Put into evaluation mode.
+    teacher : nn.Module
+        Whose output is a :class:`teachers.teacher.TeacherOutput`; put into evaluation mode. Its ``config`` tells its
+        shape.
     listening : Listening
         The teacher's input; its window must be as long as the student's.
     part : Part
@@ -70,7 +73,7 @@ def teacher_outputs(teacher: Teacher, listening: Listening, part: Part, cache: P
 
 
 @torch.inference_mode()
-def _write_outputs(teacher: Teacher, listening: Listening, features: NDArray[np.float32], folder: Path) -> None:
+def _write_outputs(teacher: nn.Module, listening: Listening, features: NDArray[np.float32], folder: Path) -> None:
     arrays: dict[str, NDArray[np.float32]] = {}
     device = next(teacher.parameters()).device
     starts = range(0, len(features), BATCH)

@@ -1,79 +1,28 @@
 """From settings to a finished student run."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Literal
 
 import torch
 
 from distill.augment import RandomGain
 from distill.losses import LossWeights
 from distill.module import DistillModule
-from distill.store import TeacherOutputs, teacher_outputs
-from lungsound.errors import InputError
-from lungsound.files.versions import versions
+from distill.settings import DistillSettings
+from distill.start import Start, start_of
+from distill.store import TeacherOutputs
+from distill.taught import credit, outputs_of, teacher_run_of, warn_of_another_split
 from lungsound.scores.metrics import choose_thresholds, label_scores
-from lungsound.scores.watch import AUROC, WatchAuroc
-from lungsound.terminal import err
-from lungsound.training.data import DataOptions, Part, TrainingData, prepare_training
-from lungsound.training.runs import WEIGHTS_FILE, Run
+from lungsound.scores.watch import WatchAuroc, watched
+from lungsound.training.data import TrainingData, prepare_training
+from lungsound.training.finished import finished_run
+from lungsound.training.runs import Run
 from lungsound.training.settings import save_settings
 from lungsound.training.trainer import fit, make_trainer
 from lungsound.training.window_dataset import WindowDataset, batches, predict
-from students.student import Student, StudentConfig
+from students.student import Student
 from teachers.finetune import SpecAugment
-from teachers.teacher import Teacher
-
-
-@dataclass(frozen=True)
-class DistillSettings:
-    """Everything a distillation is told.
-
-    Attributes
-    ----------
-    teacher_run : str
-        Folder of a finished teacher run; its training split should be the student's.
-    data : DataOptions
-        Which sound.
-    student : StudentConfig
-        Which student.
-    losses : LossWeights
-        What counts.
-    epochs, batch_size : int
-        Length of the training, windows a step.
-    learning_rate, weight_decay : float
-        AdamW's.
-    gain : float
-        Standard deviation in dB of the loudness that windows are played at.
-    frequency_mask, time_mask : int
-        Largest width of the two masks a window gets on each axis, in mels and frames; a crackle is as short as one
-        frame, so wide masks hide what the label says.
-    seed : int
-        Of the student's first weights, the order of windows and the masks.
-    """
-
-    teacher_run: str
-    data: DataOptions = field(default_factory=DataOptions)
-    student: StudentConfig = field(default_factory=StudentConfig)
-    losses: LossWeights = field(default_factory=LossWeights)
-    epochs: int = 30
-    batch_size: int = 32
-    learning_rate: float = 2e-3
-    weight_decay: float = 1e-2
-    gain: float = 4.0
-    frequency_mask: int = 4
-    time_mask: int = 2
-    seed: int = 0
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Make them from the values of ``dataclasses.asdict`` after their way through JSON."""
-        made = {
-            "data": DataOptions.from_dict(values["data"]),
-            "student": StudentConfig.from_dict(values["student"]),
-            "losses": LossWeights(**values["losses"]),
-        }
-        return cls(**values | made)
 
 
 def distill(settings: DistillSettings, folder: Path, cache: Path) -> Run:
@@ -91,72 +40,67 @@ def distill(settings: DistillSettings, folder: Path, cache: Path) -> Run:
     Returns
     -------
     Run
-        Finished: weights of the epoch with the best validation AUROC, thresholds chosen on validation.
+        Finished: weights of the epoch that the watched figure chose, thresholds chosen on validation.
+
+    Raises
+    ------
+    InputError
+        See :func:`distill.taught.teacher_run_of` and :func:`begin`.
     """
-    teacher_run = Run.load(Path(settings.teacher_run))
-    _check_same_window(settings, teacher_run)
+    teacher_run = teacher_run_of(settings)
+    start, mode = begin(settings)
     data = prepare_training(settings.data, cache)
     save_settings(settings, folder)
-    _warn_of_another_split(teacher_run, data)
-    outputs = _outputs(settings, teacher_run, data.train, cache)
-    student = _train(settings, data, outputs, folder)
+    if start.logmel is not None:
+        data = replace(data, listening=replace(data.listening, logmel=start.logmel))
+    outputs = None
+    if teacher_run is not None:
+        warn_of_another_split(teacher_run, data)
+        outputs = outputs_of(teacher_run, data.train, cache)
+    student = _train(settings, mode, data, outputs, folder).eval()
     validation = data.validation
-    logits = predict(student.eval(), validation.windows, validation.features, data.listening.logmel)
+    logits = predict(student, validation.windows, validation.features, data.listening.logmel)
     thresholds = choose_thresholds(validation.labels, logits)
-    student.save_weights(folder / WEIGHTS_FILE)
-    run = Run(
-        path=folder,
-        kind="student",
-        listening=data.listening,
-        model=settings.student.to_dict(),
-        data=settings.data.data,
-        synthetic=data.selection.synthetic,
-        split=settings.data.split_record(data.selection),
-        protocols=settings.data.protocols,
-        seed=settings.seed,
-        teacher=teacher_run.teacher | {"run": settings.teacher_run, "split_hash": teacher_run.split["hash"]},
+    return finished_run(
+        folder,
+        "student",
+        student,
+        settings,
+        data,
+        teacher=credit(teacher_run, start.credit),
         thresholds=thresholds,
         validation=label_scores(validation.labels, logits, logits >= thresholds),
-        options={"logmel": settings.data.logmel} | _options(settings),
-        versions=versions(),
     )
-    run.save()
-    return Run.load(folder)
 
 
-def _options(settings: DistillSettings) -> dict[str, Any]:
-    values = asdict(settings)
-    return {name: values[name] for name in values if name not in ("data", "student", "teacher_run", "seed")}
+def begin(settings: DistillSettings) -> tuple[Start, Literal["min", "max"]]:
+    """Return the student that a training starts from, and whether its watched figure is best small or large.
+
+    Raises
+    ------
+    InputError
+        See :func:`distill.start.start_of` and :func:`lungsound.scores.watch.watched`.
+    """
+    start = start_of(settings)
+    return start, watched(settings.watch, settings.data.listening().labels, logged_losses(settings.losses))
 
 
-def _warn_of_another_split(teacher_run: Run, data: TrainingData) -> None:
-    if teacher_run.split["hash"] != data.selection.hash:
-        err.print(
-            f"note: the teacher {teacher_run.path} was trained on another split; it may have heard recordings "
-            "that this student is validated or tested on",
-            style="yellow",
-        )
+def logged_losses(losses: LossWeights) -> list[str]:
+    """Return the names under which the losses that count are logged in training."""
+    counted = {"labels": True, "logits": losses.logits, "embedding": losses.embedding}
+    return [f"train_{name}" for name, weight in counted.items() if weight]
 
 
-def _check_same_window(settings: DistillSettings, teacher_run: Run) -> None:
-    if settings.losses.teacher and teacher_run.listening.seconds != settings.data.seconds:
-        raise InputError(
-            f"{teacher_run.path}: the teacher listens to {teacher_run.listening.seconds} s, the student to "
-            f"{settings.data.seconds} s; give --seconds {teacher_run.listening.seconds} or another teacher"
-        )
-
-
-def _outputs(settings: DistillSettings, teacher_run: Run, part: Part, cache: Path) -> TeacherOutputs | None:
-    if not settings.losses.teacher:
-        return None
-    teacher = Teacher.load(teacher_run.model, teacher_run.weights)
-    return teacher_outputs(teacher, teacher_run.listening, part, cache)
-
-
-def _train(settings: DistillSettings, data: TrainingData, outputs: TeacherOutputs | None, folder: Path) -> Student:
-    torch.manual_seed(settings.seed)
+def _train(
+    settings: DistillSettings,
+    mode: Literal["min", "max"],
+    data: TrainingData,
+    outputs: TeacherOutputs | None,
+    folder: Path,
+) -> Student:
+    student = start_of(settings).student  # drawn here: the projector's weights come next from the same seed
     module = DistillModule(
-        Student(settings.student),
+        student,
         outputs.embedding.shape[1] if outputs is not None and settings.losses.embedding else 0,
         settings.losses,
         settings.learning_rate,
@@ -170,6 +114,8 @@ def _train(settings: DistillSettings, data: TrainingData, outputs: TeacherOutput
     logmel = data.listening.logmel
     train = WindowDataset(data.train.windows, data.train.features, logmel, stored)
     validation = WindowDataset(data.validation.windows, data.validation.features, logmel)
-    trainer = make_trainer(folder, settings.epochs, settings.seed, monitor=AUROC, callbacks=[WatchAuroc()])
+    trainer = make_trainer(
+        folder, settings.epochs, settings.seed, monitor=settings.watch, mode=mode, callbacks=[WatchAuroc()]
+    )
     fit(trainer, module, batches(train, settings.batch_size, settings.seed), batches(validation, 256), folder)
-    return module.student
+    return student

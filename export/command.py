@@ -93,6 +93,7 @@ def export_run(
 
     if run.kind != "student":
         raise InputError(f"{run.path}: the run of a {run.kind}; name the folder of a student's")
+    run.decisive()
     refuse_to_replace(folder)
     student = Student.load(run.model, run.weights).eval()
     selection = DataOptions.of_run(run).select()

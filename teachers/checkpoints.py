@@ -1,5 +1,6 @@
 """Published M2D checkpoints: full, encoder alone, saved runtime, fine-tuned."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -7,38 +8,62 @@ from torch import Tensor
 
 from lungsound.errors import InputError
 from lungsound.training.weights import read_checkpoint
-from teachers.m2d import M2DEncoder
+from teachers.m2d_config import M2DConfig
 from teachers.m2d_names import M2DName
 
 PREFIXES = ("module.ar.runtime.backbone.", "backbone.")
 """What EVAR's fine-tuning and a saved runtime put before the encoder's names."""
 
 
-def load_m2d(path: Path) -> M2DEncoder:
-    """Load the encoder of a published M2D checkpoint.
+def config_of(path: Path) -> M2DConfig:
+    """Return the encoder's configuration that the name of a published checkpoint tells.
 
     Parameters
     ----------
     path : Path
         A ``.pth`` file in its published folder, whose name tells size, patch and sample rate; the file's own
-        stem is read where the folder's name says nothing. Nothing in the file is executed.
-
-    Returns
-    -------
-    M2DEncoder
-        On the CPU. Tensors of the file that the encoder does not have (predictor, target network, heads) are
-        left out; where the file has no ``norm_stats``, those of AudioSet stay.
+        stem is read where the folder's name says nothing.
 
     Raises
     ------
     InputError
-        If the file is missing, damaged or no checkpoint, its name cannot be parsed, or a tensor is missing, of
-        another shape than the name says, or not finite.
+        If neither name can be parsed.
     """
-    encoder = M2DEncoder(_name_of(path).config)
-    expected = encoder.state_dict()
-    state = {name: value for name, value in _encoder_state(path).items() if name in expected}
-    state = {"norm_stats": encoder.norm_stats} | state
+    try:
+        return M2DName.parse(published_name(path)).config
+    except InputError as error:
+        raise InputError(f"{path}: {error}, and neither is its folder; keep the published folder name") from error
+
+
+def published_name(path: Path) -> str:
+    """Return the name of a checkpoint's folder, or the file's own stem where the folder's name says nothing."""
+    folder = path.absolute().parent.name
+    try:
+        M2DName.parse(folder)
+    except InputError:
+        return path.stem
+    return folder
+
+
+def encoder_state(path: Path, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Read the encoder's tensors of a published checkpoint; nothing in the file is executed.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    expected : mapping of str to Tensor
+        State of a new encoder. Tensors of the file that it does not have (predictor, target network, heads) are
+        left out; where the file has no ``norm_stats``, these stay.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, damaged or no checkpoint, or a tensor is missing, of another shape than
+        `expected`, or not finite.
+    """
+    state = {name: value for name, value in _encoder_tensors(path).items() if name in expected}
+    state = {"norm_stats": expected["norm_stats"]} | state
     for name, wanted in expected.items():
         if name not in state:
             raise InputError(f"{path}: {name} is missing; this is no M2D encoder, name another file")
@@ -52,22 +77,10 @@ def load_m2d(path: Path) -> M2DEncoder:
             raise InputError(f"{path}: {name} holds a value that is not finite; download the file again")
     if not state["norm_stats"][1] > 0:
         raise InputError(f"{path}: norm_stats holds a standard deviation of {state['norm_stats'][1]:g}; it must be > 0")
-    encoder.load_state_dict(state)
-    return encoder
+    return state
 
 
-def _name_of(path: Path) -> M2DName:
-    try:
-        return M2DName.parse(path.absolute().parent.name)
-    except InputError:
-        pass
-    try:
-        return M2DName.parse(path.stem)
-    except InputError as error:
-        raise InputError(f"{path}: {error}, and neither is its folder; keep the published folder name") from error
-
-
-def _encoder_state(path: Path) -> dict[str, Tensor]:
+def _encoder_tensors(path: Path) -> dict[str, Tensor]:
     content = read_checkpoint(path)
     if isinstance(content, dict) and isinstance(content.get("model"), dict):
         content = content["model"]

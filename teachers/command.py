@@ -8,27 +8,41 @@ from rich.table import Table
 
 from lungsound.command import options
 from lungsound.command.console import print_json
+from lungsound.command.given import refuse_beside_resume, refuse_ignored
 from lungsound.command.report import scores_table
 from lungsound.errors import InputError
 from lungsound.files.cache import cache_folder
 from lungsound.terminal import err, out
 from lungsound.training.data import DataOptions
-from lungsound.training.runs import new_run_folder
+from lungsound.training.runs import Run, new_run_folder
 from lungsound.training.settings import load_settings
-from teachers.cards import ALIASES, CARDS
+from teachers.encoder import aliases, encoders
 from teachers.fusion import Layers, Pooling
-from teachers.training import FinetuneSettings, finetune, usual_learning_rate, usual_logmel
+from teachers.settings import FinetuneSettings, usual_learning_rate, usual_logmel, usual_size
+from teachers.start import describe, run_name
+from teachers.teacher import TeacherConfig
+from teachers.training import finetune
 
 DEFAULT = FinetuneSettings()
 
 
 def finetune_command(
-    teacher: Annotated[str, typer.Option(help="Card of the teacher; see `auscult teachers`.")] = DEFAULT.teacher,
-    fusion: Annotated[str, typer.Option(help="Fused blocks: all, or numbers from 1 as in 4,7,10.")] = "all",
+    context: typer.Context,
+    teacher: Annotated[str, typer.Option(help="Encoder or card; see `auscult teachers`.")] = DEFAULT.teacher,
+    fusion: Annotated[str, typer.Option(help="Fused layers: all, or numbers from 1 as in 4,7,10.")] = "all",
     fixed_weights: Annotated[bool, typer.Option("--fixed-weights", help="Do not learn the layers' weights.")] = False,
-    pooling: Annotated[str, typer.Option(help="frames or tokens: the two readings of the fusion paper.")] = "frames",
-    size: Annotated[str, typer.Option(help="tiny or small: from scratch; published: the card's weights.")] = "tiny",
+    pooling: Annotated[
+        str, typer.Option(help="frames or tokens: the readings of the fusion paper; mean: PANNs'.")
+    ] = DEFAULT.pooling,
+    size: Annotated[
+        str | None,
+        typer.Option(
+            help="From scratch: one of the encoder's sizes, see `auscult teachers`; published: a card's weights."
+        ),
+    ] = None,
     weights: Annotated[Path | None, typer.Option(help="Published checkpoint on disk, instead of a download.")] = None,
+    from_run: options.FromRun = None,
+    freeze: Annotated[bool, typer.Option("--freeze", help="Train the fusion and the head alone.")] = False,
     data: options.Data = list(DEFAULT.data.data),  # noqa: B006
     protocol: options.Protocols = list(DEFAULT.data.protocols),  # noqa: B006
     logmel: Annotated[
@@ -44,8 +58,9 @@ def finetune_command(
     batch_size: options.BatchSize = DEFAULT.batch_size,
     learning_rate: Annotated[
         float | None,
-        typer.Option(help="Highest learning rate; by default 1e-3 from scratch, 1e-4 from published weights."),
+        typer.Option(help="Highest learning rate; by default 1e-3 from scratch, 1e-4 from trained weights."),
     ] = None,
+    watch: options.Watch = DEFAULT.watch,
     seed: options.Seed = 0,
     runs: options.Runs = Path("runs"),
     resume: Annotated[Path | None, typer.Option(help="Go on with an interrupted run; its own settings count.")] = None,
@@ -58,25 +73,47 @@ def finetune_command(
     JSON keys: run (folder), synthetic, teacher (name, licence, paper, note, weights), thresholds, validation.
     """
     if resume is not None:
+        refuse_beside_resume(context)
         settings, folder = load_settings(resume, FinetuneSettings.from_dict), resume
     else:
-        logmel = logmel or usual_logmel(teacher, size, weights)
-        chosen = DataOptions(tuple(data), tuple(protocol), logmel, seconds, hop, drop_shared, validation, split_seed)
+        layers, learnable = _layers(fusion), not fixed_weights
+        if from_run is not None:
+            refuse_ignored(context, "with --from-run", ("teacher", "size", "weights"))
+            before = Run.load(from_run)
+            if before.kind == "teacher":
+                refuse_ignored(context, "with --from-run of a teacher", ("fusion", "fixed_weights", "pooling"))
+                fused = TeacherConfig.from_dict(before.model)
+                layers, learnable, pooling = fused.layers, fused.learnable, fused.pooling
+        if weights is not None:
+            refuse_ignored(context, "with --weights", ("size",))
+        size = size or usual_size(teacher)
         settings = FinetuneSettings(
-            teacher,
-            size,
-            str(weights) if weights else None,
-            _layers(fusion),
-            not fixed_weights,
-            cast(Pooling, pooling),
-            chosen,
-            epochs,
-            batch_size,
-            learning_rate or usual_learning_rate(size, weights),
-            seed,
+            teacher=teacher,
+            size=size,
+            weights=str(weights) if weights else None,
+            layers=layers,
+            learnable=learnable,
+            pooling=cast(Pooling, pooling),
+            data=DataOptions(
+                tuple(data),
+                tuple(protocol),
+                logmel or usual_logmel(teacher, size, weights, from_run),
+                seconds,
+                hop,
+                drop_shared,
+                validation,
+                split_seed,
+            ),
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate or usual_learning_rate(size, weights, from_run),
+            seed=seed,
+            from_run=str(from_run) if from_run else None,
+            freeze=freeze,
+            watch=watch,
         )
-        folder = new_run_folder(runs, f"teacher-{teacher}-{size}")
-    err.print(f"teacher: {settings.teacher}, {settings.size}, into {folder}", highlight=False)
+        folder = new_run_folder(runs, run_name(settings))
+    err.print(f"teacher: {describe(settings)}, into {folder}", highlight=False)
     run = finetune(settings, folder, cache_folder())
     if json_output:
         print_json(
@@ -94,22 +131,28 @@ def finetune_command(
 
 
 def teachers_command(json_output: options.Json = False) -> None:
-    """List the teachers: weights, licence, paper.
+    """List the teachers: encoders, published weights, licence, paper.
 
-    JSON keys: teachers (list of name, url, file, licence, paper, note, logmel), aliases.
+    JSON keys: encoders (list of name, sizes), teachers (list of encoder, name, url, file, licence, paper, note,
+    logmel), aliases.
     """
+    known = encoders()
+    cards = [(name, card) for name, encoder in known.items() for card in encoder.cards]
     if json_output:
-        names = ("name", "url", "file", "licence", "paper", "note", "logmel")
-        cards = [{name: getattr(card, name) for name in names} for card in CARDS.values()]
-        print_json({"teachers": cards, "aliases": ALIASES})
+        keys = ("name", "url", "file", "licence", "paper", "note", "logmel")
+        listed = [{"encoder": name} | {key: getattr(card, key) for key in keys} for name, card in cards]
+        sizes = [{"name": name, "sizes": encoder.sizes} for name, encoder in known.items()]
+        print_json({"encoders": sizes, "teachers": listed, "aliases": aliases()})
         return
-    table = Table("name", "has heard", "paper", title="published weights; size `published` downloads them")
-    for card in CARDS.values():
-        table.add_row(card.name, card.note, card.paper)
+    table = Table("encoder", "name", "has heard", "paper", title="published weights; size `published` downloads them")
+    for name, card in cards:
+        table.add_row(name, card.name, card.note, card.paper)
     out.print(table)
-    for alias, name in ALIASES.items():
+    for name, encoder in known.items():
+        out.print(f"{name} from scratch: size {encoder.sizes}", highlight=False)
+    for alias, name in aliases().items():
         out.print(f"{alias} = {name}", highlight=False)
-    for licence in sorted({card.licence for card in CARDS.values()}):
+    for licence in sorted({card.licence for _, card in cards}):
         out.print(f"licence: {licence}", highlight=False)
 
 

@@ -1,7 +1,8 @@
-"""Fine-tuning of a teacher on two labels."""
+"""Fine-tuning of a teacher on labels."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Self
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -11,6 +12,9 @@ from torchaudio.transforms import FrequencyMasking, TimeMasking
 from lungsound.scores.watch import AUROC, WatchAuroc
 from lungsound.training.trainer import LabelModule, fit, make_trainer
 from teachers.teacher import Teacher
+
+LOSSES = ("train_loss",)
+"""Names under which the training loss is logged."""
 
 
 class SpecAugment(nn.Module):
@@ -43,8 +47,8 @@ class FinetuneModule(LabelModule):
         See :class:`lungsound.training.trainer.LabelModule`.
     augment : nn.Module
         Applied to ``x`` in training alone.
-    freeze_patches : bool
-        Keep the patch embedding as it was pre-trained, as M2D's own application to lung sounds does.
+    frozen : sequence of nn.Module
+        Parts of the teacher that keep their weights, and work as in evaluation: no dropout, stored batch statistics.
     """
 
     def __init__(
@@ -54,12 +58,22 @@ class FinetuneModule(LabelModule):
         weight_decay: float,
         augment: nn.Module,
         *,
-        freeze_patches: bool,
+        frozen: Sequence[nn.Module] = (),
     ) -> None:
         super().__init__(learning_rate, weight_decay)
         self.teacher = teacher
         self.augment = augment
-        teacher.encoder.patch_embed.requires_grad_(not freeze_patches)
+        self._frozen = tuple(frozen)
+        for part in self._frozen:
+            part.requires_grad_(False)
+        self.train()
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch to training, all but what is frozen."""
+        super().train(mode)
+        for part in self._frozen:
+            part.eval()
+        return self
 
     def logits(self, x: Tensor) -> Tensor:
         """Return the teacher's logits [B, C] of normalised log-mels [B, 1, frames, mels]."""
@@ -85,14 +99,15 @@ def train_teacher(
     weight_decay: float = 0.05,
     frequency_mask: int = 10,
     time_mask: int = 40,
-    freeze_patches: bool = False,
+    watch: tuple[str, Literal["min", "max"]] = (AUROC, "max"),
+    frozen: Sequence[nn.Module] = (),
 ) -> Path:
     """Train a teacher, or go on where an interrupted training of the same folder stopped.
 
     Parameters
     ----------
     teacher : Teacher
-        Has the weights of the epoch with the best validation AUROC afterwards.
+        Has the weights of the best epoch afterwards.
     train_loader, validation_loader : DataLoader
         Batches as dicts of ``x`` [B, 1, frames, mels], normalised log-mels, and ``labels`` [B, C], float; the
         order must be a function of seed and epoch, as `lungsound.training.window_dataset.batches` makes it.
@@ -104,7 +119,9 @@ def train_teacher(
         See :class:`lungsound.training.trainer.LabelModule`.
     frequency_mask, time_mask : int
         See :class:`SpecAugment`.
-    freeze_patches : bool
+    watch : tuple of str
+        The logged figure that chooses the best epoch, and whether it is largest or smallest there.
+    frozen : sequence of nn.Module
         See :class:`FinetuneModule`.
 
     Returns
@@ -113,6 +130,9 @@ def train_teacher(
         The checkpoint of the best epoch.
     """
     augment = SpecAugment(frequency_mask, time_mask)
-    module = FinetuneModule(teacher, learning_rate, weight_decay, augment, freeze_patches=freeze_patches)
-    trainer = make_trainer(folder, epochs, seed, monitor=AUROC, callbacks=[WatchAuroc()], gradient_clip=1.0)
+    module = FinetuneModule(teacher, learning_rate, weight_decay, augment, frozen=frozen)
+    monitor, mode = watch
+    trainer = make_trainer(
+        folder, epochs, seed, monitor=monitor, mode=mode, callbacks=[WatchAuroc()], gradient_clip=1.0
+    )
     return fit(trainer, module, train_loader, validation_loader, folder)

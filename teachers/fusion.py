@@ -1,34 +1,52 @@
 """Fusion of several layers of an encoder into one vector a window."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from lungsound.errors import InputError
-from teachers.m2d import flatten_grid, stack_frequency
 
-Pooling = Literal["frames", "tokens"]
+Pooling = Literal["frames", "tokens", "mean"]
 Layers = tuple[int, ...] | Literal["all"]
 
-READINGS = {"frames": stack_frequency, "tokens": flatten_grid}
-"""What z_i is: frames with stacked frequencies (M2D, eq. 4), or plain patch tokens (the fusion paper's letter)."""
+
+def stack_frequency(grid: Tensor) -> Tensor:
+    """Turn a grid of tokens [B, Nf, T, D] into frames [B, T, Nf * D] (M2D, eq. 4): frequency slow, D fast."""
+    return grid.transpose(1, 2).flatten(2)
+
+
+def flatten_grid(grid: Tensor) -> Tensor:
+    """Turn a grid of tokens [B, Nf, T, D] into plain tokens [B, Nf * T, D], frequency-major."""
+    return grid.flatten(1, 2)
+
+
+def average_frequency(grid: Tensor) -> Tensor:
+    """Turn a grid of tokens [B, Nf, T, D] into frames [B, T, D], the mean over frequency."""
+    return grid.mean(dim=1)
+
+
+READINGS = {"frames": stack_frequency, "tokens": flatten_grid, "mean": average_frequency}
+"""What z_i is: frames with stacked frequencies (M2D, eq. 4), plain patch tokens (the fusion paper's letter), or frames
+averaged over frequency (PANNs)."""
 
 
 class Fusion(nn.Module):
     """Weighted concatenation of layers, pooled over time (Liu et al., multi-layer fusion, eqs. 1 and 2).
 
-    ``z~ = concat_i(w_i z_i)`` on the feature axis, ``z' = mean_t(z~) + max_t(z~)``.
+    ``z~ = concat_i(w_i z_i)`` on the feature axis, ``z' = mean_t(z~) + max_t(z~)``. Both poolings look at one feature
+    at a time, so each layer is pooled by itself, and layers may differ in their number of frames, as a CNN's do.
 
     Parameters
     ----------
     depth : int
-        Number of the encoder's blocks.
+        Number of the encoder's layers.
     layers : tuple of int or "all"
-        Blocks to fuse, counted from 1, in this order; the last block's tokens have passed the final LayerNorm.
+        Layers to fuse, counted from 1, in this order.
     learnable : bool
         Train one weight a layer, from 1; otherwise the weights stay 1.
-    pooling : {"frames", "tokens"}
+    pooling : {"frames", "tokens", "mean"}
         What is pooled, see `READINGS`.
 
     Raises
@@ -52,17 +70,21 @@ class Fusion(nn.Module):
             raise InputError(f"fusion of layers {layers}: choose different layers from 1 to {depth}, or all")
         if pooling not in READINGS:
             raise InputError(f"fusion pooling {pooling!r} is unknown; choose from {', '.join(READINGS)}")
-        self._read = READINGS[pooling]
+        self._pooling, self._read = pooling, READINGS[pooling]
         ones = torch.ones(len(self.layers))
         if learnable:
             self.weight = nn.Parameter(ones)
         else:
             self.register_buffer("weight", ones)
 
-    def fuse(self, grids: list[Tensor]) -> Tensor:
-        """Return ``z~`` [B, T, n * Nf * D] (frames) or [B, Nf * T, n * D] (tokens) of all layers' grids."""
-        chosen = [self._read(grids[layer - 1]) * weight for layer, weight in zip(self.layers, self.weight, strict=True)]
-        return torch.cat(chosen, dim=-1)
+    def width(self, shapes: Sequence[tuple[int, int]]) -> int:
+        """Return the size of ``z'`` for grids of so many rows and features, one pair a layer."""
+        chosen = [shapes[layer - 1] for layer in self.layers]
+        return sum(rows * features if self._pooling == "frames" else features for rows, features in chosen)
+
+    def weigh(self, grids: list[Tensor]) -> list[Tensor]:
+        """Return ``w_i z_i`` of the fused layers, each [B, T, Nf * D] (frames), [B, Nf * T, D] or [B, T, D] (mean)."""
+        return [self._read(grids[layer - 1]) * weight for layer, weight in zip(self.layers, self.weight, strict=True)]
 
     def forward(self, grids: list[Tensor]) -> Tensor:
         """Fuse and pool.
@@ -70,12 +92,11 @@ class Fusion(nn.Module):
         Parameters
         ----------
         grids : list of Tensor, each of shape [B, Nf, T, D]
-            One for every block of the encoder.
+            One for every layer of the encoder; Nf, T and D may differ from layer to layer.
 
         Returns
         -------
-        Tensor, shape [B, n * Nf * D] (frames) or [B, n * D] (tokens)
-            ``z'``.
+        Tensor, shape [B, E]
+            ``z'``; E is the sum of Nf * D (frames) or of D over the fused layers.
         """
-        fused = self.fuse(grids)
-        return fused.mean(dim=1) + fused.amax(dim=1)
+        return torch.cat([z.mean(dim=1) + z.amax(dim=1) for z in self.weigh(grids)], dim=-1)

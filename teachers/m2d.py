@@ -1,7 +1,10 @@
 """The encoder of Masked Modeling Duo: a vision transformer over log-mel patches."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
+from typing import ClassVar, Self
 
 import torch
 import torch.nn.functional as F
@@ -9,55 +12,16 @@ from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 
 from lungsound.errors import InputError
+from lungsound.listening import Listening
 from lungsound.logmel import SPECS, LogMelSpec
+from teachers.checkpoints import config_of, encoder_state, published_name
+from teachers.encoder import Encoder, register
+from teachers.fusion import stack_frequency
+from teachers.m2d_cards import ALIASES, CARDS
+from teachers.m2d_config import LOGMELS, NORM_STATS, M2DConfig
 
-NORM_STATS = (-7.1, 4.2)
-"""Mean and standard deviation of AudioSet's log-mels, for weights that do not carry their own."""
-
-LOGMELS = {16000: "m2d", 32000: "m2d_32k"}
-"""Name of the log-mel specification by sample rate."""
-
-
-@dataclass(frozen=True, slots=True)
-class M2DConfig:
-    """Everything that decides an encoder's shape.
-
-    Attributes
-    ----------
-    embed_dim, depth, heads : int
-        Width of a token, number of blocks, attention heads.
-    input_size : tuple of int
-        Mels and frames of one chunk.
-    patch_size : tuple of int
-        Mels and frames of a patch.
-    sample_rate : int
-        Hz of the sound behind the log-mels, 16000 or 32000.
-    """
-
-    embed_dim: int
-    depth: int
-    heads: int
-    input_size: tuple[int, int]
-    patch_size: tuple[int, int]
-    sample_rate: int = 16000
-
-    def __post_init__(self) -> None:
-        sizes = (self.embed_dim, self.depth, self.heads, *self.input_size, *self.patch_size)
-        if len(sizes) != 7 or not all(isinstance(size, int) and size > 0 for size in sizes):
-            raise InputError(f"M2D encoder: every size must be a positive whole number, got {self}")
-        for ok, what in (
-            (self.embed_dim % 4 == 0 and self.embed_dim % self.heads == 0, "embed_dim must divide by 4 and by heads"),
-            (self.input_size[0] % self.patch_size[0] == 0, "patches must fill the mels"),
-            (self.input_size[1] >= self.patch_size[1], "a patch must fit into the frames"),
-            (self.sample_rate in LOGMELS, f"sample_rate must be one of {', '.join(map(str, LOGMELS))}"),
-        ):
-            if not ok:
-                raise InputError(f"M2D encoder: {what}, got {self}")
-
-    @property
-    def grid(self) -> tuple[int, int]:
-        """Rows (frequency) and columns (time) of patches in a chunk."""
-        return self.input_size[0] // self.patch_size[0], self.input_size[1] // self.patch_size[1]
+PATCH_SECONDS = 0.16
+"""Of an encoder from scratch: the published 16 frames of 10 ms, whatever the log-mel's hop."""
 
 
 def position_table(embed_dim: int, grid: tuple[int, int]) -> Tensor:
@@ -112,17 +76,8 @@ def fit_columns(table: Tensor, rows: int, columns: int) -> Tensor:
     return torch.cat([table[:, :1], grid[:, :, :columns].flatten(1, 2)], dim=1)
 
 
-def stack_frequency(grid: Tensor) -> Tensor:
-    """Turn a grid of tokens [B, Nf, T, D] into frames [B, T, Nf * D] (M2D, eq. 4): frequency slow, D fast."""
-    return grid.transpose(1, 2).flatten(2)
-
-
-def flatten_grid(grid: Tensor) -> Tensor:
-    """Turn a grid of tokens [B, Nf, T, D] into plain tokens [B, Nf * T, D], frequency-major."""
-    return grid.flatten(1, 2)
-
-
-class M2DEncoder(nn.Module):
+@register("m2d")
+class M2DEncoder(Encoder):
     """Masked Modeling Duo's online encoder (Niizumi et al. 2023, section III), under the published names.
 
     Parameters
@@ -131,13 +86,19 @@ class M2DEncoder(nn.Module):
         Its shape.
     """
 
+    Config = M2DConfig
+    cards = CARDS
+    aliases: ClassVar = ALIASES
+    sizes = "tiny, small"
+    usual_size = "tiny"
+
+    config: M2DConfig
     cls_token: nn.Parameter
     pos_embed: Tensor
     norm_stats: Tensor
 
     def __init__(self, config: M2DConfig) -> None:
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         width = config.embed_dim
         self.cls_token = nn.Parameter(torch.zeros(1, 1, width))
         self.register_buffer("pos_embed", position_table(width, config.grid))
@@ -158,6 +119,48 @@ class M2DEncoder(nn.Module):
                 nn.init.xavier_uniform_(module.weight.data.flatten(1))  # a view: the patch layer counts as linear
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
+
+    @classmethod
+    def scratch_config(cls, size: str, listening: Listening) -> M2DConfig:
+        """See :meth:`teachers.encoder.Encoder.scratch_config`; the encoder hears the whole window at once."""
+        if size not in cls.sizes.split(", "):
+            cls.refuse_size(size)
+        logmel = listening.logmel
+        patch = (16, round(PATCH_SECONDS * logmel.sample_rate / logmel.hop))
+        return M2DConfig.of_size(size, (logmel.n_mels, listening.frames), patch)
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read the encoder of a published checkpoint.
+
+        Parameters
+        ----------
+        path : Path
+            A ``.pth`` file in its published folder, see :func:`teachers.checkpoints.config_of`.
+
+        Raises
+        ------
+        InputError
+            See :func:`teachers.checkpoints.config_of` and :func:`teachers.checkpoints.encoder_state`.
+        """
+        encoder = cls(config_of(path))
+        encoder.load_state_dict(encoder_state(path, encoder.state_dict()))
+        return encoder
+
+    @classmethod
+    def name_of(cls, path: Path) -> str:
+        """Return the name of published weights, which is that of their folder."""
+        return published_name(path)
+
+    @property
+    def shapes(self) -> tuple[tuple[int, int], ...]:
+        """Rows and features of each block's grid."""
+        return ((self.config.grid[0], self.config.embed_dim),) * self.config.depth
+
+    @property
+    def kept(self) -> Sequence[nn.Module]:
+        """The patch embedding, as in M2D's own application to lung sounds."""
+        return (self.patch_embed,)
 
     @property
     def logmel(self) -> LogMelSpec:

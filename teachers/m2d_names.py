@@ -5,10 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from lungsound.errors import InputError
-from teachers.m2d import LOGMELS, M2DConfig
-
-SIZES = {"tiny": (128, 4, 2), "small": (384, 12, 6), "base": (768, 12, 12), "large": (1024, 24, 16)}
-"""Width of a token, blocks and attention heads by size; only base and large are published, tiny is for two cores."""
+from teachers.m2d_config import LOGMELS, SIZES, M2DConfig
 
 _NAME = re.compile(
     r"(?P<model>\w+_vit_(?P<size>[a-z]+))"

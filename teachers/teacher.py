@@ -1,4 +1,4 @@
-"""A teacher: an M2D encoder, the fusion of its layers, and a linear head."""
+"""A teacher: an encoder, the fusion of its layers, and a linear head."""
 
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -9,9 +9,8 @@ from torch import Tensor, nn
 from lungsound.errors import InputError
 from lungsound.labels import LABELS
 from lungsound.training.weights import load_weights, save_weights
+from teachers.encoder import build, config_from, config_values
 from teachers.fusion import Fusion, Layers, Pooling
-from teachers.m2d import M2DConfig, M2DEncoder
-from teachers.m2d_names import SIZES
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,19 +19,19 @@ class TeacherConfig:
 
     Attributes
     ----------
-    encoder : M2DConfig
-        The encoder.
+    encoder : Config
+        Of the encoder, see :class:`teachers.encoder.Encoder`.
     layers : tuple of int or "all"
-        Blocks that are fused, counted from 1.
+        Layers that are fused, counted from 1.
     learnable : bool
         Train a weight for each fused layer.
-    pooling : {"frames", "tokens"}
+    pooling : {"frames", "tokens", "mean"}
         What the fusion pools.
     classes : int
         Number of logits.
     """
 
-    encoder: M2DConfig
+    encoder: Any
     layers: Layers = "all"
     learnable: bool = True
     pooling: Pooling = "frames"
@@ -42,44 +41,9 @@ class TeacherConfig:
         if not (isinstance(self.learnable, bool) and isinstance(self.classes, int) and self.classes > 0):
             raise InputError(f"teacher: learnable must be true or false and classes a positive number, got {self}")
 
-    @classmethod
-    def from_scratch(
-        cls,
-        size: str,
-        input_size: tuple[int, int],
-        patch_size: tuple[int, int] = (16, 16),
-        *,
-        layers: Layers = "all",
-        learnable: bool = True,
-        pooling: Pooling = "frames",
-    ) -> Self:
-        """Return a teacher that hears a whole window at once.
-
-        Parameters
-        ----------
-        size : str
-            A key of `m2d_names.SIZES`.
-        input_size : tuple of int
-            Mels and frames of the window; frames are rounded up to whole patches.
-        patch_size : tuple of int
-            Mels and frames.
-        layers, learnable, pooling
-            See :class:`TeacherConfig`.
-
-        Raises
-        ------
-        InputError
-            If the size is unknown or patches do not fill the mels.
-        """
-        if size not in SIZES:
-            raise InputError(f"no teacher of size {size!r}; choose one of {', '.join(SIZES)}")
-        mels, frames = input_size
-        encoder = M2DConfig(*SIZES[size], (mels, frames + -frames % patch_size[1]), patch_size)
-        return cls(encoder, layers, learnable, pooling)
-
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
-        return asdict(self)
+        return asdict(self) | {"encoder": config_values(self.encoder)}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
@@ -91,13 +55,10 @@ class TeacherConfig:
             If a key is unknown or missing, or a value makes no sense.
         """
         try:
-            encoder = dict(values["encoder"])
-            for name in ("input_size", "patch_size"):
-                encoder[name] = tuple(encoder[name])
             layers = values["layers"] if values["layers"] == "all" else tuple(values["layers"])
             return cls(
                 **{field.name: values[field.name] for field in fields(cls)}
-                | {"encoder": M2DConfig(**encoder), "layers": layers}
+                | {"encoder": config_from(values["encoder"]), "layers": layers}
             )
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"not a description of a teacher: {error}") from error
@@ -130,16 +91,15 @@ class Teacher(nn.Module):
     def __init__(self, config: TeacherConfig) -> None:
         super().__init__()
         self.config = config
-        self.encoder = M2DEncoder(config.encoder)
-        depth = config.encoder.depth
+        self.encoder = build(config.encoder)
+        depth = len(self.encoder.shapes)
         self.fusion = Fusion(depth, config.layers, learnable=config.learnable, pooling=config.pooling)
         self.head = nn.Linear(self.embedding_dim, config.classes)
 
     @property
     def embedding_dim(self) -> int:
         """Size of the embedding."""
-        rows = self.config.encoder.grid[0] if self.config.pooling == "frames" else 1
-        return len(self.fusion.layers) * rows * self.config.encoder.embed_dim
+        return self.fusion.width(self.encoder.shapes)
 
     def forward(self, x: Tensor) -> TeacherOutput:
         """Classify windows.
@@ -147,7 +107,7 @@ class Teacher(nn.Module):
         Parameters
         ----------
         x : Tensor of float, shape [B, 1, frames, mels]
-            Normalised log-mels of any length; what is longer than the encoder's input is encoded in chunks.
+            Normalised log-mels of any length.
         """
         embedding = self.fusion(self.encoder.encode_layers(x.transpose(-1, -2)))
         return TeacherOutput(self.head(embedding), embedding)

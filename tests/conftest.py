@@ -44,7 +44,8 @@ def small_options(place):
 @pytest.fixture(scope="session")
 def small_teacher(place, small_options):
     """A finished run of a tiny teacher."""
-    from teachers.training import FinetuneSettings, finetuned
+    from teachers.settings import FinetuneSettings
+    from teachers.training import finetuned
 
     return finetuned(FinetuneSettings(data=small_options, epochs=1, layers=(2, 4)), place / "runs", place / "cache")
 
@@ -52,7 +53,7 @@ def small_teacher(place, small_options):
 @pytest.fixture(scope="session")
 def small_settings(small_teacher, small_options):
     """Settings of the small student's distillation."""
-    from distill.training import DistillSettings
+    from distill.settings import DistillSettings
     from students.student import StudentConfig
 
     student = StudentConfig(width=0.125, heads=2)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.numpy import save_file
 
-from distill.training import DistillSettings
+from distill.settings import DistillSettings
 from export.bundle.opening import Bundle
 from export.check import check
 from firmware_bridge.plan.model import Model
@@ -17,8 +17,8 @@ from lungsound.training.data import DataOptions
 from lungsound.training.runs import WEIGHTS_FILE, Run
 from lungsound.training.settings import load_settings
 from students.student import Student
+from teachers.settings import FinetuneSettings
 from teachers.teacher import Teacher
-from teachers.training import FinetuneSettings
 
 BEFORE = Path(__file__).parent / "data" / "before"
 

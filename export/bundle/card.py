@@ -37,7 +37,7 @@ on these windows, so the figures flatter; `auscult evaluate` gives those of a te
 ## Where it comes from
 
 - Teacher: {teacher[name]} ({teacher[paper]}).
-- The teacher's licence goes with this student: {teacher[licence]}.
+- Licence that goes with this student: {teacher[licence]}.
 - Corpus: {corpora}, split `{split[name]}` with hash `{split[hash]}`, seed {seed}.
 - Int8 ranges: {ranges[method]} over {ranges[windows]} training windows; weights per channel.
 - Made with {versions}.

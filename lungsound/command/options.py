@@ -31,5 +31,16 @@ Seed = Annotated[int, typer.Option(help="Seed of everything else drawn at random
 Epochs = Annotated[int, typer.Option(min=1, help="Passes over the training windows.")]
 BatchSize = Annotated[int, typer.Option(min=1, help="Windows a step.")]
 LearningRate = Annotated[float, typer.Option("--learning-rate", help="Highest learning rate.")]
+FromRun = Annotated[
+    Path | None,
+    typer.Option("--from-run", help="Start from the weights of this finished run; its network is trained on."),
+]
+Watch = Annotated[
+    str,
+    typer.Option(
+        "--watch",
+        help="Figure that chooses the epoch: val_auroc, val_auroc_LABEL, val_loss or a training loss.",
+    ),
+]
 Runs = Annotated[Path, typer.Option("--runs", help="Folder that holds the runs.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout instead of text.")]

@@ -65,7 +65,11 @@ class Cnn6(nn.Module):
         return self.conv_block1, self.conv_block2, self.conv_block3, self.conv_block4
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map a log-mel [B, 1, T, F] to features [B, widths[3], T // 16, F // 16].
+        """Map a log-mel [B, 1, T, F] to features [B, widths[3], T // 16, F // 16]; see :meth:`layers`."""
+        return self.layers(x)[-1]
+
+    def layers(self, x: Tensor) -> list[Tensor]:
+        """Map a log-mel [B, 1, T, F] to what each block puts out, [B, widths[i], T // 2^(i+1), F // 2^(i+1)].
 
         Raises
         ------
@@ -77,9 +81,11 @@ class Cnn6(nn.Module):
                 f"{x.shape[-2]} frames of {x.shape[-1]} mels are too few for CNN6, which halves both four times; "
                 f"give at least {SMALLEST_INPUT}"
             )
+        outputs = []
         for block in self.blocks:
             x = F.dropout(block(x), self.dropout, self.training)
-        return x
+            outputs.append(x)
+        return outputs
 
 
 def pool(feature_map: Tensor) -> Tensor:

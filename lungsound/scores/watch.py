@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from lungsound import cpu_wheels as cpu_wheels  # isort: skip  # before lightning, which imports torchvision
 
@@ -11,11 +11,38 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lungsound.errors import InputError
 from lungsound.labels import LABELS
 from lungsound.scores.metrics import auroc
+from lungsound.training.trainer import VALIDATION_LOSS
 
 AUROC = "val_auroc"
 """The figure that epochs are chosen by: the mean over the labels for which it is defined."""
+
+
+def watched(name: str, labels: Sequence[str], losses: Sequence[str]) -> Literal["min", "max"]:
+    """Return whether the epoch with the smallest or the largest value of a logged figure is the best.
+
+    Parameters
+    ----------
+    name : str
+        Of the figure.
+    labels : sequence of str
+        Names of the labels.
+    losses : sequence of str
+        Names under which the training logs its losses.
+
+    Raises
+    ------
+    InputError
+        If such a training logs no figure of this name; the sentence lists those that it does.
+    """
+    if name in (AUROC, *(f"{AUROC}_{label}" for label in labels)):
+        return "max"
+    if name in (VALIDATION_LOSS, *losses):
+        return "min"
+    logged = [AUROC, *(f"{AUROC}_{label}" for label in labels), VALIDATION_LOSS, *losses]
+    raise InputError(f"--watch {name}: never logged; choose one of {', '.join(logged)}")
 
 
 class WatchAuroc(lightning.Callback):

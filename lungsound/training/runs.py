@@ -15,6 +15,9 @@ RUN_FILE = "run.json"
 WEIGHTS_FILE = "weights.safetensors"
 FORMAT = 1
 
+Kind = Literal["student", "teacher", "encoder"]
+"""What was trained: a student, a teacher, or an encoder alone, by pre-training."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -24,8 +27,8 @@ class Run:
     ----------
     path : Path
         The folder; the weights lie in `WEIGHTS_FILE` beside ``run.json``.
-    kind : {"student", "teacher"}
-        Which of the two was trained.
+    kind : {"student", "teacher", "encoder"}
+        What was trained; an encoder alone knows no labels.
     listening : Listening
         The model's input.
     model : dict
@@ -41,9 +44,10 @@ class Run:
     seed : int
         Of everything drawn at random in the training.
     teacher : dict
-        ``name``, ``licence``, ``paper`` and where its weights come from.
+        ``name``, ``licence``, ``paper`` and where its weights come from; ``none`` where there was none.
     thresholds : tuple of float
-        Logits per label at and above which the label is given; chosen on validation.
+        Logits per label at and above which the label is given; chosen on validation. Empty where a training chooses
+        none, see :meth:`decisive`.
     validation : dict
         Figures on the validation split.
     options : dict
@@ -53,7 +57,7 @@ class Run:
     """
 
     path: Path
-    kind: Literal["student", "teacher"]
+    kind: Kind
     listening: Listening
     model: dict[str, Any]
     data: tuple[str, ...]
@@ -71,6 +75,21 @@ class Run:
     def weights(self) -> Path:
         """The file with the weights."""
         return self.path / WEIGHTS_FILE
+
+    def decisive(self) -> tuple[float, ...]:
+        """Return the thresholds.
+
+        Raises
+        ------
+        InputError
+            If the run has none, as that of an encoder alone.
+        """
+        if not self.thresholds:
+            raise InputError(
+                f"{self.path}: this {self.kind} has no thresholds, so it cannot decide; name another run, or train on "
+                "labels from it (--from-run)"
+            )
+        return self.thresholds
 
     def save(self) -> None:
         """Write ``run.json``, the last step that makes the folder a run."""
@@ -106,7 +125,7 @@ class Run:
         return run
 
 
-def newest_run(folder: Path, kind: Literal["student", "teacher"]) -> Run:
+def newest_run(folder: Path, kind: Kind) -> Run:
     """Return the run of `kind` in `folder` that was finished last.
 
     Raises

@@ -5,6 +5,7 @@ import math
 import signal
 import time
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -25,7 +26,11 @@ CHECKPOINTS = "checkpoints"
 """Folder of a training's checkpoints in its run folder: ``last.ckpt`` and ``best.ckpt``."""
 
 
-class LabelModule(lightning.LightningModule):
+VALIDATION_LOSS = "val_loss"
+"""The figure under which the loss on validation is logged."""
+
+
+class LabelModule(lightning.LightningModule, ABC):
     """A network with a logit per label: how it is validated and which optimiser trains it.
 
     A subclass gives :meth:`logits` and `training_step`.
@@ -41,14 +46,14 @@ class LabelModule(lightning.LightningModule):
         super().__init__()
         self._learning_rate, self._weight_decay = learning_rate, weight_decay
 
+    @abstractmethod
     def logits(self, x: Tensor) -> Tensor:
         """Return logits [B, C] of normalised log-mels [B, 1, frames, mels]."""
-        raise NotImplementedError
 
     def validation_step(self, batch: dict[str, Tensor], batch_index: int) -> Tensor:
         """Log the loss and return the logits, so that callbacks can score them."""
         logits = self.logits(batch["x"])
-        self.log("val_loss", F.binary_cross_entropy_with_logits(logits, batch["labels"]), batch_size=len(logits))
+        self.log(VALIDATION_LOSS, F.binary_cross_entropy_with_logits(logits, batch["labels"]), batch_size=len(logits))
         return logits
 
     def configure_optimizers(self) -> dict[str, Any]:
@@ -216,5 +221,11 @@ def _quieten() -> None:
     """Silence Lightning's advice, which the user of a command cannot follow."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    for advice in ("does not have many workers", "number of training batches", "Checkpoint directory", ".*LeafSpec"):
+    for advice in (
+        "does not have many workers",
+        "number of training batches",
+        "Checkpoint directory",
+        ".*LeafSpec",
+        "in eval mode at the start",  # frozen parts are meant to be
+    ):
         warnings.filterwarnings("ignore", message=f".*{advice}")

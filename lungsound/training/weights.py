@@ -37,8 +37,17 @@ def save_weights(module: nn.Module, path: Path) -> None:
         save_file({name: value.contiguous() for name, value in module.state_dict().items()}, temporary)
 
 
-def load_weights(module: nn.Module, path: Path) -> None:
+def load_weights(module: nn.Module, path: Path, but: tuple[str, ...] = ()) -> None:
     """Read what :func:`save_weights` wrote into a module of the same shape.
+
+    Parameters
+    ----------
+    module : nn.Module
+        Gets the weights.
+    path : Path
+        The file.
+    but : tuple of str
+        What the names of those tensors begin with that are left as they are.
 
     Raises
     ------
@@ -48,16 +57,16 @@ def load_weights(module: nn.Module, path: Path) -> None:
     if not path.is_file():
         raise InputError(f"{path}: missing; restore the file or train again")
     try:
-        state = load_file(path)
+        state = {name: value for name, value in load_file(path).items() if not name.startswith(but)}
     except SafetensorError as error:
         raise InputError(f"{path}: not a safetensors file ({error}); restore it or train again") from error
-    expected = module.state_dict()
+    expected = {name: value for name, value in module.state_dict().items() if not name.startswith(but)}
     for name in sorted(expected.keys() | state.keys()):
         if name not in state or name not in expected or state[name].shape != expected[name].shape:
             raise InputError(f"{path}: {name} does not fit; use the run it was trained in")
         if not torch.isfinite(state[name]).all():
             raise InputError(f"{path}: {name} holds a value that is not finite; train again")
-    module.load_state_dict(state)
+    module.load_state_dict(state, strict=False)  # what is missing was asked for
 
 
 def read_checkpoint(path: Path) -> Any:

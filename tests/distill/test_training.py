@@ -10,8 +10,9 @@ import torch
 from safetensors.torch import load_file
 
 from distill.losses import LossWeights
+from distill.settings import DistillSettings
 from distill.store import teacher_outputs
-from distill.training import DistillSettings, distill
+from distill.training import distill
 from lungsound.errors import InputError
 from lungsound.training.data import prepare_training
 from lungsound.training.runs import Run
@@ -19,8 +20,9 @@ from lungsound.training.settings import load_settings, save_settings
 from lungsound.training.trainer import TellEachEpoch
 from lungsound.training.window_dataset import predict
 from students.student import Student, StudentConfig
+from teachers.settings import FinetuneSettings
 from teachers.teacher import Teacher
-from teachers.training import FinetuneSettings, finetune, finetuned
+from teachers.training import finetune, finetuned
 
 
 def test_a_finished_run_tells_what_it_is(small_student, small_teacher, small_options):
@@ -138,7 +140,8 @@ def test_settings_survive_json(small_settings, tmp_path):
 @pytest.mark.slow
 def test_published_weights_start_a_teacher(place, small_options, tmp_path):
     """A base encoder of the published layout, with drawn weights, is fine-tuned and credited by its folder's name."""
-    from teachers.m2d import M2DConfig, M2DEncoder
+    from teachers.m2d import M2DEncoder
+    from teachers.m2d_config import M2DConfig
 
     name = "m2d_vit_base-80x208p16x16-221006-mr7"
     (tmp_path / name).mkdir()

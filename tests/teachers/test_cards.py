@@ -13,15 +13,18 @@ import pytest
 
 from lungsound.errors import InputError
 from lungsound.logmel import SPECS
-from teachers.cards import ALIASES, CARDS, TeacherCard, card_of, scratch_card
-from teachers.m2d import LOGMELS
+from teachers.cards import TeacherCard, scratch_card
+from teachers.encoder import aliases, card_of
+from teachers.m2d_cards import CARDS
+from teachers.m2d_config import LOGMELS
 from teachers.m2d_names import M2DName
 
 NAME = "m2d_vit_base-80x608p16x16-221006-mr7_enconly"
 
 
 def test_cards_agree_with_their_names() -> None:
-    for name, card in CARDS.items():
+    for card in CARDS:
+        name = card.name
         parsed = M2DName.parse(name)
         releases = r"https://github\.com/nttcslab/(m2d|eval-audio-repr)/releases/download/v?\d\.\d\.\d"
         assert re.fullmatch(rf"{releases}/{re.escape(name)}\.zip", card.url)
@@ -34,14 +37,14 @@ def test_cards_agree_with_their_names() -> None:
 
 
 def test_alias_and_unknown_name() -> None:
-    assert card_of("m2dx") is CARDS[ALIASES["m2dx"]]
+    assert card_of("m2dx") is card_of(aliases()["m2dx"])
     assert card_of(NAME).statistics == (-7.1, 4.2)
     with pytest.raises(InputError, match=re.escape(NAME)):
         card_of("m2d")
 
 
 def test_card_of_a_teacher_from_scratch() -> None:
-    card = scratch_card("tiny", ["synthetic", "sprsound:/data"])
+    card = scratch_card("m2d", "tiny", ["synthetic", "sprsound:/data"])
     assert card.credit()["licence"] == "Apache-2.0"
     assert card.credit()["weights"] == "trained from scratch"
     assert "synthetic, sprsound:/data" in card.note
@@ -77,7 +80,7 @@ class Release:
 
     @property
     def card(self) -> TeacherCard:
-        return replace(CARDS[NAME], url=f"http://127.0.0.1:{self.server.server_port}/{NAME}.zip")
+        return replace(card_of(NAME), url=f"http://127.0.0.1:{self.server.server_port}/{NAME}.zip")
 
 
 @pytest.fixture
@@ -129,8 +132,8 @@ def test_another_archive_is_refused_and_not_kept(release: Release, content: byte
 def test_checksum(release: Release) -> None:
     release.content = zipped({"checkpoint-300.pth": b"weights"})
     with pytest.raises(InputError, match="checksum"):
-        replace(release.card, sha256="0" * 64).fetch()
-    assert replace(release.card, sha256=hashlib.sha256(b"weights").hexdigest()).fetch().is_file()
+        replace(release.card, hash="sha256:" + "0" * 64).fetch()
+    assert replace(release.card, hash=f"sha256:{hashlib.sha256(b'weights').hexdigest()}").fetch().is_file()
 
 
 def test_no_network_names_url_and_way_out(release: Release) -> None:

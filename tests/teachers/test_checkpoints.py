@@ -12,7 +12,6 @@ import torch
 
 from lungsound.errors import InputError
 from teachers import m2d_names
-from teachers.checkpoints import load_m2d
 from teachers.m2d import M2DEncoder
 from teachers.m2d_names import M2DName
 
@@ -65,20 +64,20 @@ def test_full_pretraining_file(write: Callable[..., Path], state: dict[str, torc
         "scaler": {"scale": 65536.0, "growth_factor": 2.0, "_growth_tracker": 7},
         "args": argparse.Namespace(model="m2d_vit_base", input_size=[80, 48], blr=3e-4, resume="", norm_stats=None),
     }
-    encoder = load_m2d(write(content))
+    encoder = M2DEncoder.read(write(content))
     check_equal(encoder, state)
     assert (encoder.logmel.mean, encoder.logmel.std) == (-8.5, 3.5)
 
 
 def test_encoder_alone(write: Callable[..., Path], state: dict[str, torch.Tensor]) -> None:
-    check_equal(load_m2d(write(state)), state)
+    check_equal(M2DEncoder.read(write(state)), state)
 
 
 def test_file_without_statistics_gets_those_of_audioset(
     write: Callable[..., Path], state: dict[str, torch.Tensor]
 ) -> None:
     del state["norm_stats"]
-    logmel = load_m2d(write(state, folder=OLD_FOLDER)).logmel
+    logmel = M2DEncoder.read(write(state, folder=OLD_FOLDER)).logmel
     assert (logmel.mean, logmel.std) == (pytest.approx(-7.1), pytest.approx(4.2))
 
 
@@ -86,25 +85,25 @@ def test_file_without_statistics_gets_those_of_audioset(
 def test_saved_runtime_and_fine_tuned(write: Callable[..., Path], state: dict[str, torch.Tensor], prefix: str) -> None:
     heads = {"module.head.norm.running_mean": torch.zeros(80), "module.head.mlp.mlp.0.weight": torch.zeros(7, 80)}
     wrapped = {prefix + name: value for name, value in state.items()} | heads | {"cls_token": torch.zeros(1)}
-    check_equal(load_m2d(write(wrapped)), state)
+    check_equal(M2DEncoder.read(write(wrapped)), state)
 
 
 def test_name_of_the_file_where_the_folder_says_nothing(
     write: Callable[..., Path], state: dict[str, torch.Tensor]
 ) -> None:
-    check_equal(load_m2d(write(state, folder="downloads", file=f"{FOLDER}.pth")), state)
+    check_equal(M2DEncoder.read(write(state, folder="downloads", file=f"{FOLDER}.pth")), state)
 
 
 def test_relative_path_in_the_published_folder(
     write: Callable[..., Path], state: dict[str, torch.Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(write(state).parent)
-    check_equal(load_m2d(Path("checkpoint-300.pth")), state)
+    check_equal(M2DEncoder.read(Path("checkpoint-300.pth")), state)
 
 
 def refused(path: Path, reason: str) -> None:
     with pytest.raises(InputError, match=reason) as caught:
-        load_m2d(path)
+        M2DEncoder.read(path)
     assert str(caught.value).startswith(str(path))
     assert "\n" not in str(caught.value)
 
@@ -170,7 +169,7 @@ def test_file_cut_or_changed_anywhere(write: Callable[..., Path], state: dict[st
         changed[where % len(whole)] ^= 1 << int(torch.randint(0, 8, (1,), generator=draw))
         path.write_bytes(changed)
         with contextlib.suppress(InputError):  # any other error fails the test
-            load_m2d(path)
+            M2DEncoder.read(path)
 
 
 def test_wrong_tensors(write: Callable[..., Path], state: dict[str, torch.Tensor]) -> None:

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from lungsound.logmel import SPECS
 from lungsound.training.window_dataset import WindowDataset, batches
 from teachers.finetune import FinetuneModule, SpecAugment, train_teacher
-from teachers.m2d import M2DConfig
+from teachers.m2d_config import M2DConfig
 from teachers.teacher import Teacher, TeacherConfig
 
 CONFIG = TeacherConfig(M2DConfig(16, 2, 2, (80, 48), (16, 16)))
@@ -32,8 +32,8 @@ def loader(seed: int | None) -> Any:
     return batches(WindowDataset(windows, features, SPECS["m2d"].with_statistics(0, 1)), 16, seed)
 
 
-def train(folder: Path, epochs: int = 8, **options: Any) -> Teacher:
-    teacher = small_teacher()
+def train(folder: Path, teacher: Teacher | None = None, *, epochs: int = 8, **options: Any) -> Teacher:
+    teacher = teacher or small_teacher()
     data = loader(3), loader(None)
     train_teacher(teacher, *data, folder, epochs=epochs, learning_rate=5e-3, seed=3, time_mask=4, **options)
     return teacher
@@ -51,7 +51,8 @@ def test_teacher_learns_both_labels_and_its_fusion(tmp_path: Path) -> None:
 
 def test_frozen_patches_stay(tmp_path: Path) -> None:
     before = small_teacher().encoder.state_dict()
-    after = train(tmp_path, epochs=1, freeze_patches=True).encoder.state_dict()
+    teacher = small_teacher()
+    after = train(tmp_path, teacher, epochs=1, frozen=teacher.encoder.kept).encoder.state_dict()
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert changed == {name for name in before if not name.startswith(("patch_embed", "pos_embed", "norm_stats"))}
 
@@ -76,7 +77,7 @@ def test_resumed_equals_uninterrupted(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_the_loss_is_cross_entropy_of_each_label() -> None:
     teacher = small_teacher().eval()
-    module = FinetuneModule(teacher, 1e-3, 0.0, torch.nn.Identity(), freeze_patches=False)
+    module = FinetuneModule(teacher, 1e-3, 0.0, torch.nn.Identity())
     module.log = lambda *args, **options: None
     batch = next(iter(loader(None)))
     with torch.inference_mode():

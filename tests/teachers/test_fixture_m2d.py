@@ -14,9 +14,9 @@ from safetensors.torch import load_file
 
 from lungsound.logmel import log_mel, normalise
 from teachers import m2d_names
-from teachers.checkpoints import load_m2d
-from teachers.fusion import Fusion
-from teachers.m2d import M2DConfig, M2DEncoder, fit_columns, flatten_grid, position_table, stack_frequency
+from teachers.fusion import Fusion, flatten_grid, stack_frequency
+from teachers.m2d import M2DEncoder, fit_columns, position_table
+from teachers.m2d_config import M2DConfig
 from teachers.m2d_names import M2DName
 
 SHARED = Path(os.environ.get("AUSCULT_SHARED", Path(__file__).parents[2].parent / "shared"))
@@ -101,7 +101,7 @@ def check_finetuned(it: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     path = tmp_path / f"m2d_vit_base-{mels}x{frames}p{patch_mels}x{patch_frames}p16k-250101-ft" / "checkpoint-300.pth"
     path.parent.mkdir()
     torch.save(it.weights, path)
-    encoder = load_m2d(path).eval()
+    encoder = M2DEncoder.read(path).eval()
     spec = normalise(encoder.logmel, log_mel(encoder.logmel, it.inputs["wave"].numpy()))
     x = torch.from_numpy(spec.astype(np.float32)).transpose(-1, -2)[:, None]
     it.check(x.contiguous(), "normalized_spec")
@@ -187,7 +187,7 @@ def test_fixture_m2d_fusion(case: dict[str, Any]) -> None:
         fusion = Fusion(it.meta["depth"], layers, learnable=kind != "pooled_fixed1", pooling=pooling)
         if kind != "pooled_fixed1":
             fusion.weight.copy_(it.inputs["layer_weights"][[layer - 1 for layer in layers]])
-        it.check(fusion.fuse(grids) if kind == "fused" else fusion(grids), output)
+        it.check(torch.cat(fusion.weigh(grids), dim=-1) if kind == "fused" else fusion(grids), output)
         assert (
             fusion(grids).shape[-1]
             == len(layers) * {"frames": stack_frequency, "tokens": flatten_grid}[pooling](grids[0]).shape[-1]

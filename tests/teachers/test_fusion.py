@@ -18,7 +18,7 @@ def test_equations_of_the_paper(pooling: str) -> None:
     axes = (2, 1, 3) if pooling == "frames" else (1, 2, 3)
     read = [grid.permute(0, *axes).reshape(2, -1, 30 if pooling == "frames" else 6) for grid in z]
     fused = torch.cat([0.5 * read[2], -2.0 * read[0]], dim=2)
-    torch.testing.assert_close(fusion.fuse(z), fused)
+    torch.testing.assert_close(torch.cat(fusion.weigh(z), dim=2), fused)
     torch.testing.assert_close(fusion(z), fused.mean(dim=1) + fused.max(dim=1).values)
 
 

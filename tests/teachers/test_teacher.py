@@ -6,8 +6,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from lungsound.errors import InputError
-from teachers.m2d import M2DConfig
-from teachers.m2d_names import SIZES
+from teachers.m2d_config import SIZES, M2DConfig
 from teachers.teacher import Teacher, TeacherConfig
 
 ENCODER = M2DConfig(16, 3, 2, (80, 48), (16, 16))
@@ -34,15 +33,15 @@ def test_input_is_time_before_mel() -> None:
 
 @pytest.mark.parametrize("frames", [400, 401, 415])
 def test_teacher_from_scratch_hears_the_window_at_once(frames: int) -> None:
-    config = TeacherConfig.from_scratch("tiny", (80, frames))
-    assert frames <= config.encoder.input_size[1] < frames + 16
-    assert config.encoder.input_size[1] % 16 == 0
-    assert (config.encoder.embed_dim, config.encoder.depth, config.encoder.heads) == SIZES["tiny"]
+    encoder = M2DConfig.of_size("tiny", (80, frames))
+    assert frames <= encoder.input_size[1] < frames + 16
+    assert encoder.input_size[1] % 16 == 0
+    assert (encoder.embed_dim, encoder.depth, encoder.heads) == SIZES["tiny"]
 
 
 def test_unknown_size() -> None:
     with pytest.raises(InputError, match="tiny, small, base, large"):
-        TeacherConfig.from_scratch("huge", (80, 401))
+        M2DConfig.of_size("huge", (80, 401))
 
 
 @pytest.mark.parametrize(
@@ -50,7 +49,7 @@ def test_unknown_size() -> None:
     [
         TeacherConfig(ENCODER),
         TeacherConfig(ENCODER, (1, 3), learnable=False, pooling="tokens", classes=4),
-        TeacherConfig.from_scratch("small", (80, 801), layers=(12,)),
+        TeacherConfig(M2DConfig.of_size("small", (80, 801)), (12,)),
     ],
 )
 def test_configuration_survives_json(config: TeacherConfig) -> None:

@@ -1,0 +1,70 @@
+"""What a distillation is told."""
+
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from distill.losses import LossWeights
+from lungsound.scores.watch import AUROC
+from lungsound.training.data import DataOptions
+from students.student import StudentConfig
+
+
+@dataclass(frozen=True)
+class DistillSettings:
+    """Everything a distillation is told.
+
+    Attributes
+    ----------
+    teacher_run : str, optional
+        Folder of a finished run of a teacher, or of another student; its training split should be the student's. It
+        may be missing, and does not count, where neither of the teacher's losses has a weight.
+    data : DataOptions
+        Which sound.
+    student : StudentConfig
+        Which student.
+    losses : LossWeights
+        What counts.
+    epochs, batch_size : int
+        Length of the training, windows a step.
+    learning_rate, weight_decay : float
+        AdamW's.
+    gain : float
+        Standard deviation in dB of the loudness that windows are played at.
+    frequency_mask, time_mask : int
+        Largest width of the two masks a window gets on each axis, in mels and frames; a crackle is as short as one
+        frame, so wide masks hide what the label says.
+    seed : int
+        Of the student's first weights, the order of windows and the masks.
+    from_run : str, optional
+        Folder of a finished run of the same student, whose weights this training starts from.
+    student_weights : str, optional
+        Published checkpoint of the student's trunk, which this training starts from.
+    watch : str
+        The logged figure that chooses the epoch.
+    """
+
+    teacher_run: str | None
+    data: DataOptions = field(default_factory=DataOptions)
+    student: StudentConfig = field(default_factory=StudentConfig)
+    losses: LossWeights = field(default_factory=LossWeights)
+    epochs: int = 30
+    batch_size: int = 32
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-2
+    gain: float = 4.0
+    frequency_mask: int = 4
+    time_mask: int = 2
+    seed: int = 0
+    from_run: str | None = None
+    student_weights: str | None = None
+    watch: str = AUROC
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Make them from the values of ``dataclasses.asdict`` after their way through JSON."""
+        made = {
+            "data": DataOptions.from_dict(values["data"]),
+            "student": StudentConfig.from_dict(values["student"]),
+            "losses": LossWeights(**values["losses"]),
+        }
+        return cls(**values | made)

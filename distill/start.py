@@ -1,0 +1,88 @@
+"""The student before its training: drawn weights, those of a run of one's own, or published ones."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from distill.settings import DistillSettings
+from distill.taught import LABELS_ALONE, credit, student_name, teacher_run_of
+from lungsound.errors import InputError
+from lungsound.logmel import LogMelSpec
+from lungsound.networks.panns import PANNS_CNN6
+from lungsound.training.runs import Run
+from lungsound.training.weights import load_weights
+from students.panns import initialise_from_panns
+from students.student import Student, StudentConfig
+
+
+@dataclass(frozen=True)
+class Start:
+    """A student before its training.
+
+    Attributes
+    ----------
+    student : Student
+        With its first weights.
+    credit : dict or None
+        Name, licence, paper and origin of these, where they were not drawn.
+    logmel : LogMelSpec or None
+        What the weights of a run expect, statistics included.
+    """
+
+    student: Student
+    credit: dict[str, Any] | None = None
+    logmel: LogMelSpec | None = None
+
+
+def run_name(settings: DistillSettings) -> str:
+    """Return what the run folder of a training is called: the student, and what it learns from."""
+    teacher = teacher_run_of(settings)
+    return student_name(settings.student, LABELS_ALONE if teacher is None else credit(teacher, None))
+
+
+def describe(settings: DistillSettings) -> str:
+    """Say in words what is trained, and from what."""
+    student = settings.student
+    said = f"{student.trunk} of width {student.width:g}, {student.heads} heads, from "
+    said += f"the teacher {settings.teacher_run}" if settings.losses.teacher else "labels alone"
+    started = settings.from_run or settings.student_weights
+    return f"{said}, started from {started}" if started else said
+
+
+def start_of(settings: DistillSettings) -> Start:
+    """Make the student that a training starts from; torch is seeded first.
+
+    Raises
+    ------
+    InputError
+        If the weights or the run do not exist or do not fit.
+    """
+    torch.manual_seed(settings.seed)
+    student = Student(settings.student)
+    if settings.from_run is not None:
+        return _from_run(settings, Run.load(Path(settings.from_run)), student)
+    if settings.student_weights is None:
+        return Start(student)
+    path = Path(settings.student_weights)
+    initialise_from_panns(student, path)
+    card = PANNS_CNN6
+    return Start(student, {"name": card.name, "licence": card.licence, "paper": card.paper, "weights": path.name})
+
+
+def _from_run(settings: DistillSettings, run: Run, student: Student) -> Start:
+    """Take the weights of a run; the head's, too, where the labels are the same."""
+    if run.kind != "student":
+        raise InputError(f"{run.path}: the run of a teacher or an encoder; name a student's")
+    before = StudentConfig.from_dict(run.model)
+    if replace(settings.student, classes=before.classes, dropout=before.dropout) != before:
+        raise InputError(
+            f"{run.path}: its student is {before}, not {settings.student}; a training from it has the same"
+        )
+    listening = settings.data.listening()
+    if run.listening.logmel.with_statistics(0, 1) != listening.logmel:
+        raise InputError(f"{run.path}: hears another log-mel; give --logmel {run.options['logmel']}")
+    load_weights(student, run.weights, but=() if run.listening.labels == listening.labels else ("head.",))
+    named = {"name": student_name(before, run.teacher), "weights": str(run.path)}
+    return Start(student, named | {key: run.teacher[key] for key in ("licence", "paper")}, run.listening.logmel)

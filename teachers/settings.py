@@ -1,0 +1,95 @@
+"""What a teacher's training is told, and what is usual where nobody says."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from lungsound.scores.watch import AUROC
+from lungsound.training.data import DataOptions
+from lungsound.training.runs import Run
+from teachers.encoder import card_of, find
+from teachers.fusion import Layers, Pooling
+
+PUBLISHED = "published"
+FROM_SCRATCH_RATE, PRETRAINED_RATE = 1e-3, 1e-4
+"""Highest learning rates; the second one is the fusion paper's."""
+
+
+@dataclass(frozen=True)
+class FinetuneSettings:
+    """Everything a teacher's training is told.
+
+    Attributes
+    ----------
+    teacher : str
+        Name of an encoder or of a card.
+    size : str
+        What the encoder calls a size (`tiny`, `0.25`) from scratch, `published` from the card's weights.
+    weights : str, optional
+        A published checkpoint on disk; taken instead of a download.
+    layers : tuple of int or "all"
+        Fused layers, counted from 1.
+    learnable : bool
+        Train a weight for each fused layer.
+    pooling : {"frames", "tokens", "mean"}
+        The readings of the fusion paper, and PANNs' own.
+    data : DataOptions
+        Which sound.
+    epochs, batch_size : int
+        Length of the training, windows a step.
+    learning_rate : float
+        The highest.
+    seed : int
+        Of the first weights, the order of windows and the masks.
+    from_run : str, optional
+        Folder of a finished run whose weights this training starts from; `teacher`, `size` and `weights` do not
+        count then.
+    freeze : bool
+        Train the fusion and the head alone.
+    watch : str
+        The logged figure that chooses the epoch.
+    """
+
+    teacher: str = "m2dx"
+    size: str = "tiny"
+    weights: str | None = None
+    layers: Layers = "all"
+    learnable: bool = True
+    pooling: Pooling = "frames"
+    data: DataOptions = field(default_factory=DataOptions)
+    epochs: int = 20
+    batch_size: int = 16
+    learning_rate: float = FROM_SCRATCH_RATE
+    seed: int = 0
+    from_run: str | None = None
+    freeze: bool = False
+    watch: str = AUROC
+
+    @property
+    def from_scratch(self) -> bool:
+        """Whether no pre-trained weights are taken."""
+        return self.from_run is None and self.weights is None and self.size != PUBLISHED
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Make them from the values of ``dataclasses.asdict`` after their way through JSON."""
+        layers = values["layers"] if values["layers"] == "all" else tuple(values["layers"])
+        return cls(**values | {"data": DataOptions.from_dict(values["data"]), "layers": layers})
+
+
+def usual_size(teacher: str) -> str:
+    """Return what is trained from scratch when nobody says a size."""
+    return find(teacher)[0].usual_size
+
+
+def usual_logmel(teacher: str, size: str, weights: Path | None, from_run: Path | None = None) -> str:
+    """Return the log-mel a teacher listens to: what its weights expect; from scratch, a device's."""
+    if from_run is not None:
+        return str(Run.load(from_run).options["logmel"])
+    return DataOptions().logmel if weights is None and size != PUBLISHED else card_of(teacher).logmel
+
+
+def usual_learning_rate(size: str, weights: Path | None, from_run: Path | None = None) -> float:
+    """Return the learning rate that suits a teacher from scratch or from pre-trained weights."""
+    from_scratch = weights is None and from_run is None and size != PUBLISHED
+    return FROM_SCRATCH_RATE if from_scratch else PRETRAINED_RATE
