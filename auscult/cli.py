@@ -1,19 +1,21 @@
 """The `auscult` command: a table of contents that imports the work only when it is asked for."""
 
-import importlib
-import sys
-from typing import Any
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from lungsound.command.console import run
 from lungsound.errors import InputError
+from lungsound.terminal import activity, out
 
 PACKAGES = ("auscult", "lungsound", "teachers", "students", "distill", "export", "firmware_bridge")
 
 CONTENTS = {
     "data": ("auscult.data", "app", "Check a corpus on disk, or write a synthetic one."),
     "teachers": ("teachers.command", "teachers_command", "List the teachers: weights, licence, paper."),
+    "recipes": ("auscult.recipes", "recipes_command", "List the recipes: the options of a training by name."),
     "finetune": ("teachers.command", "finetune_command", "Train a teacher with fused layers on lung sounds."),
     "distill": ("distill.command", "distill_command", "Distil a teacher into a small student."),
     "export": ("export.command", "export_command", "Turn a student into a bundle of int8 TFLite and ONNX models."),
@@ -36,41 +38,79 @@ CONTENTS = {
 """Name of each command: module, function or sub-application, one line of help; in the order of the work."""
 
 
-def build(asked: str | None) -> typer.Typer:
-    """Return the command line with only the asked command imported; the others have their line of help."""
-    app = typer.Typer(
-        no_args_is_help=True,
-        add_completion=False,
-        pretty_exceptions_enable=False,
-        help="Lung-sound models for stethoscopes: teach, distil, quantize, export, measure. "
-        "Decision support for research, not a diagnosis.",
-    )
-    for name, (module, attribute, line) in CONTENTS.items():
-        if name != asked:
-            app.command(name, help=line)(_not_asked_for)
-            continue
-        loaded = _load(name, module, attribute)
-        if isinstance(loaded, typer.Typer):
-            app.add_typer(loaded, name=name)
-        else:
-            app.command(name)(loaded)
-    return app
+class Contents(TyperGroup):
+    """The group of all commands, each with its line of help; one is imported when it is run or completed."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """Return the name, the command itself, and what follows it."""
+        name, stub, rest = super().resolve_command(ctx, args)
+        if name is None or stub is None:
+            return name, stub, rest
+        if ctx.resilient_parsing:  # a shell asks what may follow; nothing else may be written
+            return name, load(name), rest
+        with activity() as doing:
+            doing(f"loading {name}")
+            return name, load(name), rest
 
 
-def _load(name: str, module: str, attribute: str) -> Any:
+def load(name: str) -> Any:
+    """Import a command of `CONTENTS` and return it as typer runs it.
+
+    Raises
+    ------
+    InputError
+        If it needs a package that is not installed.
+    """
+    module, attribute, _ = CONTENTS[name]
     try:
-        return getattr(importlib.import_module(module), attribute)
+        loaded = getattr(import_module(module), attribute)
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] in PACKAGES:
             raise
         raise InputError(f"{name}: the package {error.name} is missing; pip install 'auscult[train]'") from error
+    holder = typer.Typer(add_completion=False)
+    if isinstance(loaded, typer.Typer):
+        holder.add_typer(loaded, name=name)
+    else:
+        holder.command(name)(loaded)
+    return typer.main.get_group(holder).commands[name]
 
 
-def _not_asked_for() -> None:
+def build() -> typer.Typer:
+    """Return the command line."""
+    app = typer.Typer(
+        cls=Contents,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        help="Lung-sound models for stethoscopes: teach, distil, quantize, export, measure. "
+        "Decision support for research, not a diagnosis.",
+    )
+    app.callback()(_auscult)
+    for name, (_, _, line) in CONTENTS.items():
+        app.command(name, help=line)(_stub)
+    return app
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        from lungsound.files.versions import own_version
+
+        out.print(f"auscult {own_version()}", highlight=False)
+        raise typer.Exit
+
+
+def _auscult(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_tell_version, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Hold the options of all commands."""
+
+
+def _stub() -> None:
     """Stand for a command in the table of contents."""
 
 
 def main() -> None:
     """Run `auscult`."""
-    asked = next((word for word in sys.argv[1:] if not word.startswith("-")), None)
-    run(lambda: build(asked)())
+    run(lambda: build()(prog_name="auscult"))

@@ -13,6 +13,7 @@ from distill.training import begin, distill
 from lungsound.command import options
 from lungsound.command.console import print_json, run
 from lungsound.command.given import given, refuse_beside_resume, refuse_ignored
+from lungsound.command.recipes import recipe_option
 from lungsound.command.report import scores_table
 from lungsound.errors import InputError
 from lungsound.files.cache import cache_folder
@@ -77,6 +78,7 @@ def distill_command(
     learning_rate: options.LearningRate = 2e-3,
     watch: options.Watch = DistillSettings.watch,
     seed: options.Seed = 0,
+    recipe: Annotated[str | None, recipe_option("distill")] = None,
     runs: options.Runs = Path("runs"),
     resume: Annotated[Path | None, typer.Option(help="Go on with an interrupted run; its own settings count.")] = None,
     json_output: options.Json = False,

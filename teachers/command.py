@@ -9,6 +9,7 @@ from rich.table import Table
 from lungsound.command import options
 from lungsound.command.console import print_json
 from lungsound.command.given import refuse_beside_resume, refuse_ignored
+from lungsound.command.recipes import recipe_option
 from lungsound.command.report import scores_table
 from lungsound.errors import InputError
 from lungsound.files.cache import cache_folder
@@ -30,7 +31,9 @@ def finetune_command(
     context: typer.Context,
     teacher: Annotated[str, typer.Option(help="Encoder or card; see `auscult teachers`.")] = DEFAULT.teacher,
     fusion: Annotated[str, typer.Option(help="Fused layers: all, or numbers from 1 as in 4,7,10.")] = "all",
-    fixed_weights: Annotated[bool, typer.Option("--fixed-weights", help="Do not learn the layers' weights.")] = False,
+    fixed_weights: Annotated[
+        bool, typer.Option("--fixed-weights/--learnt-weights", help="Do not learn the layers' weights.")
+    ] = False,
     pooling: Annotated[
         str, typer.Option(help="frames or tokens: the readings of the fusion paper; mean: PANNs'.")
     ] = DEFAULT.pooling,
@@ -42,7 +45,7 @@ def finetune_command(
     ] = None,
     weights: Annotated[Path | None, typer.Option(help="Published checkpoint on disk, instead of a download.")] = None,
     from_run: options.FromRun = None,
-    freeze: Annotated[bool, typer.Option("--freeze", help="Train the fusion and the head alone.")] = False,
+    freeze: Annotated[bool, typer.Option("--freeze/--no-freeze", help="Train the fusion and the head alone.")] = False,
     data: options.Data = list(DEFAULT.data.data),  # noqa: B006
     protocol: options.Protocols = list(DEFAULT.data.protocols),  # noqa: B006
     logmel: Annotated[
@@ -62,6 +65,7 @@ def finetune_command(
     ] = None,
     watch: options.Watch = DEFAULT.watch,
     seed: options.Seed = 0,
+    recipe: Annotated[str | None, recipe_option("finetune")] = None,
     runs: options.Runs = Path("runs"),
     resume: Annotated[Path | None, typer.Option(help="Go on with an interrupted run; its own settings count.")] = None,
     json_output: options.Json = False,

@@ -23,7 +23,7 @@ Seconds = Annotated[float, typer.Option(help="Length of a window in seconds.")]
 Hop = Annotated[float, typer.Option(help="Seconds from one window of a stream to the next.")]
 DropShared = Annotated[
     bool,
-    typer.Option("--drop-shared", help="Leave the test recordings of training patients out."),
+    typer.Option("--drop-shared/--no-drop-shared", help="Leave the test recordings of training patients out."),
 ]
 Validation = Annotated[float, typer.Option(help="Share of the training patients carved out for validation.")]
 SplitSeed = Annotated[int, typer.Option(help="Seed of the validation split.")]

@@ -1,48 +1,58 @@
 """The commands as a user meets them: help, JSON, sentences and exit codes."""
 
 import json
+import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from auscult.cli import CONTENTS, build
-from export.bundle.opening import Bundle
-from export.command import export_run
+from auscult.cli import CONTENTS
 from lungsound.audio import read_pcm
+from lungsound.files.versions import own_version
 from lungsound.front_end import decide, front_end
 from lungsound.scores.metrics import icbhi_scores
 
-
-@pytest.fixture(scope="session")
-def small_bundle(small_student, tmp_path_factory) -> Bundle:
-    return export_run(small_student, tmp_path_factory.mktemp("export") / "bundle")
+AUSCULT = [sys.executable, "-c", "from auscult.cli import main; main()"]
 
 
-@pytest.fixture
-def auscult(monkeypatch, capsys, place):
-    """Run a command in this process; returns exit code, stdout and stderr."""
+def completed(line: str) -> list[str]:
+    """What a shell is told when the last word of a line is completed."""
+    asked = {"_AUSCULT_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(line.split(" ")) - 1)}
+    told = subprocess.run(AUSCULT, capture_output=True, text=True, check=True, env=os.environ | asked)
+    return told.stdout.split()
 
-    def call(*words: object) -> tuple[int, str, str]:
-        from lungsound.command.console import run
 
-        monkeypatch.setenv("AUSCULT_CACHE", str(place / "cache"))
-        monkeypatch.setattr(sys, "argv", ["auscult", *map(str, words)])
-        with pytest.raises(SystemExit) as stopped:
-            run(lambda: build(str(words[0]))())
-        written = capsys.readouterr()
-        return int(stopped.value.code or 0), written.out, written.err
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("auscult ta", ["targets"]),
+        ("auscult d", ["data", "distill", "demo"]),
+        ("auscult data sy", ["synthesize"]),
+        ("auscult targets --j", ["--json"]),
+        ("auscult finetune --recipe sprsound2022-t", ["sprsound2022-teacher"]),
+    ],
+)
+def test_a_shell_completes_commands_options_and_recipes(line, words):
+    assert completed(line) == words
 
-    return call
+
+def test_completion_can_be_shown(auscult):
+    code, said, _ = auscult("--show-completion", "bash")
+    assert code == 0
+    assert "_AUSCULT_COMPLETE" in said
+
+
+def test_the_version_is_the_distributions(auscult):
+    code, said, _ = auscult("--version")
+    assert code == 0
+    assert said == f"auscult {own_version()}\n"
 
 
 def test_help_reads_like_a_table_of_contents():
-    said = subprocess.run(
-        [Path(sys.executable).with_name("auscult"), "--help"], capture_output=True, text=True, check=True
-    ).stdout
+    said = subprocess.run([*AUSCULT, "--help"], capture_output=True, text=True, check=True).stdout
     places = [said.index(f" {name} ") for name in CONTENTS]
     assert places == sorted(places)
 

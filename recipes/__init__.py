@@ -1,0 +1,1 @@
+"""Recipes: the options of a training as flat TOML, by name; `auscult recipes` lists them."""
