@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 from numpy.typing import NDArray
-from rich.table import Table
 
 from auscult.bench_process import Measured, Subject, measure
 from export.bundle.manifest import TFLITE_FILE, Manifest
@@ -19,11 +18,13 @@ from export.tflite.runtime import LiteRT
 from firmware_bridge.plan.network import MOST_PUSH_MACS
 from lungsound.command import options
 from lungsound.command.console import print_json
+from lungsound.command.report import figures_table
+from lungsound.command.usage import refuse_ignored
 from lungsound.errors import InputError
 from lungsound.front_end import front_end
 from lungsound.listening import Listening
 from lungsound.quantization import Quantization
-from lungsound.terminal import out
+from lungsound.terminal import out, print_table
 from lungsound.training.runs import Run
 
 ROUNDS = 10
@@ -126,13 +127,11 @@ def bench_command(
     if json_output:
         print_json(found)
         return
-    table = Table(title=f"{found['processor']}, {threads} thread{'s' * (threads > 1)}, {found['runs']} runs of each")
-    table.add_column("", no_wrap=True)
-    for column in ("KB", "ms", "5 to 95 %", "ratio", "MB added"):
-        table.add_column(column, justify="right")
+    title = f"{found['processor']}, {threads} thread{'s' * (threads > 1)}, {found['runs']} runs of each"
+    table = figures_table(title, "", "KB", "ms", "5 to 95 %", "ratio", "MB added")
     for row in found["rows"].values():
         table.add_row(*_cells(row))
-    out.print(table)
+    print_table(table)
     for name, reason in found["skipped"].items():
         out.print(f"{name}: skipped, {reason}", highlight=False)
 
@@ -144,9 +143,7 @@ def _check_usage(context: typer.Context, bundle: Path, target: str | None) -> No
         if target is not None
         else (_WITH_TARGET, "means something with --target alone; add --target, or leave it out")
     )
-    given = [name for name in ignored if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"]
-    if given:
-        raise typer.BadParameter(why, param_hint=[f"--{name.replace('_', '-')}" for name in given])
+    refuse_ignored(context, ignored, why)
     if target is None and bundle.is_file():
         raise InputError(
             f"{bundle}: no bundle here, but a file; name a folder that `export` wrote, or add --target to measure a "

@@ -16,10 +16,10 @@ from distill.training import distill
 from export.command import export_run
 from lungsound.command import options
 from lungsound.command.console import print_json
-from lungsound.command.report import figure
+from lungsound.command.report import figure, figures_table
 from lungsound.corpora.selection import Selection
 from lungsound.files.cache import cache_folder
-from lungsound.terminal import err, out
+from lungsound.terminal import err, out, print_table
 from lungsound.training.data import DataOptions
 from lungsound.training.runs import Run, new_run_folder
 from students.student import Student, StudentConfig
@@ -59,7 +59,7 @@ def demo_command(runs: options.Runs = Path("runs"), json_output: options.Json = 
         found = {"run": str(folder), "bundle": str(bundle.path), "picture": str(picture)}
         print_json(found | {"synthetic": True, "protocol": PROTOCOL, "rows": rows})
         return
-    out.print(_table(rows))
+    print_table(_table(rows))
     out.print(f"run: {folder}\nbundle: {bundle.path}\npicture: {picture}", highlight=False)
 
 
@@ -78,7 +78,7 @@ def draw_richest(run: Run, selection: Selection) -> Path:
 
 def _row(target: Path, selection: Selection, size: int, latency: float) -> dict[str, Any]:
     """Score one model on the test part and store its predictions."""
-    classifier = open_classifier(target, "xnnpack")
+    classifier = open_classifier(target, "single")
     result = evaluate(classifier, selection, "test", PROTOCOL)
     store_predictions(result, target / "evaluation", classifier.name)
     return {
@@ -107,12 +107,8 @@ def _teacher_latency(run: Run, runs: int = 20) -> float:
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:
-    table = Table(
-        title=f"synthetic corpus, test, {PROTOCOL}: {rows[0]['n']} windows; latency of one window, one thread"
-    )
-    table.add_column("")
-    for name in ("Sp", "Se", "Score", "AUROC any", "KB", "ms"):
-        table.add_column(name, justify="right")
+    title = f"synthetic corpus, test, {PROTOCOL}: {rows[0]['n']} windows; latency of one window, one thread"
+    table = figures_table(title, "", "Sp", "Se", "Score", "AUROC\nany", "KB", "ms")
     for row in rows:
         scores = [figure(row[name]) for name in ("sp", "se", "score", "auroc")]
         table.add_row(row["model"], *scores, f"{row['kilobytes']:.0f}", f"{row['latency_ms']:.2f}")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from lungsound.command import options
 from lungsound.command.console import print_json
 from lungsound.command.report import figure, scores_table
+from lungsound.command.usage import refuse_ignored
 from lungsound.corpora.selection import Selection
 from lungsound.errors import InputError
 from lungsound.features import prepare
@@ -20,7 +21,7 @@ from lungsound.files.cache import cache_folder
 from lungsound.listening import PROTOCOLS, Listening
 from lungsound.scores.evaluation import predictions_table, scores
 from lungsound.scores.no_sound import no_sound_scores
-from lungsound.terminal import err, out
+from lungsound.terminal import err, out, print_table
 from lungsound.training.runs import RUN_FILE, Run
 
 
@@ -67,8 +68,8 @@ class FloatRun:
         return lambda x: teacher(x).logits
 
 
-def open_classifier(target: Path, kernels: str) -> Classifier:
-    """Open a run or a bundle.
+def open_classifier(target: Path, rounding: str) -> Classifier:
+    """Open a run, or a bundle to be run with one rounding.
 
     Raises
     ------
@@ -81,7 +82,7 @@ def open_classifier(target: Path, kernels: str) -> Classifier:
     from export.bundle.manifest import MANIFEST_FILE
 
     if (target / MANIFEST_FILE).is_file():
-        return Int8Bundle(target, kernels)
+        return Int8Bundle(target, rounding)
     raise InputError(f"{target}: neither a run ({RUN_FILE}) nor a bundle ({MANIFEST_FILE}); name the folder of one")
 
 
@@ -128,20 +129,21 @@ def store_predictions(evaluation: Evaluation, folder: Path, name: str) -> Path:
 
 
 def evaluate_command(
+    context: typer.Context,
     target: Annotated[Path, typer.Argument(metavar="RUN|BUNDLE", help="Folder of a run or of a bundle.")],
     data: options.Data,
     split: Annotated[
         str, typer.Option(help="validation, test, or the corpus' own: SPRSound has intra and inter.")
     ] = "test",
     protocol: options.Protocols = list(PROTOCOLS),  # noqa: B006
-    kernels: Annotated[
-        str, typer.Option(help="Int8 kernels of a bundle: xnnpack (rounds once) or reference (rounds twice).")
-    ] = "xnnpack",
+    rounding: Annotated[
+        str, typer.Option(help="Of a bundle: single as XNNPACK, double as LiteRT's reference kernels and firmware.")
+    ] = "single",
     drop_shared: options.DropShared = False,
     validation: options.Validation = 0.2,
     split_seed: options.SplitSeed = 0,
-    store: Annotated[
-        Path | None, typer.Option(help="Folder of the predictions; TARGET/evaluation if not given.")
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Folder of the predictions; else TARGET/evaluation.")
     ] = None,
     json_output: options.Json = False,
 ) -> None:
@@ -151,7 +153,11 @@ def evaluate_command(
     (n, sp, se, score, se_any, score_any, auroc), by_patient (95 % interval of the Score), recordings, task_1-1,
     task_2-1, task_2-2, no_sound and predictions (file).
     """
-    classifier = open_classifier(target, kernels)
+    if (target / RUN_FILE).is_file():
+        refuse_ignored(context, ["rounding"], "means something for a bundle alone; leave it out")
+    if split not in ("train", "validation"):
+        refuse_ignored(context, ["validation", "split_seed"], "changes no test part; leave it out")
+    classifier = open_classifier(target, rounding)
     selection = Selection.open(data, drop_shared=drop_shared, validation=validation, seed=split_seed)
     if split in ("train", "validation") and selection.hash != classifier.split_hash:
         raise InputError(
@@ -163,7 +169,7 @@ def evaluate_command(
     answer["corpus"] = [corpus.name for corpus in selection.corpora]
     for name in protocol:
         result = evaluate(classifier, selection, split, name)
-        file = store_predictions(result, store or target / "evaluation", classifier.name)
+        file = store_predictions(result, output or target / "evaluation", classifier.name)
         answer[name] = result.scores | {"predictions": str(file)}
         if not json_output:
             print_evaluation(result, classifier.name)
@@ -175,13 +181,13 @@ def evaluate_command(
 def print_evaluation(result: Evaluation, model: str) -> None:
     """Print the tables of one evaluation."""
     found = result.scores
-    rows = {f"{model}, by window": found["windows"]}
+    columns = {"by window": found["windows"]}
     if "recordings" in found:
-        rows[f"{model}, by recording"] = found["recordings"]
+        columns["by recording"] = found["recordings"]
     if found.get("no_sound"):
-        rows["no sound (event length alone)"] = found["no_sound"]
-    title = f"{result.corpus} {result.part}, {result.protocol}"
-    out.print(scores_table(title, rows, synthetic=result.synthetic))
+        columns["event length alone, no sound"] = found["no_sound"]
+    title = f"{model}: {result.corpus} {result.part}, {result.protocol}"
+    print_table(scores_table(title, columns, synthetic=result.synthetic))
     low, high = found["by_patient"]
     out.print(f"Score, 95 % interval over patients: {figure(low)} to {figure(high)}", highlight=False)
     for name, task in found.items():

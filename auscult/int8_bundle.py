@@ -15,6 +15,9 @@ from lungsound.terminal import progress
 
 BATCH = 64
 
+RUNTIME_OF_ROUNDING = {"single": "litert_xnnpack", "double": "litert_reference"}
+"""Of `export.bundle.runtimes.RUNTIMES`; the words are those of ``auscult firmware --rounding``."""
+
 
 class Int8Bundle:
     """A bundle's int8 .tflite.
@@ -23,25 +26,25 @@ class Int8Bundle:
     ----------
     path : Path
         The bundle.
-    kernels : str
-        ``xnnpack`` (rounds once) or ``reference`` (rounds twice).
+    rounding : {"single", "double"}
+        As XNNPACK rounds, or as LiteRT's reference kernels and firmware do unless told otherwise.
 
     Raises
     ------
     InputError
-        If the bundle is damaged or holds no .tflite, or the kernels are unknown.
+        If the bundle is damaged or holds no .tflite, or the rounding is unknown.
     """
 
-    def __init__(self, path: Path, kernels: str) -> None:
-        if kernels not in ("xnnpack", "reference"):
-            raise InputError(f"--kernels {kernels}: choose xnnpack or reference")
+    def __init__(self, path: Path, rounding: str) -> None:
+        if rounding not in RUNTIME_OF_ROUNDING:
+            raise InputError(f"--rounding {rounding}: choose {' or '.join(RUNTIME_OF_ROUNDING)}")
         bundle = Bundle.open(path)
         manifest = bundle.manifest
         if manifest.threshold_codes is None:
             raise InputError(f"{path}: holds no .tflite; export the run again with --int8 tflite")
-        self._runtime = bundle.load(f"litert_{kernels}")
+        self._runtime = bundle.load(RUNTIME_OF_ROUNDING[rounding])
         self._input, self._threshold_codes = manifest.input, manifest.threshold_codes
-        self.name = f"student, int8, {kernels}"
+        self.name = f"student, int8, {rounding} rounding"
         self.listening = manifest.listening
         self.thresholds = manifest.thresholds
         self.split_hash = manifest.split["hash"]

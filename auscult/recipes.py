@@ -5,7 +5,7 @@ from rich.table import Table
 from lungsound.command import options
 from lungsound.command.console import print_json
 from lungsound.command.recipes import Recipe, shipped
-from lungsound.terminal import out
+from lungsound.terminal import print_table
 
 
 def recipes_command(json_output: options.Json = False) -> None:
@@ -21,4 +21,4 @@ def recipes_command(json_output: options.Json = False) -> None:
     table = Table("recipe", "command", "follows")
     for name, recipe in found.items():
         table.add_row(name, recipe.command, recipe.follows)
-    out.print(table)
+    print_table(table)

@@ -17,7 +17,7 @@ from lungsound.command.recipes import recipe_option
 from lungsound.command.report import scores_table
 from lungsound.errors import InputError
 from lungsound.files.cache import cache_folder
-from lungsound.terminal import err, out
+from lungsound.terminal import err, out, print_table
 from lungsound.training.data import DataOptions
 from lungsound.training.runs import Run, new_run_folder
 from lungsound.training.settings import load_settings
@@ -196,7 +196,7 @@ def _tell(finished: Run, json_output: bool) -> None:
             }
         )
         return
-    out.print(scores_table("validation", {"student, float": finished.validation}, synthetic=finished.synthetic))
+    print_table(scores_table("validation", {"student, float": finished.validation}, synthetic=finished.synthetic))
     out.print(f"run: {finished.path}")
 
 

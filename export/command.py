@@ -6,17 +6,16 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-from rich.table import Table
 
 from export.bundle.opening import Bundle, Int8Format
 from export.bundle.runtimes import RUNTIMES
 from export.check import check
 from lungsound.command import options
 from lungsound.command.console import print_json
-from lungsound.command.report import figure
+from lungsound.command.report import figure, figures_table
 from lungsound.errors import InputError
 from lungsound.front_end import normalised_logmel
-from lungsound.terminal import err, out
+from lungsound.terminal import err, out, print_table
 from lungsound.training.runs import Run, newest_run
 
 CALIBRATION = 512
@@ -31,7 +30,9 @@ UNLIKE_FLOAT = 0.01
 def export_command(
     run: Annotated[Path | None, typer.Argument(help="Folder of a student run; else the newest in RUNS.")] = None,
     int8: Annotated[list[Int8Format], typer.Option("--int8", help="Format of the int8 model; may be repeated.")] = BOTH,
-    output: Annotated[Path | None, typer.Option("--out", help="Folder of the bundle; else RUN/bundle.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Folder of the bundle; else RUN/bundle.")
+    ] = None,
     percentile: Annotated[
         float | None,
         typer.Option(help="Let ranges leave out the values above this percentile and below its mirror image."),
@@ -146,10 +147,8 @@ def _print_export(bundle: Bundle) -> None:
     manifest = bundle.manifest
     found = manifest.validation
     title = f"{' + '.join(manifest.data)}, validation, {found['windows']} windows"
-    table = Table(title=f"{title} (synthetic corpus)" if manifest.synthetic else title)
-    table.add_column("", no_wrap=True)
-    for column in ("KB", "Sp", "Se", "Score", "unlike float", "max error", "mean error"):
-        table.add_column(column, justify="right")
+    title = f"{title} (synthetic corpus)" if manifest.synthetic else title
+    table = figures_table(title, "", "KB", "Sp", "Se", "Score", "unlike\nfloat", "max\nerror", "mean\nerror")
     table.add_row("float", _kilobytes(bundle, "onnxruntime_float"), *_scores(found["float"]), "", "", "")
     for name, scores in found["int8"].items():
         against = [f"{scores['differing_decisions']:.2%}", figure(scores["max_error"]), figure(scores["mean_error"])]
@@ -158,7 +157,7 @@ def _print_export(bundle: Bundle) -> None:
             err.print(
                 f"note: {RUNTIMES[name].title} often decides otherwise than float", style="yellow", highlight=False
             )
-    out.print(table)
+    print_table(table)
     out.print(f"bundle: {bundle.path}", highlight=False)
 
 

@@ -22,7 +22,7 @@ from firmware_bridge.plan.network import Network
 from firmware_bridge.sound.interface import SoundInterface
 from firmware_bridge.sound.listener import listener_bytes
 from lungsound.errors import InputError
-from lungsound.terminal import activity, out
+from lungsound.terminal import activity, print_table
 
 BENCH = BOARDS / "bench_main.c"
 WINDOWS = 5
@@ -199,10 +199,10 @@ def print_bench(found: dict[str, Any]) -> None:
     """Print what :func:`bench_target` found for people."""
     kernels = f"kernels {found['kernels']}, rounding {found['rounding']}"
     title = f"{found['path']} on {found['target']}, {kernels}"
-    table = Table("", "", title=title, title_justify="left", show_header=False, box=None)
+    table = Table("", "", title=title, show_header=False)
     for name, value in _lines(found):
         table.add_row(name, value)
-    out.print(table)
+    print_table(table)
 
 
 def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.box import SIMPLE
 from rich.table import Table
 
 from firmware_bridge.device.targets import Target, find_target, missing_packages, targets
@@ -18,7 +17,7 @@ from lungsound.command import options
 from lungsound.command.console import print_json
 from lungsound.errors import InputError
 from lungsound.files.atomic import whole_folder
-from lungsound.terminal import out
+from lungsound.terminal import out, print_table
 
 ListeningFile = Annotated[
     Path | None,
@@ -55,7 +54,7 @@ Output = Annotated[
     Path,
     typer.Option(
         "-o",
-        "--out",
+        "--output",
         parser=_folder,
         metavar="DIR",
         help="Folder to write; an earlier one is replaced unless it holds files that auscult did not write.",
@@ -146,14 +145,13 @@ def targets_command(json_output: options.Json = False) -> None:
     if json_output:
         print_json({"targets": rows})
         return
-    table = Table("target", "core", "FPU", "kernels", "runs in", "tools", box=SIMPLE, pad_edge=False)
-    table.columns[0].no_wrap = table.columns[4].no_wrap = True
+    table = Table("target", "core", "FPU", "kernels", "runs in", "tools")
     for row in rows:
         kernels = ", ".join(row["kernels"])
         place = row["machine"] or row["emulator"] or "this computer"
         tools = "installed" if row["installed"] else "missing"
         table.add_row(row["name"], row["core"], "yes" if row["fpu"] else "no", kernels, place, tools)
-    out.print(table)
+    print_table(table)
     for packages, names in _lacking().items():
         out.print(f"{', '.join(names)}: apt-get install {packages}", highlight=False, markup=False)
 

@@ -13,7 +13,7 @@ from lungsound.command.recipes import recipe_option
 from lungsound.command.report import scores_table
 from lungsound.errors import InputError
 from lungsound.files.cache import cache_folder
-from lungsound.terminal import err, out
+from lungsound.terminal import err, out, print_table
 from lungsound.training.data import DataOptions
 from lungsound.training.runs import Run, new_run_folder
 from lungsound.training.settings import load_settings
@@ -130,7 +130,7 @@ def finetune_command(
             }
         )
         return
-    out.print(scores_table("validation", {"teacher, float": run.validation}, synthetic=run.synthetic))
+    print_table(scores_table("validation", {"teacher, float": run.validation}, synthetic=run.synthetic))
     out.print(f"run: {run.path}", highlight=False)
 
 
@@ -148,10 +148,13 @@ def teachers_command(json_output: options.Json = False) -> None:
         sizes = [{"name": name, "sizes": encoder.sizes} for name, encoder in known.items()]
         print_json({"encoders": sizes, "teachers": listed, "aliases": aliases()})
         return
-    table = Table("encoder", "name", "has heard", "paper", title="published weights; size `published` downloads them")
-    for name, card in cards:
-        table.add_row(name, card.name, card.note, card.paper)
-    out.print(table)
+    for encoder, paper in dict.fromkeys((name, card.paper) for name, card in cards):
+        table = Table(encoder, "has heard", title=paper)
+        for name, card in cards:
+            if (name, card.paper) == (encoder, paper):
+                table.add_row(card.name, card.note)
+        print_table(table)
+    out.print("published weights are downloaded with size `published`", highlight=False)
     for name, encoder in known.items():
         out.print(f"{name} from scratch: size {encoder.sizes}", highlight=False)
     for alias, name in aliases().items():

@@ -181,13 +181,13 @@ def test_validation_is_the_one_of_the_training_or_refused(auscult, small_student
     assert json.loads(said)["stream"]["windows"]["score"] == pytest.approx(small_student.validation["score"])
 
 
-def test_reference_kernels_can_be_evaluated_too(auscult, small_bundle, place):
+def test_the_rounding_of_firmware_can_be_evaluated_too(auscult, small_bundle, place):
     code, said, _ = auscult(
         "evaluate", small_bundle.path, "--data", f"icbhi2017:{place / 'corpus'}", "--protocol", "stream",
-        "--kernels", "reference", "--json",
+        "--rounding", "double", "--json",
     )  # fmt: skip
     assert code == 0
-    assert json.loads(said)["model"] == "student, int8, reference"
+    assert json.loads(said)["model"] == "student, int8, double rounding"
 
 
 def test_the_picture_shows_one_recording(small_student, small_options):

@@ -72,7 +72,7 @@ def test_the_validation_windows_are_the_runs(run, exported):
 
 @pytest.mark.slow
 def test_export_prints_a_table_that_says_synthetic(run, tmp_path):
-    told = export(run.path, "--out", tmp_path / "b", "--int8", "tflite", "--percentile", 99.9)
+    told = export(run.path, "--output", tmp_path / "b", "--int8", "tflite", "--percentile", 99.9)
     assert told.returncode == 0, told.stderr
     assert "synthetic" in told.stdout
     assert "LiteRT int8, XNNPACK" in told.stdout

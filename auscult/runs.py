@@ -1,0 +1,98 @@
+"""`auscult runs`: what is in a folder of runs."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from lungsound.command import options
+from lungsound.command.console import print_json
+from lungsound.command.report import figure
+from lungsound.errors import InputError
+from lungsound.terminal import err, out, print_table
+from lungsound.training.runs import RUN_FILE, Run
+from lungsound.training.settings import SETTINGS_FILE
+
+
+def runs_command(
+    folder: Annotated[Path, typer.Argument(help="Folder that holds the runs, or one run.")] = Path("runs"),
+    json_output: options.Json = False,
+) -> None:
+    """List the runs in a folder, the newest last: what was trained, on what, and how well it does on validation.
+
+    An unfinished run has settings and no result yet; a damaged one cannot be read. Figures are those on which epoch
+    and thresholds were chosen, so they flatter.
+
+    JSON keys: folder, runs (a list: name, kind, model, data, synthetic, protocols, teacher, finished, thresholds,
+    validation, recipe), unfinished (names), damaged (a list: name, problem).
+    """
+    found = runs_in(folder)
+    if json_output:
+        print_json(found)
+        return
+    for kind in dict.fromkeys(row["kind"] for row in found["runs"]):
+        print_table(_table(kind, [row for row in found["runs"] if row["kind"] == kind]))
+    if not found["runs"]:
+        out.print(f"{folder}: no finished run", highlight=False, markup=False)
+    for name in found["unfinished"]:
+        out.print(f"unfinished: {name}; --resume {folder / name} goes on with it", highlight=False, markup=False)
+    for damaged in found["damaged"]:
+        err.print(f"damaged: {damaged['problem']}", style="yellow", highlight=False, markup=False)
+
+
+def runs_in(folder: Path) -> dict[str, Any]:
+    """Return the JSON values of :func:`runs_command`.
+
+    Raises
+    ------
+    InputError
+        If there is no such folder.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; name the one that holds the runs")
+    inside = sorted(path for path in folder.iterdir() if path.is_dir())
+    places = [folder] if (folder / RUN_FILE).exists() else inside
+    finished, damaged = [], []
+    for place in (place for place in places if (place / RUN_FILE).exists()):
+        try:
+            finished.append(_row(Run.load(place)))
+        except InputError as error:
+            damaged.append({"name": place.name, "problem": str(error)})
+    started = [place for place in places if (place / SETTINGS_FILE).exists()]
+    unfinished = [place.name for place in started if not (place / RUN_FILE).exists()]
+    return {
+        "folder": str(folder),
+        "runs": sorted(finished, key=lambda row: str(row["finished"])),
+        "unfinished": unfinished,
+        "damaged": damaged,
+    }
+
+
+def _row(run: Run) -> dict[str, Any]:
+    finished = datetime.fromtimestamp((run.path / RUN_FILE).stat().st_mtime).astimezone()
+    return {
+        "name": run.path.name,
+        "kind": run.kind,
+        "model": run.model,
+        "data": run.data,
+        "synthetic": run.synthetic,
+        "protocols": run.protocols,
+        "teacher": run.teacher.get("name"),
+        "finished": finished.isoformat(timespec="seconds"),
+        "thresholds": run.thresholds,
+        "validation": run.validation,
+        "recipe": run.options.get("recipe"),
+    }
+
+
+def _table(kind: str, rows: list[dict[str, Any]]) -> Table:
+    table = Table(kind, "finished", "data", title="figures on validation")
+    for name in ("Score", "AUROC"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        corpora = " + ".join(name.partition(":")[0] for name in row["data"])
+        figures = row["validation"].get("score"), row["validation"].get("auroc", {}).get("any")
+        table.add_row(row["name"], row["finished"][:10], corpora, *map(figure, figures))
+    return table

@@ -1,0 +1,42 @@
+"""Options that a command would ignore are refused, so that nobody believes that they did something."""
+
+from collections.abc import Iterable
+
+import typer
+
+
+def is_given(context: typer.Context, name: str) -> bool:
+    """Return whether a parameter was given, on the command line or by a recipe."""
+    return _source(context, name) in ("COMMANDLINE", "DEFAULT_MAP")
+
+
+def refuse_ignored(context: typer.Context, names: Iterable[str], why: str) -> None:
+    """Refuse parameters that were given and would be ignored.
+
+    Parameters
+    ----------
+    context : typer.Context
+        Of the command.
+    names : iterable of str
+        Parameters, as the command's function has them.
+    why : str
+        What follows their options in the sentence, such as ``means something with --target alone``.
+
+    Raises
+    ------
+    typer.BadParameter
+        Naming those that were given, on the command line or by a recipe.
+    """
+    given = [name for name in names if is_given(context, name)]
+    if given:
+        raise typer.BadParameter(why, param_hint=[_words(context, name) for name in given])
+
+
+def _source(context: typer.Context, name: str) -> str:
+    return getattr(context.get_parameter_source(name), "name", "")
+
+
+def _words(context: typer.Context, name: str) -> str:
+    """Return a parameter as a user writes it, and where it stands if that is no command line."""
+    option = next(max(found.opts, key=len) for found in context.command.params if found.name == name)
+    return f"{option} (of the recipe)" if _source(context, name) == "DEFAULT_MAP" else option
