@@ -77,9 +77,7 @@ def _from_run(settings: DistillSettings, run: Run, student: Student) -> Start:
         raise InputError(f"{run.path}: the run of a teacher or an encoder; name a student's")
     before = StudentConfig.from_dict(run.model)
     if replace(settings.student, classes=before.classes, dropout=before.dropout) != before:
-        raise InputError(
-            f"{run.path}: its student is {before}, not {settings.student}; a training from it has the same"
-        )
+        raise InputError(f"{run.path}: its student is {before}, not {settings.student}; train the same on")
     listening = settings.data.listening()
     if run.listening.logmel.with_statistics(0, 1) != listening.logmel:
         raise InputError(f"{run.path}: hears another log-mel; give --logmel {run.options['logmel']}")

@@ -93,7 +93,8 @@ def export_run(
     from students.student import Student
 
     if run.kind != "student":
-        raise InputError(f"{run.path}: the run of a {run.kind}; name the folder of a student's")
+        article = "an" if run.kind == "encoder" else "a"
+        raise InputError(f"{run.path}: the run of {article} {run.kind}; name the folder of a student's")
     run.decisive()
     refuse_to_replace(folder)
     student = Student.load(run.model, run.weights).eval()

@@ -39,9 +39,7 @@ def finetune_command(
     ] = DEFAULT.pooling,
     size: Annotated[
         str | None,
-        typer.Option(
-            help="From scratch: one of the encoder's sizes, see `auscult teachers`; published: a card's weights."
-        ),
+        typer.Option(help="From scratch, a size that `auscult teachers` lists; published: the card's weights."),
     ] = None,
     weights: Annotated[Path | None, typer.Option(help="Published checkpoint on disk, instead of a download.")] = None,
     from_run: options.FromRun = None,

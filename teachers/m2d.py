@@ -20,6 +20,7 @@ from teachers.fusion import stack_frequency
 from teachers.m2d_cards import ALIASES, CARDS
 from teachers.m2d_config import LOGMELS, NORM_STATS, M2DConfig
 
+FROM_SCRATCH = ("tiny", "small")
 PATCH_SECONDS = 0.16
 """Of an encoder from scratch: the published 16 frames of 10 ms, whatever the log-mel's hop."""
 
@@ -89,8 +90,8 @@ class M2DEncoder(Encoder):
     Config = M2DConfig
     cards = CARDS
     aliases: ClassVar = ALIASES
-    sizes = "tiny, small"
-    usual_size = "tiny"
+    sizes = ", ".join(FROM_SCRATCH)
+    usual_size = FROM_SCRATCH[0]
 
     config: M2DConfig
     cls_token: nn.Parameter
@@ -123,7 +124,7 @@ class M2DEncoder(Encoder):
     @classmethod
     def scratch_config(cls, size: str, listening: Listening) -> M2DConfig:
         """See :meth:`teachers.encoder.Encoder.scratch_config`; the encoder hears the whole window at once."""
-        if size not in cls.sizes.split(", "):
+        if size not in FROM_SCRATCH:
             cls.refuse_size(size)
         logmel = listening.logmel
         patch = (16, round(PATCH_SECONDS * logmel.sample_rate / logmel.hop))

@@ -3,24 +3,12 @@ import os
 import numpy as np
 import pytest
 import torch
+from published_panns import published_file
 
 from lungsound.errors import InputError
-from lungsound.networks.panns import PannsCnn6, load_panns_cnn6
+from lungsound.networks.panns import load_panns_cnn6
 from students.panns import initialise_from_panns
 from students.student import Student, StudentConfig
-
-
-def published_file(path, widths=(8, 16, 24, 32), **changes):
-    """Write what the published training script saves, with the tensors of its front end."""
-    torch.manual_seed(0)
-    state = dict(PannsCnn6(widths, classes=9).state_dict())
-    front_end = {
-        "spectrogram_extractor.stft.conv_real.weight": torch.zeros(5, 1, 8),
-        "spectrogram_extractor.stft.conv_imag.weight": torch.zeros(5, 1, 8),
-        "logmel_extractor.melW": torch.zeros(5, 64),
-    }
-    torch.save({"iteration": 600000, "model": front_end | state | changes}, path)
-    return state
 
 
 def test_front_end_is_skipped_and_shapes_come_from_the_file(tmp_path):
