@@ -68,7 +68,7 @@ def load(name: str) -> Any:
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] in PACKAGES:
             raise
-        raise InputError(f"{name}: the package {error.name} is missing; pip install 'auscult[train]'") from error
+        raise InputError(f"{name}: the package {error.name} is missing; pip install 'auscult-edge[train]'") from error
     holder = typer.Typer(add_completion=False)
     if isinstance(loaded, typer.Typer):
         holder.add_typer(loaded, name=name)

@@ -50,7 +50,7 @@ def check(bundle: Bundle) -> dict[str, Any]:
         else:
             runtimes[name] = _onnxruntime(bundle, name)
     if not runtimes:
-        raise InputError(f"{bundle.path}: none of {', '.join(skipped)} is installed; install auscult[train]")
+        raise InputError(f"{bundle.path}: none of {', '.join(skipped)} is installed; pip install 'auscult-edge[train]'")
     return {
         "windows": len(golden.pcm),
         "front_end": {"differing_codes": differing_codes},

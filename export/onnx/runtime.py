@@ -33,7 +33,9 @@ class OnnxRuntime:
             import onnxruntime
             from onnxruntime.capi import onnxruntime_pybind11_state as state
         except ImportError as error:
-            raise InputError("onnxruntime is not installed; install auscult[train] to run ONNX models") from error
+            raise InputError(
+                "onnxruntime is not installed; pip install 'auscult-edge[train]' to run ONNX models"
+            ) from error
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
         options.log_severity_level = 3

@@ -2,8 +2,11 @@
 
 from importlib.metadata import PackageNotFoundError, version
 
+DISTRIBUTION = "auscult-edge"
+"""What is installed under; another package is published as auscult."""
+
 PACKAGES = (
-    "auscult",
+    DISTRIBUTION,
     "numpy",
     "torch",
     "lightning",
@@ -30,4 +33,4 @@ def versions() -> dict[str, str]:
 
 def own_version() -> str:
     """Return the version of auscult itself; "unknown" where it runs without being installed."""
-    return versions().get("auscult", "unknown")
+    return versions().get(DISTRIBUTION, "unknown")

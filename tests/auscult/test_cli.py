@@ -274,7 +274,7 @@ def test_a_board_is_told_what_training_needs():
     code = BOARD.format(forbidden=TRAINING_PACKAGES, words=["distill"])
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "pip install 'auscult[train]'" in done.stderr
+    assert "pip install 'auscult-edge[train]'" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -109,7 +109,7 @@ def test_probabilities_survive_extremes():
 
 def test_onnxruntime_missing_is_a_sentence(bundle, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(InputError, match=r"onnxruntime is not installed; install auscult\[train\]"):
+    with pytest.raises(InputError, match=r"onnxruntime is not installed; pip install 'auscult-edge\[train\]'"):
         OnnxRuntime(bundle.contents[ONNX_FLOAT_FILE])
 
 
