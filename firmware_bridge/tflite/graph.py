@@ -32,7 +32,7 @@ class Tensor:
     axis : int
         The axis that `scales` runs along when there are several.
     data : ndarray or None
-        The constant values, [*shape]; None for an activation.
+        The constant values, of `shape`; None for an activation.
     """
 
     name: str

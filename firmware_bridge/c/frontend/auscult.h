@@ -1,4 +1,4 @@
-/* Samples in, decisions out: the front end and the network joined, for one window of sound or for continuous listening.
+/** Samples in, decisions out: the front end and the network joined, for one window of sound or to listen on and on.
  *
  *     static auscult_t listener;
  *     auscult_init(&listener);
@@ -30,6 +30,7 @@
 extern "C" {
 #endif
 
+/** A listener: all that it remembers of the sound. The caller owns it and reads nothing in it. */
 typedef struct {
     frontend_t frontends[AUSCULT_FRONTENDS];
     net_t nets[AUSCULT_WINDOWS];
@@ -40,22 +41,22 @@ typedef struct {
     int8_t scores[NET_OUTPUT_VALUES];
 } auscult_t;
 
-/* Begin to listen; whatever was heard before is forgotten. A must before the first push: a context of zeros happens to
+/** Begin to listen; whatever was heard before is forgotten. A must before the first push: a context of zeros happens to
  * be as good, memory that held something else is not. */
 void auscult_init(auscult_t *listener);
 
-/* Take samples, up to the next decision. Returns how many; *scores is NULL unless a window was decided, and stays valid
- * until the next call with the same context.
+/** Take samples, up to the next decision. Returns how many; *scores is NULL unless a window was decided, and stays
+ * valid until the next call with the same context.
  *
  * Where pushes have a limit (NET_PUSH_COST), no call does more than it allows for every frame that the samples complete
  * and every open window: after a window's last sample, calls take no samples and do a share of what is left, until one
  * brings the decision. */
 size_t auscult_push(auscult_t *listener, const int16_t *pcm, size_t count, const int8_t **scores);
 
-/* Whether a window waits to be decided: auscult_push with no samples goes on. */
+/** Whether a window waits to be decided: auscult_push with no samples goes on. */
 bool auscult_busy(const auscult_t *listener);
 
-/* Whether a decided window has the label of this place in AUSCULT_LABELS. */
+/** Whether a decided window has the label of this place in AUSCULT_LABELS. */
 bool auscult_has(const int8_t *scores, size_t label);
 
 #ifdef __cplusplus

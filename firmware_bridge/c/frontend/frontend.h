@@ -1,4 +1,4 @@
-/* PCM in, rows of int8 log-mel out, exactly alike on every core: integers throughout, with or without an FPU.
+/** PCM in, rows of int8 log-mel out, exactly alike on every core: integers throughout, with or without an FPU.
  *
  *     frontend_init(&frontend);
  *     while (count > 0) {
@@ -45,6 +45,7 @@ typedef struct {
     uint64_t sums[FRONTEND_MELS];
 } frontend_exact_t;
 
+/** The front end of one stream of sound. The caller owns it and reads nothing in it. */
 typedef struct {
     union {
         frontend_bin_t spectrum[(FRONTEND_FFT / 2) + 1];
@@ -58,13 +59,13 @@ typedef struct {
     bool started;    /* the first frame has been made */
 } frontend_t;
 
-/* Begin a new window of sound. */
+/** Begin a new window of sound. */
 void frontend_init(frontend_t *frontend);
 
-/* Take samples, up to the one that completes a frame. Returns how many; *row is NULL unless a frame was completed. */
+/** Take samples, up to the one that completes a frame. Returns how many; *row is NULL unless a frame was completed. */
 size_t frontend_push(frontend_t *frontend, const int16_t *pcm, size_t count, const int8_t **row);
 
-/* After the last sample: the rows of frames that reach beyond it, one a call, then NULL. Frames that lie inside the
+/** After the last sample: the rows of frames that reach beyond it, one a call, then NULL. Frames that lie inside the
  * sound (FRONTEND_CENTRED 0) leave none. At least FRONTEND_FFT / 2 + 1 samples must have been pushed. */
 const int8_t *frontend_finish(frontend_t *frontend);
 

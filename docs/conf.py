@@ -1,0 +1,74 @@
+"""Sphinx: pages in Markdown, the reference from docstrings and C headers, the commands from what they say themselves."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+sys.path[:0] = [str(HERE / "_extensions"), str(ROOT)]
+
+from lungsound import cpu_wheels as cpu_wheels  # noqa: E402  # before anything that imports torchvision or torchaudio
+from lungsound.files.versions import own_version  # noqa: E402
+
+project = "auscult"
+author = "auscult maintainers"
+copyright = "auscult maintainers, Apache-2.0"
+release = own_version()
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "numpydoc",
+    "hawkmoth",
+    "commands",
+    "plain_comments",
+]
+exclude_patterns = ["_build", "reference/generated/firmware"]
+templates_path = ["_templates"]
+html_theme = "furo"
+html_title = "auscult"
+html_static_path: list[str] = []
+html_show_sphinx = False
+
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+
+# Every name of ours must resolve. Other packages' names cannot: their inventories are on the network.
+nitpicky = True
+OURS = ("auscult", "lungsound", "teachers", "students", "distill", "export", "firmware_bridge")
+nitpick_ignore_regex = [
+    (r"py:.*", rf"(?!({'|'.join(OURS)})\.).*"),
+    (r"py:.*", r".*\.[A-Z]"),  # type variables
+    (r"c:identifier", r"u?int(8|16|32|64)_t|size_t|bool"),
+]
+
+autosummary_generate = True
+autosummary_ignore_module_all = True
+# Sphinx 9 fails on the signature of an alias such as dict[str, ...]; those who use it spell it.
+autodoc_default_options = {"members": True, "show-inheritance": True, "exclude-members": "Ranges"}
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+autodoc_preserve_defaults = True
+numpydoc_show_class_members = False
+numpydoc_validation_checks: set[str] = set()
+
+# The public headers as they stand in a written folder: net.h and the configurations exist nowhere else.
+FIRMWARE = HERE / "reference" / "generated" / "firmware"
+hawkmoth_root = str(FIRMWARE)
+# Headers of a few lines stand for a compiler's own, so that the documentation needs no compiler.
+hawkmoth_autoconf: list[str] = []
+hawkmoth_clang = ["-nostdinc", f"-I{HERE / '_standard_headers'}", f"-I{FIRMWARE}"]
+
+
+def write_firmware() -> None:
+    """Write the firmware of the bundle that the tests keep."""
+    bundle = ROOT / "tests" / "data" / "before" / "bundle"
+    FIRMWARE.parent.mkdir(exist_ok=True)
+    command = [sys.executable, "-c", "from auscult.cli import main; main()", "firmware", str(bundle)]
+    subprocess.run([*command, "--target", "host", "-o", str(FIRMWARE)], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+
+
+write_firmware()
