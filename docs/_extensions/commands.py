@@ -2,15 +2,13 @@
 
 import inspect
 import re
-from importlib import import_module
 from typing import Any
 
-import typer
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from auscult.cli import CONTENTS
+from auscult.cli import CONTENTS, load
 
 
 class Commands(SphinxDirective):
@@ -19,14 +17,8 @@ class Commands(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Return the sections."""
         text: list[str] = []
-        for name, (module, attribute, _) in CONTENTS.items():
-            loaded = getattr(import_module(module), attribute)
-            app = typer.Typer(add_completion=False)
-            if isinstance(loaded, typer.Typer):
-                app.add_typer(loaded, name=name)
-            else:
-                app.command(name)(loaded)
-            text += section(typer.main.get_group(app).commands[name], f"auscult {name}")
+        for name in CONTENTS:
+            text += section(load(name), f"auscult {name}")
         return self.parse_text_to_nodes("\n".join(text), allow_section_headings=True)
 
 
