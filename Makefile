@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 # One thread: the networks of the demo are too small for two, which wait for each other where a machine is busy.
-.PHONY: demo test lint env clean
+.PHONY: demo test lint docs env clean
 
 demo: $(READY)  ## the main job on the embedded synthetic corpus, to a table and a picture
 	OMP_NUM_THREADS=1 $(BIN)/auscult demo
@@ -19,6 +19,9 @@ lint: $(READY)  ## what CI asks of the code
 	$(BIN)/mypy
 	git ls-files "*.c" "*.h" | xargs $(BIN)/clang-format --dry-run -Werror
 
+docs: $(READY)  ## the documentation, strictly, into docs/_build
+	MPLBACKEND=Agg $(BIN)/python -m sphinx --fail-on-warning --keep-going --nitpicky --quiet docs docs/_build
+
 env: $(READY)
 
 $(READY): pyproject.toml constraints.txt
@@ -27,4 +30,4 @@ $(READY): pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist docs/_build docs/reference/generated *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
