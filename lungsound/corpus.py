@@ -1,12 +1,14 @@
 """One table of recordings and one of events, whatever corpus they come from."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
 import pandas as pd
 
-from lungsound.labels import CLASSES
+from lungsound.errors import InputError
+from lungsound.labels import LABELS, checked_labels
 
 RECORDING_COLUMNS = (
     "recording",  # stem of the file, unique in the corpus
@@ -26,9 +28,6 @@ EVENT_COLUMNS = (
     "path",  # "" where the event's sound is not in the recording's audio, or there is no audio
     "start",  # seconds
     "end",  # seconds
-    "crackle",  # 0 or 1
-    "wheeze",  # 0 or 1
-    "class",  # one of labels.CLASSES
     "patient",
     "site",
     "device",
@@ -36,6 +35,9 @@ EVENT_COLUMNS = (
     "event_type",  # SPRSound's own event label, "" elsewhere
     "record_type",
 )
+"""Columns of every table of events; a column of 0 and 1 for each of the corpus' labels follows."""
+
+_TAKEN = {*RECORDING_COLUMNS, *EVENT_COLUMNS, "corpus", "protocol", "event"}  # the last three are windows'
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,9 @@ class Corpus:
     recordings : DataFrame
         One row a recording, columns `RECORDING_COLUMNS`, sorted by recording.
     events : DataFrame
-        One row an annotated cycle or event, columns `EVENT_COLUMNS`, sorted by recording and start.
+        One row an annotated cycle or event, columns `EVENT_COLUMNS` and `labels`, sorted by recording and start.
+    labels : tuple of str
+        Names of the binary labels that the events are annotated with.
     notes : tuple of str
         What was met and mended while reading, a sentence each.
     synthetic : bool
@@ -62,6 +66,7 @@ class Corpus:
     root: Path
     recordings: pd.DataFrame
     events: pd.DataFrame
+    labels: tuple[str, ...] = LABELS
     notes: tuple[str, ...] = ()
     synthetic: bool = False
 
@@ -76,6 +81,20 @@ class Corpus:
         heard = self.where(self.recordings["path"] != "")
         return replace(heard, events=heard.events[heard.events["path"] != ""].reset_index(drop=True))
 
+    def refuse_unless_annotated(self, labels: Sequence[str]) -> None:
+        """Refuse labels that the events are not annotated with.
+
+        Raises
+        ------
+        InputError
+            If there is one; the sentence lists what there is.
+        """
+        missing = [label for label in labels if label not in self.labels]
+        if missing:
+            raise InputError(
+                f"{self.name}: not annotated with {', '.join(missing)}; choose --label from {', '.join(self.labels)}"
+            )
+
 
 def make_corpus(
     name: str,
@@ -84,6 +103,7 @@ def make_corpus(
     events: list[dict[str, object]],
     notes: list[str] | tuple[str, ...] = (),
     *,
+    labels: Sequence[str] = LABELS,
     synthetic: bool = False,
 ) -> Corpus:
     """Build the two tables from rows.
@@ -95,18 +115,28 @@ def make_corpus(
     recordings : list of dict
         The values of `RECORDING_COLUMNS`.
     events : list of dict
-        ``recording``, ``start``, ``end``, ``crackle``, ``wheeze`` and optionally ``event_type``;
+        ``recording``, ``start``, ``end``, 0 or 1 for every label and optionally ``event_type``;
         the other columns are taken from the recording.
     notes : list of str
         See :class:`Corpus`.
+    labels : sequence of str
+        Names of the events' labels.
     synthetic : bool
         See :class:`Corpus`.
+
+    Raises
+    ------
+    InputError
+        If a label's name cannot be one.
     """
+    labels = checked_labels(labels)
+    if taken := sorted(_TAKEN.intersection(labels)):
+        raise InputError(f"{root}: {', '.join(taken)} cannot name a label, it is a column of its own; rename it")
     table = pd.DataFrame(recordings, columns=list(RECORDING_COLUMNS)).sort_values("recording", ignore_index=True)
-    rows = pd.DataFrame(events, columns=["recording", "start", "end", "crackle", "wheeze", "event_type"])
+    rows = pd.DataFrame(events, columns=["recording", "start", "end", "event_type", *labels])
     rows["event_type"] = rows["event_type"].astype(object).where(rows["event_type"].notna(), "")
-    rows["class"] = [CLASSES[int(c) + 2 * int(w)] for c, w in zip(rows["crackle"], rows["wheeze"], strict=True)]
+    rows = rows.astype(dict.fromkeys(labels, "int64"))
     carried = table[["recording", "path", "patient", "site", "device", "split", "record_type"]]
     rows = rows.merge(carried, on="recording", how="left", validate="many_to_one")
-    rows = rows[list(EVENT_COLUMNS)].sort_values(["recording", "start", "end"], ignore_index=True, kind="stable")
-    return Corpus(name, root, table, rows, tuple(notes), synthetic)
+    rows = rows[[*EVENT_COLUMNS, *labels]].sort_values(["recording", "start", "end"], ignore_index=True, kind="stable")
+    return Corpus(name, root, table, rows, labels, tuple(notes), synthetic)

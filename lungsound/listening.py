@@ -6,13 +6,12 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from lungsound.errors import InputError
-from lungsound.labels import LABELS
+from lungsound.labels import LABELS, checked_labels
 from lungsound.logmel import LogMelSpec
 
 PROTOCOLS = ("cycles", "stream")
 """Annotated cycles tiled to the window, as the literature scores; sliding windows, as a device hears."""
 
-_LONGEST_LABEL = 40
 _MOST_SAMPLES = _MOST_VALUES = 2**22  # of a window and its log-mel; a minute at 64 kHz
 
 
@@ -102,7 +101,7 @@ class Listening:
         """
         try:
             logmel = LogMelSpec.from_dict(values["logmel"])
-            labels = tuple(_checked_label(str(label)) for label in values["labels"])
+            labels = checked_labels([str(label) for label in values["labels"]])
             listening = cls(logmel, float(values["seconds"]), float(values["hop_seconds"]), labels)
             samples, size = listening.samples, listening.frames * logmel.n_mels
         except (KeyError, TypeError, ValueError, OverflowError) as error:
@@ -110,15 +109,3 @@ class Listening:
         if samples > _MOST_SAMPLES or size > _MOST_VALUES:
             raise InputError(f"{samples} samples and {size} log-mel values a window are absurdly many")
         return listening
-
-
-def _checked_label(label: str) -> str:
-    """Return a label that is plain text in JSON, C and on a terminal alike."""
-    # Two question marks may begin a trigraph, an asterisk end a comment.
-    plain = label.isascii() and label.isprintable() and not set(label) & set("\"'\\?*")
-    if not (plain and 0 < len(label) <= _LONGEST_LABEL):
-        raise InputError(
-            f"label {label[:_LONGEST_LABEL]!r}: must be 1 to {_LONGEST_LABEL} printable ASCII characters "
-            "without quotes, backslashes, question marks and asterisks"
-        )
-    return label

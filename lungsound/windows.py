@@ -1,11 +1,14 @@
 """Two protocols over one event table: annotated cycles, and windows sliding over the stream."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from lungsound.corpus import Corpus
 from lungsound.errors import InputError
-from lungsound.labels import CLASSES, LABELS, classes_from_labels
+from lungsound.labels import LABELS
 
 WINDOW_COLUMNS = (
     "corpus",
@@ -14,9 +17,6 @@ WINDOW_COLUMNS = (
     "start",  # seconds
     "end",  # seconds; of the cycle, whatever the window's length, or of the stretch that the window covers
     "protocol",  # "cycles" or "stream"
-    "crackle",  # 0 or 1
-    "wheeze",  # 0 or 1
-    "class",  # one of labels.CLASSES
     "patient",
     "site",
     "device",
@@ -25,6 +25,7 @@ WINDOW_COLUMNS = (
     "event_type",  # SPRSound's own event label, "" elsewhere
     "record_type",
 )
+"""Columns of every table of windows; a column of 0 and 1 for each chosen label follows."""
 
 HEARD_SECONDS = 0.3
 """An overlap this long lets a window carry an event's labels; half of a shorter event does, too."""
@@ -32,7 +33,7 @@ HEARD_SECONDS = 0.3
 _ROUNDING = 1e-6  # seconds; less than a sample
 
 
-def cycles(corpus: Corpus, seconds: float) -> pd.DataFrame:
+def cycles(corpus: Corpus, seconds: float, labels: Sequence[str] = LABELS) -> pd.DataFrame:
     """Return a row for every annotated cycle or event that has audio, in the order of the corpus' events.
 
     Parameters
@@ -41,24 +42,27 @@ def cycles(corpus: Corpus, seconds: float) -> pd.DataFrame:
         Read from disk.
     seconds : float
         Length of the window that each cycle will be tiled to (:func:`lungsound.audio.tile_cycle`).
+    labels : sequence of str
+        Of the corpus' labels, those that count.
 
     Returns
     -------
     DataFrame
-        Columns `WINDOW_COLUMNS`.
+        Columns `WINDOW_COLUMNS` and `labels`.
 
     Raises
     ------
     InputError
-        If `seconds` is not positive.
+        If `seconds` is not positive, or the corpus lacks a label.
     """
     _refuse_unless_positive("window", seconds)
+    corpus.refuse_unless_annotated(labels)
     events = corpus.events[corpus.events["path"] != ""]
     table = events.assign(corpus=corpus.name, protocol="cycles", event=events.index.to_numpy(np.int64))
-    return table[list(WINDOW_COLUMNS)].reset_index(drop=True)
+    return table[[*WINDOW_COLUMNS, *labels]].reset_index(drop=True)
 
 
-def stream(corpus: Corpus, seconds: float, hop_seconds: float) -> pd.DataFrame:
+def stream(corpus: Corpus, seconds: float, hop_seconds: float, labels: Sequence[str] = LABELS) -> pd.DataFrame:
     """Return windows that slide over every continuous recording, as a device hears it.
 
     Windows start at 0 and every hop as long as they lie within the recording; a recording shorter than the window
@@ -70,19 +74,22 @@ def stream(corpus: Corpus, seconds: float, hop_seconds: float) -> pd.DataFrame:
         Read from disk; recordings without audio or pieced together from cycles are left out.
     seconds, hop_seconds : float
         Length of the window, and from one window to the next.
+    labels : sequence of str
+        Of the corpus' labels, those that count.
 
     Returns
     -------
     DataFrame
-        Columns `WINDOW_COLUMNS`, sorted as the corpus' recordings, then by start.
+        Columns `WINDOW_COLUMNS` and `labels`, sorted as the corpus' recordings, then by start.
 
     Raises
     ------
     InputError
-        If `seconds` or `hop_seconds` is not positive.
+        If `seconds` or `hop_seconds` is not positive, or the corpus lacks a label.
     """
     _refuse_unless_positive("window", seconds)
     _refuse_unless_positive("hop", hop_seconds)
+    corpus.refuse_unless_annotated(labels)
     recordings = corpus.recordings
     recordings = recordings[(recordings["path"] != "") & recordings["continuous"].astype(bool)]
     spare = np.maximum(0.0, recordings["seconds"].to_numpy(np.float64) - seconds)
@@ -92,23 +99,24 @@ def stream(corpus: Corpus, seconds: float, hop_seconds: float) -> pd.DataFrame:
     start = number * hop_seconds
     end = np.minimum(start + seconds, table["seconds"])
     table = table.assign(start=start, end=end, corpus=corpus.name, protocol="stream", event=-1, event_type="")
-    labels = _carried_labels(table, corpus.events)
-    table[list(LABELS)] = labels
-    table["class"] = np.asarray(CLASSES, dtype=object)[classes_from_labels(labels)]
-    return table[list(WINDOW_COLUMNS)]
+    carried = pd.DataFrame(_carried_labels(table, corpus.events, labels), columns=list(labels))
+    return pd.concat([table[list(WINDOW_COLUMNS)], carried], axis=1)
 
 
-def _carried_labels(windows: pd.DataFrame, events: pd.DataFrame) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
-    """Return the labels of each window, shape ``[len(windows), 2]``."""
+def _carried_labels(windows: pd.DataFrame, events: pd.DataFrame, labels: Sequence[str]) -> NDArray[np.int64]:
+    """Return the labels of each window, shape ``[len(windows), len(labels)]``."""
     left = windows[["recording", "start", "end"]].reset_index(names="window")
-    pairs = left.merge(events[["recording", "start", "end", *LABELS]], on="recording", suffixes=("", "_event"))
+    right = events[["recording", "start", "end"]].assign(event=np.arange(len(events)))
+    pairs = left.merge(right, on="recording", suffixes=("", "_event"))
     overlap = np.minimum(pairs["end"], pairs["end_event"]) - np.maximum(pairs["start"], pairs["start_event"])
     enough = np.minimum(HEARD_SECONDS, (pairs["end_event"] - pairs["start_event"]) / 2)
     heard = pairs[(overlap > 0) & (overlap >= enough - _ROUNDING)]
-    labels = np.zeros((len(windows), len(LABELS)), dtype=np.int64)
-    for column, label in enumerate(LABELS):
-        labels[heard.loc[heard[label] == 1, "window"].to_numpy(), column] = 1
-    return labels
+    carried = np.zeros((len(windows), len(labels)), dtype=np.int64)
+    windows_heard, events_heard = heard["window"].to_numpy(), heard["event"].to_numpy()
+    for column, label in enumerate(labels):
+        has = events[label].to_numpy() == 1
+        carried[windows_heard[has[events_heard]], column] = 1
+    return carried
 
 
 def _refuse_unless_positive(what: str, seconds: float) -> None:

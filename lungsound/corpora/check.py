@@ -12,7 +12,7 @@ from lungsound.corpora.icbhi2017 import patients
 from lungsound.corpora.splits import shared_patients
 from lungsound.corpus import Corpus
 from lungsound.errors import InputError
-from lungsound.labels import CLASSES
+from lungsound.labels import CLASSES, LABELS, class_names
 from lungsound.terminal import progress
 
 
@@ -30,10 +30,11 @@ def check(corpus: Corpus, *, read_audio: bool = True) -> dict[str, Any]:
     -------
     dict
         ``corpus``, ``root``, ``synthetic``; ``recordings`` (annotated ones), ``recordings_with_audio``, ``seconds``
-        of audio; ``events`` (annotated cycles or events), ``events_with_audio``; by name and number ``classes``,
-        ``classes_by_split``, ``event_types`` and ``record_types`` (SPRSound), ``splits``, ``splits_with_audio``,
-        ``devices``, ``sample_rates`` (Hz), ``diagnoses`` (patients; ICBHI 2017); ``patients``, ``shared_patients``
-        (in training and test), ``notes`` and ``problems``, both lists of sentences. A problem is a damaged file.
+        of audio; ``events`` (annotated cycles or events), ``events_with_audio``; by name and number ``labels`` (events
+        that have it), ``classes`` (:func:`lungsound.labels.class_names`), ``classes_by_split``, ``event_types`` and
+        ``record_types`` (SPRSound), ``splits``, ``splits_with_audio``, ``devices``, ``sample_rates`` (Hz),
+        ``diagnoses`` (patients; ICBHI 2017); ``patients``, ``shared_patients`` (in training and test), ``notes`` and
+        ``problems``, both lists of sentences. A problem is a damaged file.
     """
     recordings, events = corpus.recordings, corpus.events
     heard = recordings[recordings["path"] != ""]
@@ -44,7 +45,8 @@ def check(corpus: Corpus, *, read_audio: bool = True) -> dict[str, Any]:
     if read_audio:
         problems, same = _read(heard)
         notes += [f"the same sound in {' and '.join(names)}" for names in same]
-    classes = events["class"].value_counts()
+    classes = class_names(events, corpus.labels)
+    named = dict.fromkeys(CLASSES, 0) if set(LABELS) <= set(corpus.labels) else {}
     return {
         "corpus": corpus.name,
         "root": str(corpus.root),
@@ -54,8 +56,9 @@ def check(corpus: Corpus, *, read_audio: bool = True) -> dict[str, Any]:
         "seconds": round(float(heard["seconds"].sum()), 1),
         "events": len(events),
         "events_with_audio": int((events["path"] != "").sum()),
-        "classes": {name: int(classes.get(name, 0)) for name in CLASSES},
-        "classes_by_split": _counts((events["split"] + " " + events["class"]).str.strip()),
+        "labels": {label: int(events[label].sum()) for label in corpus.labels},
+        "classes": named | _counts(classes),
+        "classes_by_split": _counts((events["split"] + " " + classes).str.strip()),
         "event_types": _counts(events["event_type"]),
         "record_types": _counts(recordings["record_type"]),
         "splits": _counts(recordings["split"]),

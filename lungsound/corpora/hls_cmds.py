@@ -13,15 +13,16 @@ from lungsound.errors import InputError
 TABLE = "LS.csv"
 FOLDER = "LS"
 COLUMNS = ("Gender", "Lung Sound Type", "Location", "Lung Sound ID")
-LABELS_OF: dict[str, tuple[int, int] | None] = {
-    "Normal": (0, 0),
-    "Fine Crackles": (1, 0),
-    "Coarse Crackles": (1, 0),
-    "Wheezing": (0, 1),
-    "Rhonchi": (0, 1),
+LABELS = ("crackle", "wheeze", "fine crackle", "coarse crackle", "rhonchi")
+LABELS_OF: dict[str, tuple[str, ...] | None] = {
+    "Normal": (),
+    "Fine Crackles": ("crackle", "fine crackle"),
+    "Coarse Crackles": ("crackle", "coarse crackle"),
+    "Wheezing": ("wheeze",),
+    "Rhonchi": ("wheeze", "rhonchi"),
     "Pleural Rub": None,
 }
-"""Sounds as (crackle, wheeze); a pleural rub is neither and not normal either."""
+"""Labels of each sound, crackle and wheeze as in SPRSound; a pleural rub is neither and not normal either."""
 
 
 def load(root: Path) -> Corpus:
@@ -67,7 +68,9 @@ def load(root: Path) -> Corpus:
             }
         )
         if labels is not None and file:
-            events.append({"recording": name, "start": 0.0, "end": seconds, "crackle": labels[0], "wheeze": labels[1]})
+            events.append(
+                {"recording": name, "start": 0.0, "end": seconds} | {label: int(label in labels) for label in LABELS}
+            )
         rubs += [name] if labels is None else []
         renamed += [f"{name} as {row['Lung Sound ID']}"] if name != row["Lung Sound ID"] else []
         without += [] if file else [name]
@@ -79,10 +82,10 @@ def load(root: Path) -> Corpus:
         f"audio that {TABLE} does not name, left out": left,
     }
     notes = [f"{note}: {listed(names)}" for note, names in found.items() if names]
-    return make_corpus("hls_cmds", root.resolve(), recordings, events, notes)
+    return make_corpus("hls_cmds", root.resolve(), recordings, events, notes, labels=LABELS)
 
 
-def _labels(where: str, row: dict[str, str]) -> tuple[int, int] | None:
+def _labels(where: str, row: dict[str, str]) -> tuple[str, ...] | None:
     sound = row["Lung Sound Type"]
     if sound not in LABELS_OF:
         raise InputError(f"{where}: the sound {sound!r} is none of {', '.join(LABELS_OF)}; restore the published table")

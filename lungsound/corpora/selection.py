@@ -72,7 +72,7 @@ class Selection:
         protocols : sequence of str
             Of `listening.PROTOCOLS`.
         listening : Listening
-            Gives the window and the hop of a stream.
+            Gives the window, the hop of a stream and the labels.
 
         Raises
         ------
@@ -84,9 +84,9 @@ class Selection:
         for corpus, split in zip(self.corpora, self.splits, strict=True):
             chosen = split.part(corpus, part)
             if "cycles" in protocols:
-                tables.append(cycles(chosen, listening.seconds))
+                tables.append(cycles(chosen, listening.seconds, listening.labels))
             if "stream" in protocols:
-                tables.append(stream(chosen, listening.seconds, listening.hop_seconds))
+                tables.append(stream(chosen, listening.seconds, listening.hop_seconds, listening.labels))
         windows: pd.DataFrame = pd.concat(tables, ignore_index=True)
         if windows.empty:
             names = ", ".join(corpus.name for corpus in self.corpora)

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 
 from lungsound.corpus import Corpus
 from lungsound.errors import InputError
+from lungsound.labels import LABELS, class_names
 
 APART = ("test", "inter")
 """Tests whose patients training should not have; SPRSound's ``intra`` has them by design."""
@@ -115,19 +117,31 @@ def shared_patients(corpus: Corpus) -> tuple[str, ...]:
 
 
 def _held_out(training: Corpus, share: float, seed: int) -> set[str]:
-    """Draw `share` of the patients many times; return the draw that holds this share of every class best."""
+    """Draw `share` of the patients many times; return the draw that holds this share of every kind of event best."""
     from sklearn.model_selection import GroupShuffleSplit
 
     recordings = training.recordings[["recording", "patient"]]
-    # A recording without events (SPRSound's poor quality) counts as a class of its own.
-    rows = recordings.merge(training.events[["recording", "class"]], on="recording", how="left")
-    patients, kinds = rows["patient"].to_numpy(str), rows["class"].astype(str).to_numpy(str)
+    rows = recordings.merge(training.events[["recording"]].reset_index(names="event"), on="recording", how="left")
+    patients, event = rows["patient"].to_numpy(str), rows["event"].fillna(-1)
+    # A recording without events (SPRSound's poor quality) counts as a kind of its own.
+    member = np.column_stack([_kinds(training).reindex(event, fill_value=False), event < 0])
+    member = member[:, member.any(axis=0)]
     if len(set(patients)) < 2:
         raise InputError(f"{training.root}: one training patient cannot give training and validation; add another")
-    member = kinds[:, None] == np.unique(kinds)
     best: tuple[float, set[str]] = (np.inf, set())
-    for _, chosen in GroupShuffleSplit(DRAWS, test_size=share, random_state=seed).split(kinds, groups=patients):
+    for _, chosen in GroupShuffleSplit(DRAWS, test_size=share, random_state=seed).split(member, groups=patients):
         distance = float(np.abs(member[chosen].sum(axis=0) / member.sum(axis=0) - share).max())
         if distance < best[0]:
             best = distance, set(patients[chosen].tolist())
     return best[1]
+
+
+def _kinds(corpus: Corpus) -> pd.DataFrame:
+    """Return which kinds every event is of: one of the four classes, or normal and each label for itself.
+
+    Of labels in any number most combinations are too rare to be shared out.
+    """
+    if set(LABELS) <= set(corpus.labels):
+        return pd.get_dummies(class_names(corpus.events, corpus.labels))
+    labels = corpus.events[list(corpus.labels)] == 1
+    return labels.assign(normal=~labels.any(axis=1))

@@ -14,7 +14,7 @@ from lungsound.corpora.annotations import checked_times, listed, within_audio
 from lungsound.corpora.audio_files import audio_files, measure
 from lungsound.corpus import Corpus, make_corpus
 from lungsound.errors import InputError
-from lungsound.labels import SPRSOUND_EVENTS, SPRSOUND_RECORDS
+from lungsound.labels import SPRSOUND_EVENTS, SPRSOUND_LABELS, SPRSOUND_RECORDS
 
 FOLDERS = (".", "BioCAS2022")
 YEARS = ("2022", "")
@@ -39,8 +39,9 @@ def load(root: Path) -> Corpus:
     Returns
     -------
     Corpus
-        With SPRSound's own labels in ``event_type`` and ``record_type``. A recording of poor quality has no events,
-        which does not make it normal: its ``continuous`` is False, so that no window of it counts as such.
+        Labels are `labels.SPRSOUND_LABELS`; the published ones stand in ``event_type`` and ``record_type``. A
+        recording of poor quality has no events, which does not make it normal: its ``continuous`` is False, so that
+        no window of it counts as such.
 
     Raises
     ------
@@ -72,7 +73,7 @@ def load(root: Path) -> Corpus:
         notes.append(f"recordings with annotations alone, without audio: {listed(without)}")
     if left := sorted({name for *_, sounds in _folders(root) for name in audio_files(sounds)} - splits.keys()):
         notes.append(f"audio without annotation, left out: {listed(left)}")
-    return within_audio(make_corpus("sprsound", root.resolve(), recordings, events, notes))
+    return within_audio(make_corpus("sprsound", root.resolve(), recordings, events, notes, labels=SPRSOUND_LABELS))
 
 
 def _folders(root: Path) -> Iterator[tuple[str, Path, Path]]:
@@ -131,8 +132,8 @@ def _event(where: str, values: Any) -> dict[str, object]:
     kind = _spelt(values["type"], "+")
     if kind not in SPRSOUND_EVENTS:
         raise InputError(f"{where}: the type {kind!r} is none of {', '.join(SPRSOUND_EVENTS)}; mend the annotation")
-    crackle, wheeze = SPRSOUND_EVENTS[kind]
-    return {"start": start / 1000, "end": end / 1000, "crackle": crackle, "wheeze": wheeze, "event_type": kind}
+    labels = {label: int(label in SPRSOUND_EVENTS[kind]) for label in SPRSOUND_LABELS}
+    return {"start": start / 1000, "end": end / 1000, "event_type": kind, **labels}
 
 
 def _spelt(label: object, joint: str) -> str:

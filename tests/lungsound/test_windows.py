@@ -31,7 +31,7 @@ def recording(name, length, *, path=True, continuous=True):
     }
 
 
-def event(name, start, length, crackle, wheeze):
+def event(name, start, length, crackle, wheeze, **others):
     return {
         "recording": name,
         "start": start / 1000,
@@ -39,6 +39,7 @@ def event(name, start, length, crackle, wheeze):
         "crackle": crackle,
         "wheeze": wheeze,
         "event_type": "Rhonchi",
+        **others,
     }
 
 
@@ -50,8 +51,9 @@ def corpora(draw):
         recordings.append(recording(name, draw(milliseconds), path=draw(st.booleans()), continuous=draw(st.booleans())))
         for _ in range(draw(st.integers(0, 6))):
             length = draw(st.one_of(st.integers(1, 700), milliseconds))
-            events.append(event(name, draw(milliseconds), length, draw(st.integers(0, 1)), draw(st.integers(0, 1))))
-    return make_corpus("icbhi2017", Path("/audio"), recordings, events)
+            values = [draw(st.integers(0, 1)) for _ in range(3)]
+            events.append(event(name, draw(milliseconds), length, *values[:2], cough=values[2]))
+    return make_corpus("icbhi2017", Path("/audio"), recordings, events, labels=("crackle", "wheeze", "cough"))
 
 
 def exact(seconds):
@@ -65,7 +67,7 @@ def is_heard(start, end, event):
     return overlap > 0 and (overlap >= Fraction(3, 10) or overlap >= (last - first) / 2)
 
 
-def defined_stream(corpus, seconds, hop):
+def defined_stream(corpus, seconds, hop, names):
     for row in corpus.recordings.to_dict("records"):
         if not row["path"] or not row["continuous"]:
             continue
@@ -74,32 +76,32 @@ def defined_stream(corpus, seconds, hop):
             end = min(start + seconds, length)
             of_recording = [e for e in corpus.events.to_dict("records") if e["recording"] == row["recording"]]
             heard = [e for e in of_recording if is_heard(start, end, e)]
-            labels = tuple(int(any(e[label] for e in heard)) for label in ("crackle", "wheeze"))
+            labels = tuple(int(any(e[label] for e in heard)) for label in names)
             yield row["recording"], float(start), float(end), *labels
             start += hop
 
 
 @settings(max_examples=60)
-@given(corpora(), st.integers(100, 9000), st.integers(50, 3000))
-def test_stream_is_its_definition(corpus, window, hop):
+@given(corpora(), st.integers(100, 9000), st.integers(50, 3000), st.permutations(["crackle", "wheeze", "cough"]))
+def test_stream_is_its_definition(corpus, window, hop, labels):
     seconds, hop = Fraction(window, 1000), Fraction(hop, 1000)
-    table = stream(corpus, float(seconds), float(hop))
-    expected = list(defined_stream(corpus, seconds, hop))
-    found = table[["recording", "start", "end", "crackle", "wheeze"]].itertuples(index=False, name=None)
+    table = stream(corpus, float(seconds), float(hop), labels[:2])
+    expected = list(defined_stream(corpus, seconds, hop, labels[:2]))
+    found = table[["recording", "start", "end", *labels[:2]]].itertuples(index=False, name=None)
     assert [(*row[:1], *(round(value, 6) for value in row[1:])) for row in found] == expected
 
 
 @given(corpora())
 def test_both_protocols_agree_on_their_columns(corpus):
-    tables = [cycles(corpus, 4.0), stream(corpus, 4.0, 2.0)]
+    labels = ("cough", "crackle")
+    tables = [cycles(corpus, 4.0, labels), stream(corpus, 4.0, 2.0, labels)]
     both = pd.concat(tables, ignore_index=True)
-    assert tuple(both.columns) == WINDOW_COLUMNS
+    assert tuple(both.columns) == (*WINDOW_COLUMNS, *labels)
     assert not both.isna().any(axis=None)
     for table in tables:
-        assert tuple(table.columns) == WINDOW_COLUMNS
+        assert tuple(table.columns) == (*WINDOW_COLUMNS, *labels)
+        assert table[list(labels)].isin([0, 1]).all(axis=None)
         assert list(table.index) == list(range(len(table)))
-        names = {(0, 0): "normal", (1, 0): "crackle", (0, 1): "wheeze", (1, 1): "both"}
-        assert [names[pair] for pair in zip(table["crackle"], table["wheeze"], strict=True)] == list(table["class"])
         assert (table["patient"] == "of " + table["recording"]).all()
         assert (table["path"] == "/audio/" + table["recording"] + ".wav").all()
         assert ((table["corpus"] == "icbhi2017") & (table["record_type"] == "CAS")).all()
@@ -110,7 +112,7 @@ def test_cycles_are_the_events_with_audio(corpus):
     table = cycles(corpus, 4.0)
     assert list(table["event"]) == [row for row, path in enumerate(corpus.events["path"]) if path]
     source = corpus.events.loc[table["event"]].reset_index(drop=True)
-    for column in ("recording", "path", "start", "end", "crackle", "wheeze", "class", "event_type"):
+    for column in ("recording", "path", "start", "end", "crackle", "wheeze", "event_type"):
         assert list(table[column]) == list(source[column])
     assert (table["protocol"] == "cycles").all()
 
@@ -133,6 +135,14 @@ def test_hops_that_no_float_can_hold_miss_no_window():
     corpus = make_corpus("icbhi2017", Path("/audio"), [recording("a", 7000)], [])
     assert len(stream(corpus, 1.0, 0.1)) == 61
     assert len(stream(corpus, 0.7, 0.7)) == 10
+
+
+def test_a_label_that_nobody_annotated_is_refused_with_those_that_are():
+    corpus = make_corpus("own", Path("/audio"), [recording("a", 7000)], [], labels=("snore", "cough"))
+    sentence = r"own: not annotated with wheeze; choose --label from snore, cough"
+    for make in (lambda: cycles(corpus, 4.0, ["cough", "wheeze"]), lambda: stream(corpus, 4.0, 2.0, ["wheeze"])):
+        with pytest.raises(InputError, match=sentence):
+            make()
 
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan"), float("inf")])

@@ -46,6 +46,7 @@ def test_sound_recordings_have_no_problem(root):
     assert report["problems"] == []
     assert report["recordings"] == report["recordings_with_audio"] == 3
     assert report["classes"] == {"normal": 2, "crackle": 1, "wheeze": 0, "both": 0}
+    assert report["labels"] == {"crackle": 1, "wheeze": 0}
     assert report["seconds"] == 6.0
     assert report["sample_rates"] == {"4000": 3}
     dumps(report)

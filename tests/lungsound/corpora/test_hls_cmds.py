@@ -6,6 +6,7 @@ import soundfile
 
 from lungsound.corpora.hls_cmds import load
 from lungsound.errors import InputError
+from lungsound.labels import class_names
 from lungsound.windows import stream
 
 HEADING = "Gender,Lung Sound Type,Location,Lung Sound ID"
@@ -22,10 +23,11 @@ def test_every_sound_of_the_corpus_is_found_and_labelled(shared):
     corpus = load(shared / "data" / "hls_cmds")
     assert len(corpus.recordings) == 50
     assert (corpus.recordings["path"] != "").all()
-    assert corpus.events["class"].value_counts().to_dict() == {"normal": 12, "crackle": 14, "wheeze": 15}
+    names = class_names(corpus.events, corpus.labels)
+    assert names.value_counts().to_dict() == {"normal": 12, "crackle": 14, "wheeze": 15}
     # The initials in the names of the files say the same.
     initials = corpus.events["recording"].str.split("_").str[1]
-    assert set(zip(initials, corpus.events["class"], strict=True)) == {
+    assert set(zip(initials, names, strict=True)) == {
         ("N", "normal"), ("FC", "crackle"), ("CC", "crackle"), ("W", "wheeze"), ("R", "wheeze"),
     }  # fmt: skip
     assert set(corpus.recordings["patient"]) == {"manikin"}
@@ -44,10 +46,11 @@ def test_crackles_that_the_table_names_otherwise_and_stray_spaces(tmp_path):
     lines = ["M,Fine Crackles,LUA,M_C_LUA", "F,Coarse Crackles,RLA,F_G_RLA", "M,Wheezing,LMA, M_W_LMA", ""]
     write(tmp_path, lines, ["M_FC_LUA", "F_CC_RLA", "M_W_LMA", "F_N_RUA"])
     corpus = load(tmp_path)
-    assert corpus.events[["recording", "start", "end", "class"]].to_numpy().tolist() == [
-        ["F_CC_RLA", 0.0, 2.0, "crackle"],
-        ["M_FC_LUA", 0.0, 2.0, "crackle"],
-        ["M_W_LMA", 0.0, 2.0, "wheeze"],
+    assert corpus.labels == ("crackle", "wheeze", "fine crackle", "coarse crackle", "rhonchi")
+    assert corpus.events[["recording", "start", "end", *corpus.labels]].to_numpy().tolist() == [
+        ["F_CC_RLA", 0.0, 2.0, 1, 0, 0, 1, 0],
+        ["M_FC_LUA", 0.0, 2.0, 1, 0, 1, 0, 0],
+        ["M_W_LMA", 0.0, 2.0, 0, 1, 0, 0, 0],
     ]
     assert any("left out: 1 (F_N_RUA)" in note for note in corpus.notes)
 

@@ -32,7 +32,8 @@ def test_every_corpus_gives_the_same_two_tables(shared, name, folder):
     corpus = open_corpus(name, shared / "data" / folder)
     assert corpus.name == name
     assert tuple(corpus.recordings.columns) == RECORDING_COLUMNS
-    assert tuple(corpus.events.columns) == EVENT_COLUMNS
+    assert tuple(corpus.events.columns) == (*EVENT_COLUMNS, *corpus.labels)
+    assert corpus.labels[:2] == ("crackle", "wheeze")
     assert corpus.recordings["recording"].is_unique
     assert corpus.recordings["recording"].is_monotonic_increasing
     assert not corpus.synthetic

@@ -1,18 +1,29 @@
 """Splits: nobody trains, validates and tests where the protocol forbids it."""
 
+import hashlib
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from lungsound.corpora import icbhi2017, sprsound
+from lungsound.corpora.registry import open_corpus
 from lungsound.corpora.splits import Split, assign, shared_patients
 from lungsound.corpus import make_corpus
 from lungsound.errors import InputError
+from lungsound.labels import class_names
 
 SPLITS = ("train", "test", "intra", "inter", "")
+
+
+def recording_of(name, patient, split):
+    return {
+        "recording": name, "path": f"/{name}.wav", "seconds": 9.0, "sample_rate": 4000, "patient": patient,
+        "site": "", "device": "", "split": split, "record_type": "", "continuous": True,
+    }  # fmt: skip
 
 
 def corpus_of(rows):
@@ -20,10 +31,7 @@ def corpus_of(rows):
     recordings, events = [], []
     for number, (patient, split, kinds) in enumerate(rows):
         name = f"r{number:03d}"
-        recordings.append(
-            {"recording": name, "path": f"/{name}.wav", "seconds": 9.0, "sample_rate": 4000, "patient": str(patient),
-             "site": "", "device": "", "split": split, "record_type": "", "continuous": True}
-        )  # fmt: skip
+        recordings.append(recording_of(name, str(patient), split))
         events += [
             {"recording": name, "start": float(i), "end": i + 1.0, "crackle": kind % 2, "wheeze": kind // 2}
             for i, kind in enumerate(kinds)
@@ -131,8 +139,43 @@ def test_sprsound_keeps_intra_and_carves_validation_with_the_same_classes(shared
     train, validation = (split.part(corpus, part) for part in ("train", "validation"))
     assert len(train.recordings) + len(validation.recordings) == 1949
     assert validation.recordings["patient"].nunique() == 51  # a fifth of 251, rounded up
-    shares = [part.events["class"].value_counts(normalize=True) for part in (train, validation)]
+    shares = [class_names(part.events, part.labels).value_counts(normalize=True) for part in (train, validation)]
     assert (shares[0] - shares[1]).abs().max() < 0.05
+
+
+@pytest.mark.parametrize(
+    ("name", "hashes"),
+    [
+        ("icbhi2017", ("210be1e7e3545aea", "208385c7d8a70ae1", "bfb44fc57de43220")),
+        ("sprsound", ("70ad3eb3fd2a0331", "a3dff99f78e48898", "70ad3eb3fd2a0331")),
+    ],
+)
+def test_the_splits_of_published_figures_stay(shared, name, hashes):
+    corpus = open_corpus(name, shared / "data" / name)
+    drawn = [(False, 0.2, 0), (False, 0.34, 3), (True, 0.2, 0)]
+    corpora = [corpus.with_audio()] * 3
+    splits = [
+        assign(corpus, drop_shared=drop, validation=share, seed=seed)
+        for corpus, (drop, share, seed) in zip(corpora, drawn, strict=True)
+    ]
+    assert tuple(hashlib.sha256(split.hash.encode()).hexdigest()[:16] for split in splits) == hashes
+
+
+def test_validation_has_its_share_of_every_label_there_is():
+    rng = np.random.default_rng(0)
+    labels = ("cough", "snore", "murmur")
+    recordings, events = [], []
+    for patient in range(60):
+        recordings.append(recording_of(f"r{patient:02d}", str(patient), "train"))
+        kinds = rng.random(3) < (0.5, 0.2, 0.1)
+        events += [
+            {"recording": f"r{patient:02d}", "start": i, "end": i + 1.0, **dict(zip(labels, kinds * 1, strict=True))}
+            for i in range(4)
+        ]
+    corpus = make_corpus("made", Path("/made"), recordings, events, labels=labels)
+    split = assign(corpus, drop_shared=False, validation=0.2, seed=0)
+    held_out = split.part(corpus, "validation").events[list(labels)].sum() / corpus.events[list(labels)].sum()
+    assert ((held_out > 0.1) & (held_out < 0.3)).all()
 
 
 def test_another_seed_holds_others_out(shared):

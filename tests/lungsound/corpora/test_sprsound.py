@@ -75,10 +75,22 @@ def test_one_recording(tmp_path):
         "record_type": "CAS & DAS",
         "continuous": True,
     }
-    assert corpus.events[["start", "end", "class", "event_type", "record_type"]].to_numpy().tolist() == [
-        [0.159, 1.523, "normal", "Normal", "CAS & DAS"],
-        [2.0, 3.5, "both", "Wheeze+Crackle", "CAS & DAS"],
+    assert corpus.events[["start", "end", "crackle", "wheeze", "event_type", "record_type"]].to_numpy().tolist() == [
+        [0.159, 1.523, 0, 0, "Normal", "CAS & DAS"],
+        [2.0, 3.5, 1, 1, "Wheeze+Crackle", "CAS & DAS"],
     ]
+
+
+def test_labels_of_every_type_of_event(tmp_path):
+    types = ["Normal", "Fine Crackle", "Coarse Crackle", "Wheeze", "Rhonchi", "Stridor", "Wheeze+Crackle"]
+    events = [{"start": 500 * i, "end": 500 * i + 400, "type": kind} for i, kind in enumerate(types)]
+    write(tmp_path, values={"record_annotation": "CAS & DAS", "event_annotation": events})
+    corpus = load(tmp_path)
+    assert corpus.labels == ("crackle", "wheeze", "fine crackle", "coarse crackle", "rhonchi", "stridor")
+    assert [[label for label in corpus.labels if row[label]] for row in corpus.events.to_dict("records")] == [
+        [], ["crackle", "fine crackle"], ["crackle", "coarse crackle"], ["wheeze"], ["wheeze", "rhonchi"],
+        ["wheeze", "stridor"], ["crackle", "wheeze"],
+    ]  # fmt: skip
 
 
 def test_spellings_of_the_description_of_the_corpus(tmp_path):

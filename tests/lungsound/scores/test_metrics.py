@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lungsound.labels import classes_from_labels, labels_from_classes
+from lungsound.labels import classes_from_labels
 from lungsound.scores.metrics import (
     auroc,
     choose_threshold,
@@ -26,7 +26,6 @@ four_classes = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_siz
 
 def test_classes_and_labels_are_the_same_thing():
     assert classes_from_labels([[0, 0], [1, 0], [0, 1], [1, 1]]).tolist() == [0, 1, 2, 3]
-    assert labels_from_classes([0, 1, 2, 3]).tolist() == [[0, 0], [1, 0], [0, 1], [1, 1]]
 
 
 def test_icbhi_scores_of_a_confusion_counted_by_hand():
