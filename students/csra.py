@@ -47,6 +47,8 @@ class CsraHead(nn.Module):
     """
 
     temperature: Tensor
+    attended: Tensor
+    picked: Tensor
     takes_max: Tensor
 
     def __init__(
@@ -66,8 +68,13 @@ class CsraHead(nn.Module):
         # Class-major: row c * heads + h scores class c for head h.
         self.score = nn.Conv2d(in_channels, classes * self.heads, 1, bias=False)
         rows = torch.tensor(self.temperatures, dtype=torch.float32).repeat(classes)[:, None]
-        self.register_buffer("temperature", rows, persistent=False)
-        self.register_buffer("takes_max", rows == MAX_TEMPERATURE, persistent=False)
+        takes_max = rows == MAX_TEMPERATURE
+        maxima = takes_max[:, 0] * torch.eye(classes).repeat_interleave(self.heads, dim=1)
+        # Constants, so that an exported head is products and sums: what the maximum's heads attend to counts nothing.
+        self.register_buffer("temperature", torch.where(takes_max, 1.0, rows), persistent=False)
+        self.register_buffer("attended", torch.where(takes_max, 0.0, torch.tensor(lam)), persistent=False)
+        self.register_buffer("picked", lam * maxima, persistent=False)
+        self.register_buffer("takes_max", takes_max, persistent=False)
 
     def load_heads(self, weights: Sequence[Tensor]) -> None:
         """Take the weights of separate heads, each [C, D, 1, 1], as the published checkpoints keep them."""
@@ -82,12 +89,16 @@ class CsraHead(nn.Module):
     def forward(self, feature_map: Tensor) -> Tensor:
         """Map features [B, D, t, f] to logits [B, C]."""
         weight = self.score_weight()
-        scores = nn.functional.conv2d(feature_map, weight).flatten(2)
-        blend = torch.where(self.takes_max, 0.0, self.lam * self._softmax(scores)) + 1.0 / scores.shape[-1]
-        by_class = (len(scores), self.classes, -1)
-        product = (blend.reshape(*by_class, 1).mT @ scores.reshape(*by_class, 1)).reshape(by_class[:2])
-        maxima = (scores.amax(-1) * self.takes_max[:, 0]).reshape(by_class).sum(-1)
-        logits = product + self.lam * maxima
+        score_map = nn.functional.conv2d(feature_map, weight)
+        scores = score_map.flatten(2)
+        blend = self._softmax(scores) * self.attended + 1.0 / scores.shape[-1]
+        by_class = (len(scores), self.classes)
+        product = blend.reshape(*by_class, 1, -1) @ scores.reshape(*by_class, -1, 1)
+        if MAX_TEMPERATURE in self.temperatures:
+            maxima = nn.functional.linear(score_map.amax((2, 3)), self.picked)
+            logits = product.reshape(by_class) + maxima
+        else:
+            logits = product.reshape(by_class)
         return logits if self.base == "mean" else logits + self._added_maximum(feature_map, weight)
 
     def attention(self, feature_map: Tensor) -> Tensor:

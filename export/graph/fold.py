@@ -1,99 +1,100 @@
-"""A trained student as a few arrays: batch normalisation and score norms folded into convolutions."""
+"""Make a graph smaller without changing what it computes."""
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from lungsound.errors import InputError
-from lungsound.networks.cnn6 import ConvBlock
-from students.csra import MAX_TEMPERATURE, CsraHead
-from students.student import Student
+from export.graph.nodes import (
+    NO_PADDING,
+    Activation,
+    Arithmetic,
+    Constant,
+    Convolution,
+    Expand,
+    Graph,
+    Linear,
+    Node,
+    Operator,
+    Pad,
+)
 
 
-@dataclass(frozen=True)
-class FoldedConv:
-    """One convolution with bias, in TFLite's layout.
+def fold(graph: Graph) -> Graph:
+    """Fold constants by channel and padding into convolutions, and fuse activations; all in float64.
 
-    Attributes
-    ----------
-    weight : ndarray of float64, shape [out, kernel height, kernel width, in]
-        Height is time, width is mel.
-    bias : ndarray of float64, shape [out]
-        Added before the ReLU.
+    Batch normalisation arrives as a product and a sum by channel. What stands behind no convolution of its own stays.
     """
-
-    weight: NDArray[np.float64]
-    bias: NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class FoldedStudent:
-    """What a student computes when it is not training.
-
-    Attributes
-    ----------
-    convs : tuple of FoldedConv
-        Each is followed by ReLU and 2x2 average pooling.
-    score : FoldedConv
-        The 1x1 convolution of the attention head, class-major: row ``c * heads + h``; its bias is zero.
-    temperatures : tuple of float
-        One a head, infinite for the maximum.
-    lam : float
-        Weight of the attention beside the mean.
-    classes : int
-        Number of logits.
-    """
-
-    convs: tuple[FoldedConv, ...]
-    score: FoldedConv
-    temperatures: tuple[float, ...]
-    lam: float
-    classes: int
+    users = graph.users()
+    made: dict[Node, Node] = {}
+    for node in graph.nodes:
+        inputs = tuple(made[given] for given in node.inputs)
+        alone = all(users[given] == 1 for given in node.inputs if not isinstance(given.operator, Constant))
+        made[node] = _folded(node, inputs, alone)
+    return Graph.of(list(dict.fromkeys(made.values())), made[graph.output])
 
 
-def fold(student: Student) -> FoldedStudent:
-    """Fold in float64 what training keeps apart.
-
-    Raises
-    ------
-    InputError
-        If a folded value is not finite.
-    """
-    head = student.head
-    with np.errstate(divide="ignore", invalid="ignore"):  # what comes of it is refused below, by name
-        folded = FoldedStudent(
-            convs=tuple(_fold_block(block) for block in student.trunk.blocks),
-            score=_fold_score(head),
-            temperatures=tuple(np.inf if t == MAX_TEMPERATURE else float(t) for t in head.temperatures),
-            lam=float(head.lam),
-            classes=head.classes,
-        )
-    for name, conv in (*((f"conv_block{i}", conv) for i, conv in enumerate(folded.convs, 1)), ("score", folded.score)):
-        if not (np.isfinite(conv.weight).all() and np.isfinite(conv.bias).all()):
-            raise InputError(f"the student's {name} holds values that are not finite; train it again")
-    return folded
+def _folded(node: Node, inputs: tuple[Node, ...], alone: bool) -> Node:
+    """Return what becomes of a node; `alone` says that nobody else reads its inputs."""
+    operator = node.operator
+    if isinstance(operator, Arithmetic):
+        inputs = tuple(_before_expansion(given, inputs, node) for given in inputs)
+        layer = _with_constant(operator, inputs, node) if alone else None
+        return layer or replace(node, inputs=inputs)
+    if isinstance(operator, Activation) and alone:
+        before = inputs[0]
+        if operator.function in ("relu", "relu6") and _can_fuse(before.operator):
+            return replace(before, operator=replace(before.operator, activation=operator.function))  # type: ignore[arg-type]
+    if isinstance(operator, Convolution) and alone and isinstance(inputs[0].operator, Pad):
+        return _with_padding(node, operator, inputs[0], inputs[0].operator)
+    return replace(node, inputs=inputs)
 
 
-def _fold_block(block: ConvBlock) -> FoldedConv:
-    norm = block.bn1
-    gain = _float64(norm.weight) / np.sqrt(_float64(norm.running_var) + norm.eps)
-    bias = _float64(norm.bias) - _float64(norm.running_mean) * gain
-    return FoldedConv(_channels_last(block.conv1.weight) * gain[:, None, None, None], bias)
+def _can_fuse(operator: Operator) -> bool:
+    return isinstance(operator, Convolution | Linear | Arithmetic) and operator.activation == "none"
 
 
-def _fold_score(head: CsraHead) -> FoldedConv:
-    weight = _channels_last(head.score.weight)
-    if head.normalise:
-        weight = weight / np.linalg.norm(weight, axis=-1, keepdims=True)
-    return FoldedConv(weight, np.zeros(len(weight)))
+def _before_expansion(given: Node, inputs: tuple[Node, ...], node: Node) -> Node:
+    """Leave out an expansion where arithmetic broadcasts all the same."""
+    if not isinstance(given.operator, Expand):
+        return given
+    shapes = [other.inputs[0].shape if other is given else other.shape for other in inputs]
+    return given.inputs[0] if np.broadcast_shapes(*shapes) == node.shape else given
 
 
-def _channels_last(weight: torch.Tensor) -> NDArray[np.float64]:
-    return np.ascontiguousarray(_float64(weight).transpose(0, 2, 3, 1))
+def _with_constant(operator: Arithmetic, inputs: tuple[Node, ...], node: Node) -> Node | None:
+    """Return the convolution or linear layer with a constant by channel folded in, if it is that."""
+    layer, constant = inputs if isinstance(inputs[1].operator, Constant) else inputs[::-1]
+    kind = layer.operator
+    if not isinstance(kind, Convolution | Linear) or not isinstance(constant.operator, Constant):
+        return None
+    values = _by_channel(constant.operator.values, layer.shape, 1 if isinstance(kind, Convolution) else -1)
+    if kind.activation != "none" or node.shape != layer.shape or values is None:
+        return None
+    weight, bias = kind.weight, kind.bias
+    if operator.kind == "sub" and layer is inputs[1]:
+        weight, bias = -weight, values - bias
+    elif operator.kind == "mul":
+        weight, bias = weight * values.reshape(-1, *[1] * (weight.ndim - 1)), bias * values
+    else:
+        bias = bias + values if operator.kind == "add" else bias - values
+    return replace(layer, operator=replace(kind, weight=weight, bias=bias))
 
 
-def _float64(values: torch.Tensor | None) -> NDArray[np.float64]:
-    assert values is not None  # batch normalisation without statistics or gain is not used here
-    return values.detach().cpu().numpy().astype(np.float64)
+def _by_channel(values: NDArray[np.float64], shape: tuple[int, ...], axis: int) -> NDArray[np.float64] | None:
+    """Return one value a channel, or None where the values differ along another axis."""
+    padded = values.reshape((1,) * (len(shape) - values.ndim) + values.shape)
+    axis %= len(shape)
+    if padded.ndim != len(shape) or any(size != 1 for i, size in enumerate(padded.shape) if i != axis):
+        return None
+    return np.broadcast_to(padded.ravel(), shape[axis])
+
+
+def _with_padding(node: Node, operator: Convolution, before: Node, pad: Pad) -> Node:
+    """Let a convolution pad for itself where height and width alone are padded."""
+    if len(pad.widths) != 4 or pad.widths[:2] != NO_PADDING:
+        return replace(node, inputs=(before,))
+    (top, bottom), (left, right) = pad.widths[2:]
+    (above, below), (first, last) = operator.padding
+    padding = ((top + above, bottom + below), (left + first, right + last))
+    return replace(node, operator=replace(operator, padding=padding), inputs=before.inputs)

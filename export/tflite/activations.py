@@ -1,7 +1,7 @@
 """Look at every tensor that a .tflite computes, float or int8."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,9 @@ from lungsound.errors import InputError
 from lungsound.terminal import progress
 
 
-def activations(model: bytes, features: NDArray[np.float32], doing: str) -> Iterator[dict[str, NDArray[np.float32]]]:
+def activations(
+    model: bytes, features: NDArray[np.float32], doing: str | None, names: Collection[str] | None = None
+) -> Iterator[dict[str, NDArray[np.float32]]]:
     """Run windows one after the other and yield the input and what every operator wrote.
 
     Parameters
@@ -22,8 +24,10 @@ def activations(model: bytes, features: NDArray[np.float32], doing: str) -> Iter
         A .tflite of one graph with one input [1, frames, mels, 1], float or int8.
     features : ndarray of float32, shape [N, frames, mels]
         Normalised log-mels; an int8 input is quantized by its own scale and zero point.
-    doing : str
-        Shown with the progress.
+    doing : str, optional
+        Shown with the progress; none is shown without it.
+    names : collection of str, optional
+        The tensors to look at; all if not given.
 
     Yields
     ------
@@ -42,7 +46,9 @@ def activations(model: bytes, features: NDArray[np.float32], doing: str) -> Iter
         raise InputError(f"calibration needs log-mels [N, {frames}, {mels}], got {list(features.shape)}")
     written = _written_tensors(model)
     details = [d for d in interpreter.get_tensor_details() if d["index"] in written or d["index"] == given["index"]]
-    for window in progress(features, doing):
+    if names is not None:
+        details = [detail for detail in details if detail["name"] in names]
+    for window in features if doing is None else progress(features, doing):
         if not np.isfinite(window).all():
             raise InputError("a log-mel to calibrate on holds values that are not finite; prepare the features anew")
         interpreter.set_tensor(given["index"], _as_input(window[None, :, :, None], given))

@@ -1,6 +1,6 @@
 """Correct what rounding adds to the mean of every convolution."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +12,13 @@ from numpy.typing import NDArray
 from export.tflite.activations import activations
 from export.tflite.int8_model import int8_tflite
 from export.tflite.ranges import Ranges
+from export.tflite.structure import Step, Structure
+from lungsound.terminal import progress
 
 _STEPS = 2
 _LEAST_ACTIVE = 0.1
+_CORRECTED = ("CONV_2D", "DEPTHWISE_CONV_2D")
+_HIGHEST = {schema.ActivationFunctionType.RELU: np.inf, schema.ActivationFunctionType.RELU6: 6.0}
 
 
 def corrected_biases(float_model: bytes, ranges: Ranges, features: NDArray[np.float32]) -> bytes:
@@ -44,57 +48,60 @@ def corrected_biases(float_model: bytes, ranges: Ranges, features: NDArray[np.fl
     InputError
         As the functions it calls.
     """
-    model = schema.ModelT.InitFromPackedBuf(float_model)
-    convolutions = {c.name: c for c in _convolutions(model)}
+    exact, rounded = Structure(float_model), Structure(int8_tflite(float_model, ranges))
+    convolutions = [_Convolution(exact, step) for step in exact.steps if step.kind in _CORRECTED]
     wanted = _statistics(float_model, features, convolutions)
-    for name, convolution in convolutions.items():
-        # Where a ReLU cuts part of the values, the mean follows the bias by the share that passes.
-        gain = np.maximum(wanted[name].active, _LEAST_ACTIVE) if convolution.relu else 1.0
+    by_name = {rounded.name(step.output): step for step in rounded.steps}
+    for convolution in progress(convolutions, "correcting biases"):
+        # Where an activation cuts part of the values, the mean follows the bias by the share that passes.
+        target, step = wanted[convolution.name], by_name[convolution.name]
+        gain = np.maximum(target.active, _LEAST_ACTIVE) if convolution.highest is not None else 1.0
         for _ in range(_STEPS):
-            int8 = int8_tflite(_to_bytes(model), ranges)
-            error = _statistics(int8, features, [name])[name].mean - wanted[name].mean
-            convolution.add_to_bias(-error / gain)
-    return _to_bytes(model)
+            found = _statistics(_to_bytes(rounded.model), features, [convolution])[convolution.name]
+            convolution.add_to_bias(-(found.mean - target.mean) / gain)
+            convolution.round_into(rounded, step)
+    return _to_bytes(exact.model)
 
 
 @dataclass(frozen=True)
 class _Statistics:
-    """Mean and share of positive values of every channel."""
+    """Mean of every channel, and the share of values that an activation passes."""
 
     mean: NDArray[np.float64]
     active: NDArray[np.float64]
 
 
-@dataclass(frozen=True)
 class _Convolution:
-    """A convolution of a model: the name of what it writes, the buffer of its bias, whether a ReLU follows."""
+    """A convolution of a float model: the name of what it writes, its bias, where its activation cuts (or None)."""
 
-    name: str
-    bias: Any
-    relu: bool
+    def __init__(self, model: Structure, step: Step) -> None:
+        self.name = model.name(step.output)
+        self.highest = _HIGHEST.get(step.options.fusedActivationFunction)
+        self._bias = model.buffer(step.inputs[2])
 
     def add_to_bias(self, shift: NDArray[np.float64]) -> None:
         """Change the model that the convolution belongs to."""
-        values = np.frombuffer(bytes(self.bias.data), np.float32) + shift
-        self.bias.data = np.frombuffer(values.astype(np.float32).tobytes(), np.uint8)
+        values = np.frombuffer(bytes(self._bias.data), np.float32) + shift
+        self._bias.data = np.frombuffer(values.astype(np.float32).tobytes(), np.uint8)
+
+    def round_into(self, rounded: Structure, step: Step) -> None:
+        """Write the bias into an int8 model as its quantizer would; nothing else of the model depends on it."""
+        scale = np.asarray(rounded.graph.tensors[step.inputs[2]].quantization.scale, np.float32)
+        values = np.frombuffer(bytes(self._bias.data), np.float32)
+        codes = np.clip(np.rint(values / scale), -(2**31) + 1, 2**31 - 1).astype(np.int32)
+        rounded.buffer(step.inputs[2]).data = np.frombuffer(codes.tobytes(), np.uint8)
 
 
-def _convolutions(model: Any) -> Iterator[_Convolution]:
-    graph = model.subgraphs[0]
-    for operator in graph.operators:
-        if model.operatorCodes[operator.opcodeIndex].builtinCode == schema.BuiltinOperator.CONV_2D:
-            name = graph.tensors[operator.outputs[0]].name.decode()
-            bias = model.buffers[graph.tensors[operator.inputs[2]].buffer]
-            activation = operator.builtinOptions.fusedActivationFunction
-            yield _Convolution(name, bias, activation == schema.ActivationFunctionType.RELU)
-
-
-def _statistics(model: bytes, features: NDArray[np.float32], names: Collection[str]) -> dict[str, _Statistics]:
-    sums = {name: np.zeros((2, 1)) for name in names}
-    for values in activations(model, features, "correcting biases"):
-        for name in names:
+def _statistics(
+    model: bytes, features: NDArray[np.float32], convolutions: Collection[_Convolution]
+) -> dict[str, _Statistics]:
+    sums = {convolution.name: np.zeros((2, 1)) for convolution in convolutions}
+    for values in activations(model, features, None, sums.keys()):
+        for convolution in convolutions:
+            name, highest = convolution.name, np.inf if convolution.highest is None else convolution.highest
             channels = values[name].reshape(-1, values[name].shape[-1])
-            sums[name] = sums[name] + [channels.mean(0, dtype=np.float64), (channels > 0).mean(0)]
+            passed = (channels > 0) & (channels < highest)
+            sums[name] = sums[name] + [channels.mean(0, dtype=np.float64), passed.mean(0)]
     return {name: _Statistics(*(total / len(features))) for name, total in sums.items()}
 
 

@@ -3,12 +3,10 @@
 import warnings
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
 from ai_edge_quantizer import quantizer, recipe
-from numpy.typing import NDArray
 
-from export.tflite.float_model import ATTENTION, BLEND, LAMBDA, MAXIMUM, MEAN, OUTPUT, PRODUCT, WEIGHTED
 from export.tflite.ranges import Ranges
+from export.tflite.structure import Step, Structure
 from lungsound.errors import InputError
 
 LOGIT_LIMIT = 8.0
@@ -38,16 +36,7 @@ def int8_tflite(float_model: bytes, ranges: Ranges) -> bytes:
     InputError
         If the ranges are of another model.
     """
-    interpreter = Interpreter(model_content=float_model)
-    constants = {
-        detail["name"]: interpreter.get_tensor(detail["index"])
-        for detail in interpreter.get_tensor_details()
-        if detail["name"] in (LAMBDA, MEAN)
-    }
-    missing = {ATTENTION, PRODUCT, OUTPUT} - ranges.keys()
-    if missing:
-        raise InputError(f"no range for {', '.join(sorted(missing))}; measure the ranges of this very model")
-    chosen = ranges | _limited_logits(ranges) | _exact_blend(ranges, constants[LAMBDA], constants[MEAN])
+    chosen = chosen_ranges(float_model, ranges)
     statistics = {name: {"min": np.float32(low), "max": np.float32(high)} for name, (low, high) in chosen.items()}
     with warnings.catch_warnings():
         # The quantizer opens the model in a way that LiteRT warns of.
@@ -57,24 +46,82 @@ def int8_tflite(float_model: bytes, ranges: Ranges) -> bytes:
     return bytes(result.quantized_model)
 
 
-def _limited_logits(ranges: Ranges) -> Ranges:
-    """Let logits saturate at `LOGIT_LIMIT`, and what the maxima are added to only where the logits do as well."""
-    low, high = ranges.get(MAXIMUM, (0.0, 0.0))
-    limits = {OUTPUT: (-LOGIT_LIMIT, LOGIT_LIMIT), PRODUCT: (-LOGIT_LIMIT - high, LOGIT_LIMIT - low)}
+def chosen_ranges(float_model: bytes, ranges: Ranges) -> Ranges:
+    """Return the ranges that int8 gets: the measured ones, but where a model's structure asks for others.
+
+    Raises
+    ------
+    InputError
+        If the ranges are of another model.
+    """
+    model = Structure(float_model)
+    due = [*model.graph.inputs, *(step.output for step in model.steps)]
+    missing = sorted({model.name(tensor) for tensor in due} - ranges.keys())
+    if missing:
+        raise InputError(f"no range for {', '.join(missing[:3])}; measure the ranges of this very model")
+    return ranges | _padded(model, ranges) | _limited_logits(model, ranges) | _exact_blends(model, ranges)
+
+
+def _padded(model: Structure, ranges: Ranges) -> Ranges:
+    """Let what stands for nothing around a maximum saturate at the lowest code."""
+    pads = [step for step in model.steps if step.kind == "PADV2"]
+    return {model.name(step.output): ranges[model.name(step.inputs[0])] for step in pads}
+
+
+def _limited_logits(model: Structure, ranges: Ranges) -> Ranges:
+    """Let logits saturate at `LOGIT_LIMIT`.
+
+    Of a blend's product, to which maxima are added, what matters is where the sum does not saturate.
+    """
+    limits = dict.fromkeys(model.moved(model.output), (-LOGIT_LIMIT, LOGIT_LIMIT))
+    last = model.writer(model.output)
+    products = {step.output for step, _ in _blends(model)}
+    if last is not None and last.kind == "ADD":
+        for product, other in (last.inputs, last.inputs[::-1]):
+            writer = model.writer(product)
+            if writer is not None and writer.output in products:
+                low, high = ranges[model.name(other)]
+                limits |= dict.fromkeys(model.moved(product), (-LOGIT_LIMIT - high, LOGIT_LIMIT - low))
     return {
-        name: (float(np.clip(ranges[name][0], *limit)), float(np.clip(ranges[name][1], *limit)))
-        for name, limit in limits.items()
+        model.name(tensor): (
+            float(np.clip(ranges[model.name(tensor)][0], *limit)),
+            float(np.clip(ranges[model.name(tensor)][1], *limit)),
+        )
+        for tensor, limit in limits.items()
     }
 
 
-def _exact_blend(ranges: Ranges, lam: NDArray[np.float32], mean: NDArray[np.float32]) -> Ranges:
-    """Choose scales for which the attention's constants are whole codes.
+def _blends(model: Structure) -> list[tuple[Step, Step]]:
+    """Return the matrix products with a blend, ``softmax * constant + constant``, each with its softmax's sum."""
+    found = []
+    for step in model.steps:
+        if step.kind == "BATCH_MATMUL":
+            for given in step.inputs:
+                summed = model.with_constant(given, "ADD")
+                weighted = summed and model.with_constant(summed[1], "MUL")
+                attention = weighted and model.writer(weighted[1])
+                if summed and attention and attention.kind == "SOFTMAX":
+                    found.append((step, summed[0]))
+    return found
+
+
+def _exact_blends(model: Structure, ranges: Ranges) -> Ranges:
+    """Choose scales for which an attention's constants are whole codes.
 
     A scale of lambda / 256 leaves the softmax's codes as they are. One that divides 1 / P keeps the mean: all
     positions share its rounding, so it would not average out but change the mean by up to a few percent.
     """
-    largest_lambda, share = float(lam.max()), float(mean.max())
-    most = largest_lambda * ranges[ATTENTION][1] + share
-    codes = max(1, int(255 * share / most))
-    weighted, blend = largest_lambda * _SOFTMAX_SCALE * 255, share / codes * 255
-    return {WEIGHTED: (0.0, weighted), BLEND: (0.0, blend)}
+    chosen: Ranges = {}
+    for _, blend in _blends(model):
+        summed = model.with_constant(blend.output, "ADD")
+        weighted = summed and model.with_constant(summed[1], "MUL")
+        assert summed
+        assert weighted
+        largest, share = float(weighted[2].max()), float(summed[2].max())
+        most = largest * ranges[model.name(weighted[1])][1] + share
+        if share == 0:
+            continue
+        codes = max(1, int(255 * share / most))
+        chosen[model.name(weighted[0].output)] = 0.0, largest * _SOFTMAX_SCALE * 255
+        chosen[model.name(blend.output)] = 0.0, share / codes * 255
+    return chosen

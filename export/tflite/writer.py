@@ -14,7 +14,9 @@ _DTYPES = {"float32": schema.TensorType.FLOAT32, "int32": schema.TensorType.INT3
 
 
 class TfliteWriter:
-    """One graph with static shapes; every tensor has a name, every method returns a tensor's index.
+    """One graph with static shapes; every tensor has a name of its own, every method returns a tensor's index.
+
+    A name that is taken already gets a number.
 
     Parameters
     ----------
@@ -28,6 +30,7 @@ class TfliteWriter:
         self._graph.tensors, self._graph.operators = [], []
         self._buffers = [_buffer(None)]  # the first buffer is empty by the format's rules
         self._codes: list[Any] = []
+        self._names: set[str] = set()
 
     def tensor(self, name: str, shape: Sequence[int]) -> int:
         """Declare a float32 tensor that an operator writes or the caller gives."""
@@ -65,6 +68,18 @@ class TfliteWriter:
         self._graph.operators.append(operator)
         return output
 
+    def shape(self, tensor: int) -> tuple[int, ...]:
+        """Return a tensor's shape."""
+        return tuple(self._graph.tensors[tensor].shape)
+
+    def name(self, tensor: int) -> str:
+        """Return a tensor's name."""
+        return str(self._graph.tensors[tensor].name)
+
+    def rename(self, tensor: int, name: str) -> None:
+        """Give a tensor a name that no other one has."""
+        self._graph.tensors[tensor].name = self._free(name)
+
     def finish(self, inputs: dict[str, int], outputs: dict[str, int]) -> bytes:
         """Return the file, with one signature that names the graph's inputs and outputs."""
         self._graph.inputs, self._graph.outputs = list(inputs.values()), list(outputs.values())
@@ -82,10 +97,18 @@ class TfliteWriter:
 
     def _declare(self, name: str, shape: Sequence[int], dtype: str, buffer: int) -> int:
         tensor = schema.TensorT()
-        tensor.name, tensor.shape, tensor.buffer = name, list(shape), buffer
+        tensor.name, tensor.shape, tensor.buffer = self._free(name), list(shape), buffer
         tensor.type, tensor.hasRank = _DTYPES[dtype], True
         self._graph.tensors.append(tensor)
         return len(self._graph.tensors) - 1
+
+    def _free(self, name: str) -> str:
+        free, number = name, 1
+        while free in self._names:
+            number += 1
+            free = f"{name}_{number}"
+        self._names.add(free)
+        return free
 
     def _code(self, builtin: int) -> int:
         for index, code in enumerate(self._codes):

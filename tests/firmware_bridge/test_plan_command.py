@@ -44,8 +44,8 @@ def test_a_plan_for_people_names_every_layer(auscult, bundle):
     ("budget", "sentence"),
     [
         (["--ram", "6K"], "bytes of RAM (networks"),
-        (["--flash", "30000"], "and there are 30000; CONV_2D 'block4/pool' takes most"),
-        (["--ram", "6K"], "and there are 6144; CONV_2D 'block1/pool' takes most of the network"),
+        (["--flash", "30000"], "and there are 30000; CONV_2D 'trunk/conv_block4/avg_pool2d' takes most"),
+        (["--ram", "6K"], "and there are 6144; CONV_2D 'trunk/conv_block1/avg_pool2d' takes most of the network"),
         (["--flash", "40000"], "the largest width that would fit is 0.0"),
         (["--ram", "1000"], "no width of this model would fit"),
         (["--ram", "lots"], "'lots' is no number of bytes"),
@@ -62,9 +62,9 @@ def test_ram_and_flash_that_are_both_too_much_are_both_named(auscult, bundle):
     words = ["--target", "cortex-m4", "--ram", "6K", "--flash", "30000"]
     complaint = auscult("plan", bundle.path, *words)[2]
     assert "bytes of RAM (networks" in complaint
-    assert "and there are 6144; CONV_2D 'block1/pool' takes most of the network" in complaint
+    assert "and there are 6144; CONV_2D 'trunk/conv_block1/avg_pool2d' takes most of the network" in complaint
     assert "; it also needs" in complaint
-    assert "and there are 30000; CONV_2D 'block4/pool' takes most of the network" in complaint
+    assert "and there are 30000; CONV_2D 'trunk/conv_block4/avg_pool2d' takes most of the network" in complaint
     assert complaint.count("width") == 1
     assert len(complaint.splitlines()) == 1
 

@@ -17,7 +17,7 @@ def test_float_tensors_are_what_torch_computes():
     seen = list(activations(float_tflite(student, LISTENING), FEATURES, ""))
     with torch.no_grad():
         feature_map = student.features(torch.from_numpy(FEATURES)[:, None]).numpy()
-    got = np.concatenate([values["block4/pool"] for values in seen])
+    got = np.concatenate([values["trunk/conv_block4/avg_pool2d"] for values in seen])
     np.testing.assert_allclose(got.transpose(0, 3, 1, 2), feature_map, rtol=1e-4, atol=1e-5)
     np.testing.assert_array_equal(np.stack([values["logmel"][0, :, :, 0] for values in seen]), FEATURES)
     assert not any(name.endswith(("/weight", "/bias", "/shape")) for name in seen[0])

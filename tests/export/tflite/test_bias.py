@@ -42,7 +42,7 @@ def test_nothing_but_biases_changes(student_and_models):
 def test_means_and_logits_of_unseen_sound_come_nearer_to_float(student_and_models):
     run, float_model, corrected, ranges = student_and_models
     unseen = normalised_logmel(run.listening, sound(run.listening, range(10, 14)).pcm).astype(np.float32)
-    watched = ("block4", "head/scores", "logits")
+    watched = ("trunk/conv_block4/conv1", "head/convolution", "logits")
 
     def stacked(model):
         runs = list(activations(model, unseen, ""))

@@ -95,12 +95,12 @@ def test_logits_are_near_float(models, kernels):
 
 def test_constants_of_the_attention_are_whole_codes(models):
     details = tensors(models[1])
-    positions = details["head/rows"]["shape"][-1]
-    share = 1 / positions / details["head/blend"]["quantization"][0]
+    positions = details["head/convolution/transpose"]["shape"][-1]
+    share = 1 / positions / details["head/add"]["quantization"][0]
     assert share == pytest.approx(round(share), rel=1e-5)
     assert share >= 1
-    largest = details["head/attention"]["quantization"][0] * 0.3
-    assert details["head/weighted"]["quantization"][0] == pytest.approx(largest, rel=1e-5)
+    largest = details["head/softmax"]["quantization"][0] * 0.3
+    assert details["head/mul_2"]["quantization"][0] == pytest.approx(largest, rel=1e-5)
 
 
 def test_logits_saturate_rather_than_coarsen_the_rest():
@@ -143,5 +143,5 @@ def test_ranges_of_another_model():
 
 def test_logits_all_beyond_the_limit_still_have_a_scale():
     float_model = float_tflite(random_student(LISTENING, heads=4), LISTENING)
-    ranges = calibrate(float_model, FEATURES) | {"logits": (-30.0, -20.0), "head/product": (-30.0, -20.0)}
+    ranges = calibrate(float_model, FEATURES) | {"logits": (-30.0, -20.0), "head/bmm": (-30.0, -20.0)}
     assert tensors(int8_tflite(float_model, ranges))["logits"]["quantization"][0] > 0

@@ -27,9 +27,9 @@ def in_torch(student):
     values = {"logmel": x}
     with torch.no_grad():
         for number, block in enumerate(student.trunk.blocks, start=1):
-            values[f"block{number}"] = torch.relu(block.bn1(block.conv1(x)))
-            values[f"block{number}/pool"] = x = block(x)
-        values["head/scores"] = torch.nn.functional.conv2d(x, student.head.score_weight())
+            values[f"trunk/conv_block{number}/conv1"] = torch.relu(block.bn1(block.conv1(x)))
+            values[f"trunk/conv_block{number}/avg_pool2d"] = x = block(x)
+        values["head/convolution"] = torch.nn.functional.conv2d(x, student.head.score_weight())
         values["logits"] = student.head(x)
     return {name: value.numpy() for name, value in values.items()}
 

@@ -1,0 +1,76 @@
+"""What a torch network computes of one window, as torch.export records it."""
+
+import copy
+import warnings
+
+import torch
+from torch import nn
+from torch.export import ExportedProgram
+
+from lungsound.errors import InputError, first_line
+
+_KEPT_WHOLE = (torch.ops.aten.hardswish.default, torch.ops.aten.hardsigmoid.default)
+"""Operators that stay one although torch would take them apart."""
+
+
+def trace(network: nn.Module, frames: int, mels: int) -> ExportedProgram:
+    """Record the core operators that a network in evaluation mode runs on one window.
+
+    Parameters
+    ----------
+    network : Module
+        Maps [1, 1, frames, mels] to [1, labels]; it stays as it is.
+    frames, mels : int
+        Size of the window.
+
+    Raises
+    ------
+    InputError
+        If the network raises, does not give one tensor of logits, depends on values in its control flow or shapes,
+        or changes its own buffers while it runs.
+    """
+    network = copy.deepcopy(network).float().eval()
+    window = torch.zeros(1, 1, frames, mels)
+    _run_once(network, window)
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            program: ExportedProgram = torch.export.export(network, (window,))
+            table = torch.export.default_decompositions()
+            for operator in _KEPT_WHOLE:
+                table.pop(operator)  # type: ignore[no-untyped-call]
+            program = program.run_decompositions(table)
+        except Exception as error:  # torch.export raises whatever a network's forward makes it trip over
+            raise InputError(
+                "torch.export cannot follow the network: "
+                f"{_reason(error)}; let its control flow and shapes depend on no values"
+            ) from error
+    changed = set(program.graph_signature.buffers_to_mutate.values())
+    if changed:
+        raise InputError(f"the network changes its buffer {min(changed)} while it runs; make it a constant")
+    return program
+
+
+def _run_once(network: nn.Module, window: torch.Tensor) -> None:
+    """Refuse a network that does not map a window to logits; what torch.export would say of it is hard to read."""
+    shape = list(window.shape)
+    try:
+        with torch.no_grad():
+            logits = network(window)
+    except InputError:
+        raise
+    except Exception as error:  # it is somebody else's code
+        raise InputError(
+            f"the network raises {type(error).__name__} on a window {shape}: {_reason(error)}; "
+            "it must take one normalised log-mel [1, 1, frames, mels]"
+        ) from error
+    if not isinstance(logits, torch.Tensor):
+        raise InputError(f"the network gives a {type(logits).__name__}; it must give one tensor of logits [1, labels]")
+    if logits.ndim != 2 or len(logits) != 1 or not logits.numel():
+        raise InputError(
+            f"the network gives {list(logits.shape)} for a window {shape}; it must give logits [1, labels]"
+        )
+
+
+def _reason(error: Exception) -> str:
+    return first_line(error)[:200] or type(error).__name__
