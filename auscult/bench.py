@@ -15,6 +15,7 @@ from export.bundle.opening import Bundle
 from export.bundle.runtimes import RUNTIMES
 from export.onnx.runtime import OnnxRuntime
 from export.tflite.runtime import LiteRT
+from firmware_bridge.device.targets import KERNELS
 from firmware_bridge.plan.network import MOST_PUSH_MACS
 from lungsound.command import options
 from lungsound.command.console import print_json
@@ -92,7 +93,7 @@ def bench_command(
         str | None, typer.Option(help="Build firmware for this core and run it in QEMU instead; see `auscult targets`.")
     ] = None,
     kernels: Annotated[
-        str | None, typer.Option(help="Of --target: c99, dsp8, dsp16 or mve; else what suits the core best.")
+        str | None, typer.Option(help=f"Of --target: {', '.join(KERNELS)}; else what suits the core best.")
     ] = None,
     rounding: Annotated[
         str, typer.Option(help="Of --target: double as LiteRT's reference kernels, single as XNNPACK.")

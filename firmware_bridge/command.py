@@ -7,12 +7,12 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from firmware_bridge.device.targets import Target, find_target, missing_packages, targets
+from firmware_bridge.device.targets import KERNELS, Target, find_target, missing_packages, targets
 from firmware_bridge.folder.writing import how_to_test, write_folder
 from firmware_bridge.folder.written_files import check_replaceable
 from firmware_bridge.plan.footprint import Footprint
 from firmware_bridge.plan.model import Model
-from firmware_bridge.plan.network import KERNELS, MOST_PUSH_MACS, ROUNDINGS, report, report_text
+from firmware_bridge.plan.network import MOST_PUSH_MACS, ROUNDINGS, report, report_text
 from lungsound.command import options
 from lungsound.command.console import print_json
 from lungsound.errors import InputError

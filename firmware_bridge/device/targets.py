@@ -2,11 +2,13 @@
 
 import shutil
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from lungsound.errors import InputError
 
 Kernels = Literal["c99", "dsp8", "dsp16", "mve"]
+"""Plain C; the DSP instructions of Cortex-M4 on bytes or on halves; the vectors of Cortex-M55."""
+KERNELS: tuple[Kernels, ...] = get_args(Kernels)
 
 CFLAGS = ("-std=c99", "-O2", "-ffp-contract=off", "-ffunction-sections", "-fdata-sections")
 WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wconversion")
@@ -92,8 +94,8 @@ class Target:
         Beyond `flags`, for linking.
     fpu : bool
         Whether float32 runs in hardware.
-    kernels : {"c99", "dsp8", "dsp16", "mve"}
-        The network's kernels that suit the core best.
+    kernels : str
+        One of `KERNELS`: the network's kernels that suit the core best.
     machine : Machine or None
         None for programs of an operating system.
     emulator : str or None
@@ -124,8 +126,8 @@ class Target:
     @property
     def runs_kernels(self) -> tuple[Kernels, ...]:
         """The network's kernels that the core has the instructions for."""
-        dsp: tuple[Kernels, ...] = ("c99", "dsp8", "dsp16")
-        return {"c99": dsp[:1], "mve": (*dsp, "mve")}.get(self.kernels, dsp)
+        vectors = KERNELS.index("mve")
+        return {"c99": KERNELS[:1], "mve": KERNELS}.get(self.kernels, KERNELS[:vectors])
 
     def wants_external_flash(self, flash: int) -> bool:
         """Whether so many bytes are more than the machine's own flash holds and it has an external one."""

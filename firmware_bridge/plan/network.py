@@ -10,10 +10,10 @@ from firmware_bridge.compile.operators import lower
 from firmware_bridge.compile.program import CArray, CPointers, CValue, Program, Step
 from firmware_bridge.compile.schedule import Schedule, simulate
 from firmware_bridge.compile.specialise import specialise, stack_bytes
+from firmware_bridge.device.targets import KERNELS
 from firmware_bridge.tflite.graph import Graph
 from lungsound.errors import InputError
 
-KERNELS = ("c99", "dsp8", "dsp16", "mve")
 ROUNDINGS = ("double", "single")
 MOST_PUSH_MACS = 2**32 - 2
 """The largest limit on a push that C's uint32_t holds; one more stands for no limit (NET_PUSH_COST)."""

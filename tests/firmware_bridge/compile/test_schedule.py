@@ -11,7 +11,8 @@ from one_op_tflite import build
 from firmware_bridge.compile.memory import Memory, lay_out
 from firmware_bridge.compile.program import CStruct, Fold, Program, Step, Stream, Tap
 from firmware_bridge.compile.schedule import Schedule, simulate
-from firmware_bridge.plan.network import KERNELS, plan_network
+from firmware_bridge.device.targets import KERNELS
+from firmware_bridge.plan.network import plan_network
 from firmware_bridge.tflite.reader import parse_tflite
 
 _OP = CStruct("none_t", {})

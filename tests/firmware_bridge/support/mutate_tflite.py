@@ -23,7 +23,8 @@ from cnn6_tflite import cnn6
 from one_op_tflite import build
 from operator_cases import CASES
 
-from firmware_bridge.plan.network import KERNELS, ROUNDINGS, plan_network
+from firmware_bridge.device.targets import KERNELS
+from firmware_bridge.plan.network import ROUNDINGS, plan_network
 from firmware_bridge.tflite.reader import parse_tflite
 from lungsound.errors import InputError
 
