@@ -32,6 +32,7 @@ class LiteRT:
 
     def __init__(self, model: bytes, kernels: Kernels = "xnnpack", threads: int = 1) -> None:
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
+        from ai_edge_litert.schema_py_generated import Model
 
         resolver = OpResolverType.BUILTIN if kernels == "xnnpack" else OpResolverType.BUILTIN_REF
         try:
@@ -40,35 +41,53 @@ class LiteRT:
             )
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
-            raise InputError(f"not a model that LiteRT runs ({first_line(error)}); export the run again") from error
-        inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
-        if len(inputs) != 1 or len(outputs) != 1:
-            raise InputError(f"the model has {len(inputs)} inputs and {len(outputs)} outputs, one of each is due")
-        self._input, self._output = inputs[0], outputs[0]
-        self.input, self.output = _quantization(self._input), _quantization(self._output)
-        self.values, self.labels = int(np.prod(self._input["shape"])), int(np.prod(self._output["shape"]))
+            raise _not_run(error) from error
+        # From the file: asked for details, LiteRT wants to decode the names of tensors, which may be in any encoding.
+        graph = Model.GetRootAs(model, 0).Subgraphs(0)
+        if graph.InputsLength() != 1 or graph.OutputsLength() != 1:
+            raise InputError(
+                f"the model has {graph.InputsLength()} inputs and {graph.OutputsLength()} outputs, one of each is due"
+            )
+        self._input, self._output = int(graph.Inputs(0)), int(graph.Outputs(0))
+        source, made = graph.Tensors(self._input), graph.Tensors(self._output)
+        self._shape = tuple(int(source.Shape(axis)) for axis in range(source.ShapeLength()))
+        self.input, self.output = _quantization(source), _quantization(made)
+        self.values = int(np.prod(self._shape, dtype=np.int64))
+        self.labels = int(np.prod([made.Shape(axis) for axis in range(made.ShapeLength())], dtype=np.int64))
 
     def run(self, windows: NDArray[Any]) -> NDArray[Any]:
-        """See :meth:`Runtime.run`."""
-        outputs = np.empty((len(windows), self.labels), self._output["dtype"])
-        for window, output in zip(windows, outputs, strict=True):
-            self._interpreter.set_tensor(self._input["index"], window.reshape(self._input["shape"]))
-            self._interpreter.invoke()
-            output[:] = self._interpreter.get_tensor(self._output["index"]).ravel()
+        """See :meth:`Runtime.run`; windows may have any shape, as many values each as the model takes."""
+        outputs = np.empty((len(windows), self.labels), np.float32 if self.output is None else np.int8)
+        try:
+            for window, output in zip(windows, outputs, strict=True):
+                self._interpreter.set_tensor(self._input, window.reshape(self._shape))
+                self._interpreter.invoke()
+                output[:] = self._interpreter.get_tensor(self._output).ravel()
+        except (ValueError, RuntimeError) as error:
+            raise _not_run(error) from error
         return outputs
 
 
-def _quantization(detail: dict[str, Any]) -> Quantization | None:
-    """Return the scale and zero point of a LiteRT tensor.
+def _not_run(error: Exception) -> InputError:
+    return InputError(f"not a model that LiteRT runs ({first_line(error)}); export the run again")
+
+
+def _quantization(tensor: Any) -> Quantization | None:
+    """Return the scale and zero point of a tensor of the file.
 
     Raises
     ------
     InputError
-        If it is neither float32 nor int8.
+        If it is neither float32 nor int8 with one scale.
     """
-    if detail["dtype"] == np.float32:
+    from ai_edge_litert.schema_py_generated import TensorType
+
+    if tensor.Type() == TensorType.FLOAT32:
         return None
-    if detail["dtype"] != np.int8:
-        raise InputError(f"{detail['name']} is {np.dtype(detail['dtype'])} where int8 is due; export the run again")
-    scale, zero_point = detail["quantization"]
-    return Quantization(float(scale), int(zero_point))
+    given = tensor.Quantization()
+    if tensor.Type() != TensorType.INT8 or given is None or given.ScaleLength() != 1 or given.ZeroPointLength() != 1:
+        name = (tensor.Name() or b"").decode("utf-8", "backslashreplace")
+        types = {number: title.lower() for title, number in vars(TensorType).items() if isinstance(number, int)}
+        kind = types.get(tensor.Type(), tensor.Type())
+        raise InputError(f"{name} is {kind} where int8 with one scale is due; export the run again")
+    return Quantization(float(given.Scale(0)), int(given.ZeroPoint(0)))

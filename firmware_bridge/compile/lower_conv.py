@@ -1,16 +1,20 @@
 """CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED as steps."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from firmware_bridge.compile.lowering import Lowering
+from firmware_bridge.compile.options import Window, read_activation, read_window
 from firmware_bridge.compile.program import CArray, CStruct, CValue, Step, Tap
 from firmware_bridge.compile.requantize import activation_range, multiplier_of
-from firmware_bridge.tflite.graph import Op, Tensor, Window
+from firmware_bridge.tflite.flatbuffer import FlatTable
+from firmware_bridge.tflite.graph import Op, Tensor
 
-_INT32_MAX = (1 << 31) - 1
+# Of the union BuiltinOptions.
+_CONV_OPTIONS, _DEPTHWISE_OPTIONS, _FULLY_CONNECTED_OPTIONS = 1, 2, 8
+_INT32_MIN, _INT32_MAX = -(1 << 31), (1 << 31) - 1
 
 
 @dataclass(frozen=True)
@@ -42,9 +46,12 @@ def conv(lowering: Lowering, op: Op) -> None:
             f"(grouped convolutions cannot become firmware)",
         )
     count, height, width, _ = weights.shape
-    fields, tap, rows = _windowed(lowering, op, (height, width), count)
+    options = lowering.options(op, _CONV_OPTIONS)
+    window = replace(read_window(lowering, op, options, dilation=4), kernel=(height, width))
+    fields, tap, rows = _windowed(lowering, op, window, count)
     sums = _weights(weights).reshape(count, -1)
     fields |= _requantized(lowering, op, sums, np.asarray(_per_channel(lowering, op, weights, 0)))
+    fields |= _range(lowering, op, options, 3)
     fields |= {"out_channels": count}
     struct = CStruct("au_conv_t", _ordered(weights, fields))
     macs = weights.size * int(lowering.output(op).shape[2])
@@ -60,9 +67,12 @@ def depthwise(lowering: Lowering, op: Op) -> None:
             op, f"takes {list(source.shape)} with weights {list(weights.shape)}; the channels must divide"
         )
     _, height, width, count = weights.shape
-    fields, tap, rows = _windowed(lowering, op, (height, width), count)
+    options = lowering.options(op, _DEPTHWISE_OPTIONS)
+    window = replace(read_window(lowering, op, options, dilation=5), kernel=(height, width))
+    fields, tap, rows = _windowed(lowering, op, window, count)
     sums = _weights(weights).reshape(-1, count).T
     fields |= _requantized(lowering, op, sums, np.asarray(_per_channel(lowering, op, weights, 3)))
+    fields |= _range(lowering, op, options, 4)
     fields |= {"depth_multiplier": count // source.shape[3]}
     struct = CStruct("au_depthwise_t", _ordered(weights, fields))
     macs = weights.size * int(lowering.output(op).shape[2])
@@ -81,6 +91,9 @@ def fully_connected(lowering: Lowering, op: Op) -> None:
         raise lowering.refuse(
             op, f"takes {list(source.shape)} with weights {list(weights.shape)}; the sizes must divide"
         )
+    options = lowering.options(op, _FULLY_CONNECTED_OPTIONS)
+    if options.integer(1, "b"):
+        raise lowering.refuse(op, "has shuffled weights; export the model again without them")
     count, channels = weights.shape
     made = lowering.output(op)
     if made.size != source.size // channels * count or made.shape[-1:] != (count,):
@@ -100,6 +113,7 @@ def fully_connected(lowering: Lowering, op: Op) -> None:
     else:
         factors = np.asarray(_per_channel(lowering, op, weights, 0))
     fields |= _requantized(lowering, op, _weights(weights), factors)
+    fields |= _range(lowering, op, options, 0)
     struct = CStruct("au_fully_connected_t", _ordered(weights, fields))
     tap = Tap(stream, 1)
     output = lowering.add_stream(op.outputs[0], rows)
@@ -118,10 +132,8 @@ def fully_connected(lowering: Lowering, op: Op) -> None:
     )
 
 
-def _windowed(lowering: Lowering, op: Op, kernel: tuple[int, int], channels: int) -> tuple[dict[str, CValue], Tap, int]:
-    source = lowering.computed(op, 0)
-    assert op.window is not None
-    window = Window(op.window.same, op.window.stride, kernel, op.window.dilation)
+def _windowed(lowering: Lowering, op: Op, window: Window, channels: int) -> tuple[dict[str, CValue], Tap, int]:
+    source, kernel = lowering.computed(op, 0), window.kernel
     time, width = (extent(source.shape[axis + 1], window, axis) for axis in (0, 1))
     if source.shape[0] != 1 or time.size < 1 or width.size < 1:
         raise lowering.refuse(
@@ -151,7 +163,7 @@ def _per_channel(lowering: Lowering, op: Op, weights: Tensor, axis: int) -> list
 def _requantized(
     lowering: Lowering, op: Op, weights: npt.NDArray[np.int64], factors: npt.NDArray[np.float64]
 ) -> dict[str, CValue]:
-    """Folded bias, multipliers and range for `weights` [out, values of a kernel]; the accumulator is proven to fit
+    """Folded bias and multipliers for `weights` [out, values of a kernel]; the accumulator is proven to fit
     32 bits.
     """
     source, made, filters = lowering.computed(op, 0), lowering.output(op), lowering.operand(op, 1)
@@ -172,23 +184,27 @@ def _requantized(
         assert given.data is not None
         bias = given.data.astype(np.int64)
     folded = bias - source.zero_point * weights.sum(axis=1)
-    largest = int((np.abs(folded) + 128 * np.abs(weights).sum(axis=1)).max())
-    if largest > _INT32_MAX:
+    above, below = weights.clip(min=0).sum(axis=1), weights.clip(max=0).sum(axis=1)
+    lowest, highest = folded - 128 * above + 127 * below, folded + 127 * above - 128 * below
+    if lowest.min() < _INT32_MIN or highest.max() > _INT32_MAX:
+        largest = max(-int(lowest.min()), int(highest.max()))
         raise lowering.refuse(
             op, f"can add up to {largest}, more than 32 bits hold; retrain or drop the channel with that bias"
         )
     multipliers = [multiplier_of(float(factor)) for factor in factors]
     if any(item.shift > 30 for item in multipliers):
         raise lowering.refuse(op, "scales its sums up by more than 2^30; quantize again")
-    low, high = activation_range(op.activation, made)
     return {
         "bias": CArray("int32_t", folded.astype(np.int32)),
         "multiplier": CArray("int32_t", np.asarray([item.value for item in multipliers], np.int32)),
         "shift": CArray("int8_t", np.asarray([item.shift for item in multipliers], np.int8)),
         "out_zero": made.zero_point,
-        "low": low,
-        "high": high,
     }
+
+
+def _range(lowering: Lowering, op: Op, options: FlatTable, field: int) -> dict[str, CValue]:
+    low, high = activation_range(read_activation(lowering, op, options, field), lowering.output(op))
+    return {"low": low, "high": high}
 
 
 def _beside(zero_point: int, count: int) -> CArray:

@@ -5,10 +5,14 @@ import math
 import numpy as np
 
 from firmware_bridge.compile.lowering import Lowering, natural_rows
+from firmware_bridge.compile.options import read_activation
 from firmware_bridge.compile.program import CArray, CStruct, CValue, Step, Tap
 from firmware_bridge.compile.requantize import Multiplier, activation_range, multiplier_of
 from firmware_bridge.tflite.graph import Op, Tensor
 
+# Of the union BuiltinOptions.
+_OPTIONS = {"ADD": 11, "MUL": 21, "SUB": 28}
+_MATMUL_OPTIONS = 101
 _HEADROOM = 1 << 20
 
 
@@ -68,7 +72,9 @@ def matmul(lowering: Lowering, op: Op) -> None:
     _check_operands(lowering, op, left, right)
     if not 2 <= len(left.shape) <= 4 or not 2 <= len(right.shape) <= 4:
         raise lowering.refuse(op, f"multiplies {list(left.shape)} by {list(right.shape)}; two to four axes are taken")
-    (height, depth), (width, depth_right) = _matrix(left, op.adjoint[0]), _matrix(right, not op.adjoint[1])
+    options = lowering.options(op, _MATMUL_OPTIONS)
+    adjoint = bool(options.integer(0, "?")), bool(options.integer(1, "?"))
+    (height, depth), (width, depth_right) = _matrix(left, adjoint[0]), _matrix(right, not adjoint[1])
     batches = _broadcast(lowering, op, left.shape[:-2], right.shape[:-2])
     if depth != depth_right:
         raise lowering.refuse(op, f"multiplies {list(left.shape)} by {list(right.shape)}; the inner axes differ")
@@ -82,8 +88,8 @@ def matmul(lowering: Lowering, op: Op) -> None:
         raise lowering.refuse(op, f"adds {depth} products, more than 32 bits hold")
     full = (1,) * (2 - len(batches)) + batches
     fields: dict[str, CValue] = {
-        "left": _matrix_fields(left, op.adjoint[0], full),
-        "right": _matrix_fields(right, not op.adjoint[1], full),
+        "left": _matrix_fields(left, adjoint[0], full),
+        "right": _matrix_fields(right, not adjoint[1], full),
         "batches": full, "height": height, "width": width, "depth": depth,
         "multiplier": multiplier.value, "shift": multiplier.shift, "out_zero": made.zero_point,
     }  # fmt: skip
@@ -118,7 +124,7 @@ def _binary(lowering: Lowering, op: Op, kernel: str, factors: list[Multiplier], 
         raise lowering.refuse(op, f"has shape {list(made.shape)}; at most four axes are taken here")
     aligned = [(1,) * (len(made.shape) - len(tensor.shape)) + tensor.shape for tensor in operands]
     sizes, steps = _merged(sizes, [_steps(shape[split:], sizes) for shape in aligned])
-    low, high = activation_range(op.activation, made)
+    low, high = activation_range(read_activation(lowering, op, lowering.options(op, _OPTIONS[op.kind]), 0), made)
     taps: list[Tap] = []
     sides: list[dict[str, CValue]] = []
     for position, (tensor, factor) in enumerate(zip(operands, factors, strict=True)):

@@ -5,8 +5,11 @@ import math
 import numpy as np
 
 from firmware_bridge.compile.lowering import Lowering, natural_rows
+from firmware_bridge.compile.options import read_activation
 from firmware_bridge.compile.program import CArray, CPointers, CStruct, CValue, Step, Tap
 from firmware_bridge.tflite.graph import Op, Tensor
+
+_CONCATENATION_OPTIONS = 10  # of the union BuiltinOptions
 
 
 def reshape(lowering: Lowering, op: Op) -> None:
@@ -53,7 +56,9 @@ def concatenate(lowering: Lowering, op: Op) -> None:
     parts = [lowering.operand(op, position) for position in range(len(op.inputs))]
     if not parts or not made.shape:
         raise lowering.refuse(op, f"joins {len(parts)} tensors into {list(made.shape)}; it needs some, and an axis")
-    axis = op.axis % len(made.shape)
+    options = lowering.options(op, _CONCATENATION_OPTIONS)
+    named, activation = options.integer(0, "i"), read_activation(lowering, op, options, 1)
+    axis = named % len(made.shape)
     for part in parts:
         if part.dtype != "int8" or (part.scales, part.zero_points) != (made.scales, made.zero_points):
             raise lowering.refuse(
@@ -61,9 +66,9 @@ def concatenate(lowering: Lowering, op: Op) -> None:
             )
         if len(part.shape) != len(made.shape):
             raise lowering.refuse(op, f"joins tensors of {len(part.shape)} and {len(made.shape)} axes")
-    if op.activation != "NONE" or not -len(made.shape) <= op.axis < len(made.shape):
+    if activation != "NONE" or not -len(made.shape) <= named < len(made.shape):
         raise lowering.refuse(
-            op, f"has axis {op.axis} and activation {op.activation}; use an axis of the tensor and no activation"
+            op, f"has axis {named} and activation {activation}; use an axis of the tensor and no activation"
         )
     total = sum(part.shape[axis] for part in parts)
     for part in parts:

@@ -8,10 +8,12 @@ import numpy as np
 
 from firmware_bridge.compile.lower_conv import extent
 from firmware_bridge.compile.lowering import Lowering, natural_rows
+from firmware_bridge.compile.options import read_activation, read_window
 from firmware_bridge.compile.program import CStruct, CValue, Fold, Step, Tap
 from firmware_bridge.compile.requantize import Multiplier, activation_range, multiplier_of
 from firmware_bridge.tflite.graph import Op
 
+_POOL_OPTIONS, _REDUCER_OPTIONS = 5, 27  # of the union BuiltinOptions
 # Sums of at most this many int8 values fit int16.
 _MOST_IN_INT16 = 255
 # Of a mean in XNNPACK's rounding (c/au_reduce_c99.c, mean_of).
@@ -21,8 +23,9 @@ _LEAST_SHIFT = -22
 def pool(lowering: Lowering, op: Op) -> None:
     """AVERAGE_POOL_2D and MAX_POOL_2D; values outside of the tensor do not count."""
     source, made = lowering.computed(op, 0), lowering.output(op)
-    window = op.window
-    if window is None or len(source.shape) != 4 or source.shape[0] != 1:
+    options = lowering.options(op, _POOL_OPTIONS)
+    window = read_window(lowering, op, options, kernel=3)
+    if len(source.shape) != 4 or source.shape[0] != 1:
         raise lowering.refuse(op, f"takes {list(source.shape)}; it must be [1, time, width, channels]")
     if (source.scales, source.zero_points) != (made.scales, made.zero_points):
         raise lowering.refuse(op, "changes scale or zero point; a pool must keep them, quantize again")
@@ -32,7 +35,7 @@ def pool(lowering: Lowering, op: Op) -> None:
             op, f"takes {list(source.shape)} under a window {list(window.kernel)}; the window must fit"
         )
     lowering.expect(op, (1, time.size, width.size, source.shape[3]))
-    low, high = activation_range(op.activation, made)
+    low, high = activation_range(read_activation(lowering, op, options, 5), made)
     fields: dict[str, CValue] = {
         "in_width": source.shape[2], "channels": source.shape[3], "out_width": width.size, "kernel_h": window.kernel[0],
         "kernel_w": window.kernel[1], "stride_w": window.stride[1], "pad_left": width.before, "low": low, "high": high,
@@ -67,7 +70,7 @@ def reduce(lowering: Lowering, op: Op) -> None:
         )
     shape = tuple(1 if axis in axes else size for axis, size in enumerate(source.shape))
     kept = tuple(size for axis, size in enumerate(source.shape) if axis not in axes)
-    lowering.expect(op, shape if op.keep_dims else kept)
+    lowering.expect(op, shape if lowering.options(op, _REDUCER_OPTIONS).integer(0, "?") else kept)
     width, channels = source.shape[2:] if len(source.shape) == 4 else (1, source.shape[2])
     width_kept, channels_kept = len(source.shape) == 3 or 2 not in axes, len(source.shape) - 1 not in axes
     results = (width if width_kept else 1) * (channels if channels_kept else 1)

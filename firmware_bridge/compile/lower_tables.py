@@ -1,5 +1,5 @@
-"""SOFTMAX, and the functions of one value (LOGISTIC, HARD_SWISH, RELU, RELU6, QUANTIZE), as steps with tables
-computed here.
+"""SOFTMAX, and the functions of one value (LOGISTIC, HARD_SWISH, RELU, RELU6, QUANTIZE), as steps with tables computed
+here.
 
 A function of an int8 value has 256 answers: the table holds what TFLite's fixed-point or float code gives for each,
 so the C only looks up.
@@ -7,6 +7,7 @@ The constants of the exponential are gemmlowp's (fixedpoint.h, exp_on_negative_v
 """
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from firmware_bridge.compile.requantize import (
 )
 from firmware_bridge.tflite.graph import Op, Tensor
 
+_SOFTMAX_OPTIONS = 9  # of the union BuiltinOptions
 _INT8 = np.arange(-128, 128, dtype=np.int64)
 _INT32_MAX = (1 << 31) - 1
 # The exponential's argument has 5 integer bits and 26 fractional ones.
@@ -34,12 +36,29 @@ _EXP_MINUS_EIGHTH = 1895147668
 _ONE_THIRD = 715827883
 
 
-def lookup(lowering: Lowering, op: Op) -> None:
-    """Return A function of one value, as a table of 256."""
+Function = Callable[[Tensor, Tensor], Integers]
+"""What an operator of one value makes of -128 ... 127, [256], from the tensor that it reads and the one it makes."""
+
+
+def lookup(function: Function) -> Callable[[Lowering, Op], None]:
+    """Return what lowers an operator that is a function of one value: a table of 256."""
+
+    def lower(lowering: Lowering, op: Op) -> None:
+        _add_table(lowering, op, function)
+
+    return lower
+
+
+def quantize(lowering: Lowering, op: Op) -> None:
+    """QUANTIZE from int8 to int8; XNNPACK has its own, with a coarser factor."""
+    coarse = lowering.single_rounding and _xnnpack_takes(lowering.computed(op, 0), lowering.output(op))
+    _add_table(lowering, op, _xnnpack_requantized if coarse else _requantized)
+
+
+def _add_table(lowering: Lowering, op: Op, function: Function) -> None:
     source, made = lowering.computed(op, 0), lowering.output(op)
     lowering.expect(op, source.shape)
-    make = _xnnpack_requantized if lowering.single_rounding and _xnnpack_takes(op, source, made) else _TABLES[op.kind]
-    table = np.clip(make(op, source, made), -128, 127).astype(np.int8)
+    table = np.clip(function(source, made), -128, 127).astype(np.int8)
     stream = lowering.stream(op.inputs[0])
     rows, width = lowering.streams[stream].rows, lowering.streams[stream].width
     struct = CStruct("au_lookup_t", {"table": CArray("int8_t", table), "count": width})
@@ -64,11 +83,12 @@ def softmax(lowering: Lowering, op: Op) -> None:
     if lowering.streams[stream].width % depth:
         stream = lowering.stream_in_rows(op.inputs[0], 1)
     rows, width = lowering.streams[stream].rows, lowering.streams[stream].width
-    if not op.beta * source.scale * 2.0**_FRACTION_BITS >= 1.0:
-        raise lowering.refuse(op, f"has beta {op.beta} and scale {source.scale}; their product must be 2^-26 or more")
+    beta = lowering.options(op, _SOFTMAX_OPTIONS).real(0)
+    if not beta * source.scale * 2.0**_FRACTION_BITS >= 1.0:
+        raise lowering.refuse(op, f"has beta {beta} and scale {source.scale}; their product must be 2^-26 or more")
     if depth >= 4096:
         raise lowering.refuse(op, f"sums {depth} exponentials; its accumulator holds 4095 at most")
-    table = exponentials(op.beta * source.scale)
+    table = exponentials(beta * source.scale)
     struct = CStruct(
         "au_softmax_t",
         {
@@ -116,31 +136,36 @@ def _exp_on_quarter(argument: Integers) -> Integers:
     return _EXP_MINUS_EIGHTH + high_multiply(x + tail, _EXP_MINUS_EIGHTH)
 
 
-def _rescaled(op: Op, source: Tensor, made: Tensor) -> Integers:
+def relu(activation: str) -> Function:
     """RELU and RELU6: requantized, then cut; the ratio of the scales is taken in float32 as TFLite does."""
-    factor = multiplier_of(float(np.float32(source.scale) / np.float32(made.scale)))
-    low, high = activation_range(op.kind, made)
-    return np.clip(requantize(_INT8 - source.zero_point, factor) + made.zero_point, low, high)
+
+    def function(source: Tensor, made: Tensor) -> Integers:
+        factor = multiplier_of(float(np.float32(source.scale) / np.float32(made.scale)))
+        low, high = activation_range(activation, made)
+        return np.clip(requantize(_INT8 - source.zero_point, factor) + made.zero_point, low, high)
+
+    return function
 
 
-def _requantized(op: Op, source: Tensor, made: Tensor) -> Integers:
+def _requantized(source: Tensor, made: Tensor) -> Integers:
     """QUANTIZE from int8 to int8."""
     return requantize(_INT8 - source.zero_point, multiplier_of(source.scale / made.scale)) + made.zero_point
 
 
-def _xnnpack_takes(op: Op, source: Tensor, made: Tensor) -> bool:
+def _xnnpack_takes(source: Tensor, made: Tensor) -> bool:
     """Whether XNNPACK runs a QUANTIZE; it leaves what its factor cannot hold to TFLite."""
     ratio = float(np.float32(source.scale) / np.float32(made.scale))
-    return op.kind == "QUANTIZE" and 2.0**-8 <= ratio <= 2.0**7
+    return 2.0**-8 <= ratio <= 2.0**7
 
 
-def _xnnpack_requantized(op: Op, source: Tensor, made: Tensor) -> Integers:
+def _xnnpack_requantized(source: Tensor, made: Tensor) -> Integers:
     """QUANTIZE from int8 to int8 in XNNPACK: a factor with eight fractional bits."""
     factor = round(256.0 * float(np.float32(source.scale) / np.float32(made.scale)))
     return (((_INT8 - source.zero_point) * factor + 128) >> 8) + made.zero_point
 
 
-def _logistic(op: Op, source: Tensor, made: Tensor) -> Integers:
+def logistic(source: Tensor, made: Tensor) -> Integers:
+    """LOGISTIC in float32, as TFLite and XNNPACK fill their tables."""
     values = np.float32(source.scale) * (_INT8 - source.zero_point).astype(np.float32)
     with np.errstate(over="ignore"):
         return _from_float32(np.float32(1) / (np.float32(1) + np.exp(-values)), made)
@@ -153,7 +178,7 @@ def _from_float32(values: np.ndarray[tuple[int, ...], np.dtype[np.float32]], mad
     return np.asarray([round_half_away(float(value)) for value in values * inverse], np.int64) + made.zero_point
 
 
-def _hard_swish(op: Op, source: Tensor, made: Tensor) -> Integers:
+def hard_swish(source: Tensor, made: Tensor) -> Integers:
     """X * relu6(x + 3) / 6 in 16 bits (TFLite's reference_ops::HardSwish): one factor for x, one for the gate."""
     fine = np.float32(source.scale) / np.float32(128)
     output = multiplier_of(float(fine / np.float32(made.scale)))
@@ -188,12 +213,3 @@ def _high_multiply16(values: Integers, multiplier: int) -> Integers:
 
 def _clip16(values: Integers) -> Integers:
     return np.clip(values, -32768, 32767)
-
-
-_TABLES = {
-    "HARD_SWISH": _hard_swish,
-    "LOGISTIC": _logistic,
-    "QUANTIZE": _requantized,
-    "RELU": _rescaled,
-    "RELU6": _rescaled,
-}

@@ -10,6 +10,7 @@ import math
 import numpy as np
 
 from firmware_bridge.compile.program import CStruct, Step, Stream, Tap
+from firmware_bridge.tflite.flatbuffer import FlatTable
 from firmware_bridge.tflite.graph import Graph, Op, Tensor
 from lungsound.errors import InputError
 
@@ -69,6 +70,12 @@ class Lowering:
                 op, f"has {len(op.inputs)} inputs and needs number {position + 1}; export the model again"
             )
         return self.graph.tensors[op.inputs[position]]
+
+    def options(self, op: Op, member: int) -> FlatTable:
+        """Return the options of `op`, which must be that member of the union BuiltinOptions."""
+        if op.options is None or op.member != member:
+            raise self.refuse(op, "comes without its options; export the model again")
+        return op.options
 
     def output(self, op: Op) -> Tensor:
         """Return the tensor that `op` makes."""

@@ -1,4 +1,7 @@
-"""Every operator that can become firmware, and the function that turns it into a step."""
+"""Every operator that can become firmware: what lowers it, and what is known of it beside."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -6,37 +9,101 @@ from firmware_bridge.compile import lower_conv, lower_elementwise, lower_layout,
 from firmware_bridge.compile.lowering import Lowering
 from firmware_bridge.compile.program import Program
 from firmware_bridge.compile.requantize import ScaleError
-from firmware_bridge.tflite.graph import Graph
+from firmware_bridge.tflite.graph import Graph, Op, Tensor
 from lungsound.errors import InputError
 
+
+@dataclass(frozen=True)
+class Operator:
+    """How an operator becomes firmware.
+
+    Parameters
+    ----------
+    lower : callable
+        Reads the operator's options, checks its shapes and scales, and adds its step, which names the C function and
+        the C file that holds it, to a `Lowering`. It raises InputError for what cannot become firmware.
+    keeps_channels : bool
+        Whether the last axis of what it makes is that of what it reads, channel by channel: a narrower model can be
+        planned through it.
+    """
+
+    lower: Callable[[Lowering, Op], None]
+    keeps_channels: bool = False
+
+
 OPERATORS = {
-    "ADD": lower_elementwise.add,
-    "AVERAGE_POOL_2D": lower_pool.pool,
-    "BATCH_MATMUL": lower_elementwise.matmul,
-    "CONCATENATION": lower_layout.concatenate,
-    "CONV_2D": lower_conv.conv,
-    "DEPTHWISE_CONV_2D": lower_conv.depthwise,
-    "FULLY_CONNECTED": lower_conv.fully_connected,
-    "HARD_SWISH": lower_tables.lookup,
-    "LOGISTIC": lower_tables.lookup,
-    "MAX_POOL_2D": lower_pool.pool,
-    "MEAN": lower_pool.reduce,
-    "MUL": lower_elementwise.mul,
-    "PAD": lower_layout.pad,
-    "QUANTIZE": lower_tables.lookup,
-    "REDUCE_MAX": lower_pool.reduce,
-    "RELU": lower_tables.lookup,
-    "RELU6": lower_tables.lookup,
-    "RESHAPE": lower_layout.reshape,
-    "SOFTMAX": lower_tables.softmax,
-    "SUB": lower_elementwise.add,
-    "TRANSPOSE": lower_layout.transpose,
+    "ADD": Operator(lower_elementwise.add, keeps_channels=True),
+    "AVERAGE_POOL_2D": Operator(lower_pool.pool, keeps_channels=True),
+    "BATCH_MATMUL": Operator(lower_elementwise.matmul),
+    "CONCATENATION": Operator(lower_layout.concatenate),
+    "CONV_2D": Operator(lower_conv.conv),
+    "DEPTHWISE_CONV_2D": Operator(lower_conv.depthwise),
+    "FULLY_CONNECTED": Operator(lower_conv.fully_connected),
+    "HARD_SWISH": Operator(lower_tables.lookup(lower_tables.hard_swish), keeps_channels=True),
+    "LOGISTIC": Operator(lower_tables.lookup(lower_tables.logistic), keeps_channels=True),
+    "MAX_POOL_2D": Operator(lower_pool.pool, keeps_channels=True),
+    "MEAN": Operator(lower_pool.reduce, keeps_channels=True),
+    "MUL": Operator(lower_elementwise.mul, keeps_channels=True),
+    "PAD": Operator(lower_layout.pad, keeps_channels=True),
+    "QUANTIZE": Operator(lower_tables.quantize, keeps_channels=True),
+    "REDUCE_MAX": Operator(lower_pool.reduce, keeps_channels=True),
+    "RELU": Operator(lower_tables.lookup(lower_tables.relu("RELU")), keeps_channels=True),
+    "RELU6": Operator(lower_tables.lookup(lower_tables.relu("RELU6")), keeps_channels=True),
+    "RESHAPE": Operator(lower_layout.reshape, keeps_channels=True),
+    "SOFTMAX": Operator(lower_tables.softmax),
+    "SUB": Operator(lower_elementwise.add, keeps_channels=True),
+    "TRANSPOSE": Operator(lower_layout.transpose),
 }
-"""By TFLite name: what adds the operator's step to a `Lowering`."""
+"""By the name that TensorFlow Lite's schema gives the operator."""
+
+
+def check_operators(graph: Graph) -> None:
+    """Refuse a graph that cannot become int8 firmware, before it is laid out.
+
+    Parameters
+    ----------
+    graph : Graph
+        From `parse_tflite`.
+
+    Raises
+    ------
+    InputError
+        If an operator is not one of `OPERATORS`, or a tensor that is computed is not int8 with one scale.
+    """
+    for role, (index,) in (("input", graph.inputs), ("output", graph.outputs)):
+        tensor = graph.tensors[index]
+        if tensor.dtype != "int8":
+            raise InputError(
+                f"{graph.name}: its {role} '{tensor.name}' is {tensor.dtype} and firmware takes int8 throughout; "
+                "quantize the whole model, input and output too (in TensorFlow's converter: inference_input_type and "
+                "inference_output_type tf.int8)"
+            )
+    for op in graph.ops:
+        made = graph.tensors[op.outputs[0]]
+        if op.kind not in OPERATORS:
+            raise InputError(
+                f"{graph.name}: operator {op.kind} that makes tensor '{made.name}' cannot become firmware; rebuild "
+                f"that layer from {', '.join(OPERATORS)}"
+            )
+    for index in sorted({*graph.inputs, *(op.outputs[0] for op in graph.ops)}):
+        _check_activation(graph, graph.tensors[index])
+
+
+def _check_activation(graph: Graph, tensor: Tensor) -> None:
+    if tensor.dtype != "int8":
+        raise InputError(
+            f"{graph.name}: tensor '{tensor.name}' is {tensor.dtype} and firmware takes int8 throughout; quantize the "
+            "layer that makes it, too"
+        )
+    if len(tensor.scales) != 1:
+        raise InputError(
+            f"{graph.name}: tensor '{tensor.name}' has {len(tensor.scales)} scales; an activation needs exactly "
+            f"one, quantize again"
+        )
 
 
 def lower(graph: Graph, single_rounding: bool = False) -> Program:
-    """Turn a checked graph into streams and steps.
+    """Turn a graph into streams and steps.
 
     Parameters
     ----------
@@ -48,8 +115,10 @@ def lower(graph: Graph, single_rounding: bool = False) -> Program:
     Raises
     ------
     InputError
-        If an operator's shapes, types or options do not fit together or cannot become firmware.
+        If an operator is unknown, a tensor is not int8, or an operator's shapes, types or options do not fit together
+        or cannot become firmware.
     """
+    check_operators(graph)
     lowering = Lowering(graph, single_rounding)
     shape = graph.tensors[graph.inputs[0]].shape
     # Time is the first axis longer than one, whether the model has its channel axis before it or behind.
@@ -59,7 +128,7 @@ def lower(graph: Graph, single_rounding: bool = False) -> Program:
         try:
             # A quotient of scales that float32 cannot hold becomes infinite; whoever gets it refuses it.
             with np.errstate(over="ignore"):
-                OPERATORS[op.kind](lowering, op)
+                OPERATORS[op.kind].lower(lowering, op)
         except ScaleError as error:
             raise lowering.refuse(op, str(error)) from error
     if not lowering.steps:

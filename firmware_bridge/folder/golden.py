@@ -3,12 +3,12 @@
 import numpy as np
 import numpy.typing as npt
 
-from firmware_bridge.tflite.reader import parse_tflite
+from export.tflite.runtime import LiteRT
 from lungsound.errors import InputError
 
 Windows = npt.NDArray[np.int8]
 
-# Numerical Recipes' linear congruential generator; the same in c/self_test.c.
+# Numerical Recipes' linear congruential generator; the same in self_test.c.
 _FACTOR, _ADDEND, _SEED = 1664525, 1013904223, 1
 
 
@@ -44,21 +44,7 @@ def litert_outputs(model: bytes, rounding: str, windows: Windows) -> Windows:
     InputError
         If LiteRT does not run the model.
     """
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
-    graph = parse_tflite("the model", model)
-    # By index: asked for details, LiteRT wants to decode the names of tensors, which a file may have in any encoding.
-    source, made = graph.inputs[0], graph.outputs[0]
-    shape = graph.tensors[source].shape
-    resolver = OpResolverType.BUILTIN_REF if rounding == "double" else OpResolverType.AUTO
-    outputs = []
     try:
-        runtime = Interpreter(model_content=model, experimental_op_resolver_type=resolver, num_threads=1)
-        runtime.allocate_tensors()
-        for window in windows:
-            runtime.set_tensor(source, window.reshape(shape))
-            runtime.invoke()
-            outputs.append(runtime.get_tensor(made).reshape(-1).copy())
-    except (ValueError, RuntimeError) as error:
-        raise InputError(f"LiteRT, which firmware is compared with, does not run this model ({error})") from error
-    return np.stack(outputs).astype(np.int8)
+        return LiteRT(model, "reference" if rounding == "double" else "xnnpack").run(windows)
+    except InputError as error:
+        raise InputError(f"firmware is compared with LiteRT, and this is {error}") from error

@@ -8,6 +8,7 @@ from typing import Self
 
 from export.bundle.manifest import TFLITE_FILE
 from export.bundle.opening import Bundle, Int8Format
+from firmware_bridge.compile.operators import check_operators
 from firmware_bridge.plan.network import Network, plan_network
 from firmware_bridge.sound.interface import SoundInterface
 from firmware_bridge.tflite.graph import Graph
@@ -67,7 +68,7 @@ class Model:
         """
         if not path.is_dir():
             content = _read(path)
-            graph = parse_tflite(path.name, content)
+            graph = _graph(path.name, content)
             return cls(path, content, graph, SoundInterface.read(listening, graph) if listening else None)
         if listening is not None:
             raise InputError(f"{path}: a bundle says itself what it listens to; leave {listening} out")
@@ -75,7 +76,7 @@ class Model:
         if TFLITE_FILE not in bundle.contents:
             raise InputError(f"{path}: holds no {TFLITE_FILE}; export the run again with --int8 {Int8Format.TFLITE}")
         content = bundle.contents[TFLITE_FILE]
-        graph = parse_tflite(f"{path.resolve().name}/{TFLITE_FILE}", content)
+        graph = _graph(f"{path.resolve().name}/{TFLITE_FILE}", content)
         width = bundle.manifest.student.get("width")
         interface = SoundInterface.of_bundle(bundle.manifest, graph)
         licence = bundle.manifest.teacher["licence"]
@@ -99,6 +100,12 @@ class Model:
             source = network.program.streams[network.program.input]
             self.interface.check(network.graph, source.rows, source.width)
         return network
+
+
+def _graph(name: str, content: bytes) -> Graph:
+    graph = parse_tflite(name, content)
+    check_operators(graph)
+    return graph
 
 
 def _read(path: Path) -> bytes:

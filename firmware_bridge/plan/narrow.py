@@ -5,15 +5,11 @@ from fractions import Fraction
 
 import numpy as np
 
+from firmware_bridge.compile.operators import OPERATORS
 from firmware_bridge.tflite.graph import Graph, Op, Tensor
 
 _WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 _ELEMENTWISE = ("ADD", "SUB", "MUL")
-_KEEP_CHANNELS = (
-    *_ELEMENTWISE,
-    *("AVERAGE_POOL_2D", "MAX_POOL_2D", "MEAN", "REDUCE_MAX", "PAD", "RESHAPE", "QUANTIZE"),
-    *("RELU", "RELU6", "LOGISTIC", "HARD_SWISH"),
-)
 _EIGHT = 8
 """Students' channels are multiples of eight, at least eight."""
 
@@ -108,7 +104,7 @@ class _Narrowed:
         if not sources:
             return True
         had, kept = self.had[sources[0]], self.tensors[sources[0]].shape[-1]
-        if op.kind not in _KEEP_CHANNELS or self.tensors[made].shape[-1] != had:
+        if not OPERATORS[op.kind].keeps_channels or self.tensors[made].shape[-1] != had:
             return False
         if op.kind in _ELEMENTWISE:
             for index in op.inputs:

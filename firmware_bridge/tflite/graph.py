@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from firmware_bridge.tflite.flatbuffer import FlatTable
 from lungsound.errors import InputError
 
 _MOST_VALUES = 1 << 28
@@ -60,48 +61,26 @@ class Tensor:
 
 
 @dataclass(frozen=True)
-class Window:
-    """How a convolution or a pool walks: (vertical, horizontal) pairs, vertical being time."""
-
-    same: bool
-    stride: tuple[int, int]
-    kernel: tuple[int, int] = (1, 1)
-    dilation: tuple[int, int] = (1, 1)
-
-
-@dataclass(frozen=True)
 class Op:
     """One operator.
 
     Parameters
     ----------
     kind : str
-        The TFLite name, "CONV_2D".
+        The schema's name, "CONV_2D"; "CUSTOM" and the name of one that TFLite does not define.
     inputs, outputs : tuple of int
         Indices of tensors; -1 marks an optional input that is absent.
-    activation : str
-        "NONE", "RELU", "RELU_N1_TO_1" or "RELU6", fused behind the operator.
-    window : Window or None
-        For convolutions and pools.
-    axis : int
-        Of CONCATENATION.
-    beta : float
-        Of SOFTMAX.
-    keep_dims : bool
-        Of MEAN and REDUCE_MAX; of FULLY_CONNECTED, whether leading axes are kept.
-    adjoint : tuple of two bool
-        Of BATCH_MATMUL: which operand is transposed.
+    options : FlatTable or None
+        As in the file; whoever lowers the operator reads them.
+    member : int
+        Which one of the union BuiltinOptions they are; 0 for none.
     """
 
     kind: str
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
-    activation: str = "NONE"
-    window: Window | None = None
-    axis: int = 0
-    beta: float = 1.0
-    keep_dims: bool = False
-    adjoint: tuple[bool, bool] = (False, False)
+    options: FlatTable | None = None
+    member: int = 0
 
 
 @dataclass(frozen=True)
@@ -128,24 +107,20 @@ class Graph:
 
 
 def check_graph(graph: Graph) -> None:
-    """Refuse a graph that cannot run as streaming int8 firmware.
+    """Refuse a graph that cannot run.
 
     Raises
     ------
     InputError
         If a tensor index is out of range, an operator reads what nothing before it made (a cycle, or a wrong order),
-        a tensor is made twice, the output is the input,
-        a shape is not positive, an activation is not int8, or its quantization is absent, zero, negative or not finite.
+        a tensor is made twice, the output is the input, a shape is not positive, or a scale is zero, negative or not
+        finite.
     """
     _check_indices(graph)
     _check_order(graph)
-    activations = set(graph.inputs) | {index for op in graph.ops for index in op.outputs}
-    used = activations | {index for op in graph.ops for index in op.inputs if index >= 0}
-    for index in sorted(used):
+    for index in sorted({*graph.inputs, *(index for op in graph.ops for index in (*op.inputs, *op.outputs))} - {-1}):
         _check_shape(graph, graph.tensors[index])
         _check_scales(graph, graph.tensors[index])
-    for index in sorted(activations):
-        _check_activation(graph, graph.tensors[index])
 
 
 def _check_indices(graph: Graph) -> None:
@@ -157,7 +132,10 @@ def _check_indices(graph: Graph) -> None:
         )
     for op in graph.ops:
         if len(op.outputs) != 1:
-            raise InputError(f"{graph.name}: {op.kind} has {len(op.outputs)} outputs and must have one")
+            raise InputError(
+                f"{graph.name}: {op.kind} has {len(op.outputs)} outputs, and firmware takes operators with one; "
+                "rebuild that layer from others"
+            )
         for index in (*op.inputs, *op.outputs):
             if not -1 <= index < count or (index == -1 and index in op.outputs):
                 raise InputError(f"{graph.name}: {op.kind} names tensor {index} of {count}; export the model again")
@@ -227,16 +205,3 @@ def _check_scales(graph: Graph, tensor: Tensor) -> None:
         )
     if tensor.dtype == "int8" and any(not -128 <= zero <= 127 for zero in tensor.zero_points):
         raise InputError(f"{graph.name}: tensor '{tensor.name}' has a zero point outside of -128..127; quantize again")
-
-
-def _check_activation(graph: Graph, tensor: Tensor) -> None:
-    if tensor.dtype != "int8":
-        raise InputError(
-            f"{graph.name}: tensor '{tensor.name}' is {tensor.dtype}; firmware takes int8 throughout, quantize "
-            f"inputs and outputs too"
-        )
-    if len(tensor.scales) != 1:
-        raise InputError(
-            f"{graph.name}: tensor '{tensor.name}' has {len(tensor.scales)} scales; an activation needs exactly "
-            f"one, quantize again"
-        )

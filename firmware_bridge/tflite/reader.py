@@ -1,39 +1,16 @@
-"""Reads an int8 .tflite file into a `Graph`; an untrusted file costs an `InputError` and nothing else.
+"""Reads a .tflite file into a `Graph`; an untrusted file costs an `InputError` and nothing else.
 
 Field numbers are those of TensorFlow Lite's schema.fbs, in the order in which it declares them.
 """
+
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 from firmware_bridge.tflite.flatbuffer import FlatTable
-from firmware_bridge.tflite.graph import Graph, Op, Tensor, Window, check_graph
+from firmware_bridge.tflite.graph import Graph, Op, Tensor, check_graph
 from lungsound.errors import InputError
-
-KINDS = {
-    0: "ADD",
-    1: "AVERAGE_POOL_2D",
-    2: "CONCATENATION",
-    3: "CONV_2D",
-    4: "DEPTHWISE_CONV_2D",
-    9: "FULLY_CONNECTED",
-    14: "LOGISTIC",
-    17: "MAX_POOL_2D",
-    18: "MUL",
-    19: "RELU",
-    21: "RELU6",
-    22: "RESHAPE",
-    25: "SOFTMAX",
-    34: "PAD",
-    39: "TRANSPOSE",
-    40: "MEAN",
-    41: "SUB",
-    82: "REDUCE_MAX",
-    114: "QUANTIZE",
-    117: "HARD_SWISH",
-    126: "BATCH_MATMUL",
-}
-"""The operators that can become firmware, by their code in the schema."""
 
 _DTYPES = {
     0: "float32",
@@ -46,36 +23,7 @@ _DTYPES = {
     9: "int8",
     10: "float64",
 }
-_ACTIVATIONS = {0: "NONE", 1: "RELU", 2: "RELU_N1_TO_1", 3: "RELU6"}
-# The member of the union BuiltinOptions that each operator carries; the others have no options that matter here.
-_OPTIONS = {
-    "CONV_2D": 1,
-    "DEPTHWISE_CONV_2D": 2,
-    "AVERAGE_POOL_2D": 5,
-    "MAX_POOL_2D": 5,
-    "FULLY_CONNECTED": 8,
-    "SOFTMAX": 9,
-    "CONCATENATION": 10,
-    "ADD": 11,
-    "MUL": 21,
-    "MEAN": 27,
-    "REDUCE_MAX": 27,
-    "SUB": 28,
-    "BATCH_MATMUL": 101,
-}
-# Field of the fused activation in each of these options.
-_ACTIVATION_FIELD = {
-    "CONV_2D": 3,
-    "DEPTHWISE_CONV_2D": 4,
-    "AVERAGE_POOL_2D": 5,
-    "MAX_POOL_2D": 5,
-    "FULLY_CONNECTED": 0,
-    "CONCATENATION": 1,
-    "ADD": 0,
-    "MUL": 0,
-    "SUB": 0,
-}
-
+_CUSTOM, _CALL_ONCE = 32, 129
 
 IDENTIFIED = 8
 """How many of the first bytes `check_identifier` wants."""
@@ -94,16 +42,21 @@ def check_identifier(name: str, start: bytes) -> None:
 
 
 def parse_tflite(name: str, data: bytes) -> Graph:
-    """Parse and check the bytes of an int8 .tflite file; `name` is for error sentences.
+    """Parse and check the bytes of a .tflite file; `name` is for error sentences.
 
     Raises
     ------
     InputError
-        If it is cut, damaged, not int8, of dynamic shape, or holds an operator that cannot become firmware.
+        If it is cut, damaged, keeps state, or is of dynamic shape.
     """
     check_identifier(name, data)
     model = FlatTable.root(name, data)
-    subgraphs = model.tables(2)
+    subgraphs, codes = model.tables(2), model.tables(1)
+    if any(_number(code) == _CALL_ONCE for code in codes):
+        raise InputError(
+            f"{name}: the model keeps state in variables (CALL_ONCE, VAR_HANDLE); export the one without state that "
+            "takes a whole window, which firmware cuts into rows by itself"
+        )
     if len(subgraphs) != 1:
         raise InputError(
             f"{name}: the model has {len(subgraphs)} subgraphs and firmware takes one; export without control flow"
@@ -111,8 +64,7 @@ def parse_tflite(name: str, data: bytes) -> Graph:
     subgraph = subgraphs[0]
     buffers = model.tables(4)
     tensors = tuple(_tensor(name, table, buffers) for table in subgraph.tables(0))
-    codes = model.tables(1)
-    ops = tuple(_op(name, table, codes, tensors) for table in subgraph.tables(3))
+    ops = tuple(_op(name, table, codes) for table in subgraph.tables(3))
     graph = Graph(name, tensors, ops, _indices(subgraph, 1), _indices(subgraph, 2))
     check_graph(graph)
     return graph
@@ -187,81 +139,28 @@ def _bytes(name: str, label: str, buffer: FlatTable) -> bytes:
     return buffer.data[offset : offset + size]
 
 
-def _op(name: str, table: FlatTable, codes: list[FlatTable], tensors: tuple[Tensor, ...]) -> Op:
+def _op(name: str, table: FlatTable, codes: list[FlatTable]) -> Op:
     index = table.integer(0, "I")
     if index >= len(codes):
         raise InputError(f"{name}: an operator has code {index} of {len(codes)}; export the model again")
-    outputs = _indices(table, 2)
-    kind = _kind(name, codes[index], outputs, tensors)
-    inputs = _indices(table, 1)
-    if kind not in _OPTIONS:
-        return Op(kind, inputs, outputs)
-    options = table.table(4)
-    if options is None or table.integer(3, "B") != _OPTIONS[kind]:
-        raise InputError(f"{name}: {kind} comes without its options; export the model again")
-    activation = (
-        _ACTIVATIONS.get(options.integer(_ACTIVATION_FIELD[kind], "b")) if kind in _ACTIVATION_FIELD else "NONE"
-    )
-    if activation is None:
-        raise InputError(f"{name}: {kind} has an activation other than none, ReLU, ReLU6 or ReLU -1..1 fused behind it")
-    return Op(
-        kind,
-        inputs,
-        outputs,
-        activation,
-        window=_window(name, kind, options),
-        axis=options.integer(0, "i") if kind == "CONCATENATION" else 0,
-        beta=options.real(0) if kind == "SOFTMAX" else 1.0,
-        keep_dims=_keep_dims(name, kind, options),
-        adjoint=(bool(options.integer(0, "?")), bool(options.integer(1, "?")))
-        if kind == "BATCH_MATMUL"
-        else (False, False),
-    )
+    return Op(_kind(codes[index]), _indices(table, 1), _indices(table, 2), table.table(4), table.integer(3, "B"))
 
 
-def _kind(name: str, code: FlatTable, outputs: tuple[int, ...], tensors: tuple[Tensor, ...]) -> str:
+def _kind(code: FlatTable) -> str:
+    number = _number(code)
+    return f"CUSTOM {code.text(1)}" if number == _CUSTOM else _names().get(number, f"number {number}")
+
+
+def _number(code: FlatTable) -> int:
     # Old writers use the 8-bit field, new ones both: the larger is the code (schema.fbs, OperatorCode).
-    number = max(code.integer(0, "b"), code.integer(3, "i"))
-    if number in KINDS:
-        return KINDS[number]
-    made = tensors[outputs[0]].name if outputs and 0 <= outputs[0] < len(tensors) else "?"
-    raise InputError(
-        f"{name}: operator {_foreign_name(number, code)} that makes tensor '{made}' cannot become firmware; "
-        f"rebuild that layer from {', '.join(sorted(KINDS.values()))}"
-    )
+    return max(code.integer(0, "b"), code.integer(3, "i"))
 
 
-def _foreign_name(number: int, code: FlatTable) -> str:
+@lru_cache(maxsize=1)
+def _names() -> dict[int, str]:
     from ai_edge_litert.schema_py_generated import BuiltinOperator
 
-    names = {value: key for key, value in vars(BuiltinOperator).items() if isinstance(value, int)}
-    return code.text(1) or names.get(number, str(number))
-
-
-def _window(name: str, kind: str, options: FlatTable) -> Window | None:
-    if kind not in ("CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "MAX_POOL_2D"):
-        return None
-    numbers = {"stride": (options.integer(2, "i"), options.integer(1, "i"))}
-    if kind.endswith("POOL_2D"):
-        numbers["kernel"] = (options.integer(4, "i"), options.integer(3, "i"))
-    else:
-        first = 4 if kind == "CONV_2D" else 5
-        numbers["dilation"] = (options.integer(first + 1, "i", 1), options.integer(first, "i", 1))
-    for what, pair in numbers.items():
-        if not all(1 <= value <= 1024 for value in pair):
-            raise InputError(f"{name}: {kind} has {what} {list(pair)}; each must be 1 to 1024")
-    padding = options.integer(0, "b")
-    if padding not in (0, 1):
-        raise InputError(f"{name}: {kind} has padding {padding}; it must be SAME (0) or VALID (1)")
-    return Window(same=padding == 0, **numbers)
-
-
-def _keep_dims(name: str, kind: str, options: FlatTable) -> bool:
-    if kind == "FULLY_CONNECTED":
-        if options.integer(1, "b"):
-            raise InputError(f"{name}: {kind} has shuffled weights; export the model again without them")
-        return bool(options.integer(2, "?"))
-    return bool(options.integer(0, "?")) if kind in ("MEAN", "REDUCE_MAX") else False
+    return {number: name for name, number in vars(BuiltinOperator).items() if isinstance(number, int)}
 
 
 def _indices(table: FlatTable, field: int) -> tuple[int, ...]:
