@@ -12,9 +12,9 @@ from distill.start import describe, run_name
 from distill.training import begin, distill
 from lungsound.command import options
 from lungsound.command.console import print_json, run
-from lungsound.command.given import given, refuse_beside_resume, refuse_ignored
 from lungsound.command.recipes import recipe_option
 from lungsound.command.report import scores_table
+from lungsound.command.usage import is_given, refuse_beside_resume, refuse_ignored
 from lungsound.errors import InputError
 from lungsound.files.cache import cache_folder
 from lungsound.terminal import err, out, print_table
@@ -145,7 +145,7 @@ def distill_command(
 
 def _logmel(context: typer.Context, logmel: str, from_run: Path | None) -> str:
     """Return the log-mel that was asked for; where nobody did, that of the run that is trained on."""
-    if from_run is None or "logmel" in given(context):
+    if from_run is None or is_given(context, "logmel"):
         return logmel
     return str(Run.load(from_run).options["logmel"])
 
@@ -154,7 +154,7 @@ def _student(context: typer.Context, asked: StudentConfig, from_run: Path | None
     """Return the student that was asked for, or that of the run that is trained on."""
     if from_run is None:
         return asked
-    refuse_ignored(context, "with --from-run", ("student", "width", "heads", "student_weights"))
+    refuse_ignored(context, ("student", "width", "heads", "student_weights"), "ignored with --from-run; leave it out")
     before = Run.load(from_run)
     if before.kind != "student":
         raise InputError(f"{before.path}: the run of a teacher or an encoder; name a student's")
@@ -163,25 +163,23 @@ def _student(context: typer.Context, asked: StudentConfig, from_run: Path | None
 
 def _no_weights(context: typer.Context, *weights: float) -> tuple[float, ...]:
     """Return the teacher's loss weights of a training without one."""
-    told = given(context)
     for name, weight in zip(("logit_weight", "embedding_weight"), weights, strict=True):
-        if name in told and weight:
-            refuse_ignored(context, "with --teacher none", (name,))
+        if weight:
+            refuse_ignored(context, (name,), "ignored with --teacher none; leave it out")
     return 0.0, 0.0
 
 
 def _refuse_ignored(context: typer.Context, losses: LossWeights, *, alone: bool) -> None:
-    told = given(context)
     if not losses.teacher:
-        why = "with --teacher none" if alone else "without the losses of a teacher"
-        ignored = {"teacher_run", "temperature", *OF_A_TEACHER_TRAINED_FIRST}
-        refuse_ignored(context, why, ignored if alone else ignored | {"teacher"})
-    elif "teacher_run" in told:
-        refuse_ignored(context, "with --teacher-run", ("teacher", *OF_A_TEACHER_TRAINED_FIRST))
-    elif "weights" in told:
-        refuse_ignored(context, "with --weights", ("size",))
+        ignored = ("teacher_run", "temperature", *OF_A_TEACHER_TRAINED_FIRST)
+        refuse_ignored(context, ignored if alone else ("teacher", *ignored), "ignored without a teacher; leave it out")
+    elif is_given(context, "teacher_run"):
+        ignored = ("teacher", *OF_A_TEACHER_TRAINED_FIRST)
+        refuse_ignored(context, ignored, "ignored with --teacher-run; leave it out")
+    elif is_given(context, "weights"):
+        refuse_ignored(context, ("size",), "ignored with --weights; leave it out")
     if not losses.logits:
-        refuse_ignored(context, "without a loss on logits", ("temperature",))
+        refuse_ignored(context, ("temperature",), "ignored without a loss on logits; leave it out")
 
 
 def _tell(finished: Run, json_output: bool) -> None:

@@ -48,6 +48,8 @@ class FrontEnd:
 
     def __init__(self, manifest: dict[str, Any]) -> None:
         self._spec, self._codes = manifest["listening"]["logmel"], manifest["input"]
+        if self._spec["mel_scale"] == "kaldi" or self._spec.get("preemphasis") or self._spec.get("hann") == "symmetric":
+            raise Refused("its log-mel has pre-emphasis, a symmetric window or Kaldi's bands, which this file lacks")
         n_fft, window = self._spec["n_fft"], self._spec["window"]
         hann = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(window) / window)
         left = (n_fft - window) // 2
@@ -79,10 +81,8 @@ def _mel_filters(spec: dict[str, Any]) -> np.ndarray:
         return 3.0 * hertz / 200.0 if hertz < 1000.0 else 15.0 + step * math.log(hertz / 1000.0)
 
     mels = np.linspace(mel(spec["f_min"]), mel(spec["f_max"]), spec["n_mels"] + 2)
-    if htk:
-        edges = 700.0 * (10.0 ** (mels / 2595.0) - 1.0)
-    else:
-        edges = np.where(mels < 15.0, 200.0 * mels / 3.0, 1000.0 * np.exp((mels - 15.0) / step))
+    edges = np.where(mels < 15.0, 200.0 * mels / 3.0, 1000.0 * np.exp((mels - 15.0) / step))
+    edges = 700.0 * (10.0 ** (mels / 2595.0) - 1.0) if htk else edges
     hertz = np.arange(spec["n_fft"] // 2 + 1)[:, None] * (spec["sample_rate"] / spec["n_fft"])
     rising = (hertz - edges[:-2]) / (edges[1:-1] - edges[:-2])
     falling = (edges[2:] - hertz) / (edges[2:] - edges[1:-1])

@@ -22,11 +22,11 @@ class LogMelSpec:
     sample_rate : int
         Hz.
     window, hop, n_fft : int
-        Samples. The periodic Hann window sits in the middle of the FFT frame.
+        Samples. The Hann window sits in the middle of the FFT frame.
     n_mels : int
         Number of triangular bands between `f_min` and `f_max` (Hz).
-    mel_scale : {"slaney", "htk"}
-        Where the band edges lie; triangles are linear in Hz.
+    mel_scale : {"slaney", "htk", "kaldi"}
+        Where the band edges lie; triangles are linear in Hz. Kaldi's have the edges of HTK and are linear in mel.
     area_norm : bool
         Divide each triangle by half its width in Hz (Slaney) or keep peak 1.
     log : {"ln", "db"}
@@ -35,6 +35,11 @@ class LogMelSpec:
         See `log`.
     padding : {"reflect", "none"}
         Centred frames over ``n_fft // 2`` reflected samples, or only frames that lie inside the signal.
+    preemphasis : float
+        Share p of the sample before that is taken from each, ``x[n + 1] - p x[n]``, which is one sample less; 0 leaves
+        the signal as it is.
+    hann : {"periodic", "symmetric"}
+        Which Hann window.
     mean, std : float
         Constants of the training corpus; the normalised value is ``(logmel - mean) / std``.
     """
@@ -46,13 +51,15 @@ class LogMelSpec:
     n_mels: int
     f_min: float
     f_max: float
-    mel_scale: Literal["slaney", "htk"]
+    mel_scale: Literal["slaney", "htk", "kaldi"]
     area_norm: bool
     log: Literal["ln", "db"]
     floor: float
     padding: Literal["reflect", "none"]
     mean: float = 0.0
     std: float = 1.0
+    preemphasis: float = 0.0
+    hann: Literal["periodic", "symmetric"] = "periodic"
 
     def __post_init__(self) -> None:
         for ok, what in (
@@ -60,9 +67,11 @@ class LogMelSpec:
             (0 < self.window <= self.n_fft, "window must lie between 1 and n_fft"),
             (self.sample_rate <= 768_000 and self.n_fft <= 2**16 and self.n_mels <= 2**10, "absurdly large"),
             (0 <= self.f_min < self.f_max <= self.sample_rate / 2, "f_min < f_max <= sample_rate / 2 must hold"),
-            (self.mel_scale in ("slaney", "htk"), "mel_scale must be slaney or htk"),
+            (self.mel_scale in ("slaney", "htk", "kaldi"), "mel_scale must be slaney, htk or kaldi"),
             (self.log in ("ln", "db"), "log must be ln or db"),
             (self.padding in ("reflect", "none"), "padding must be reflect or none"),
+            (0 <= self.preemphasis <= 1, "preemphasis must lie between 0 and 1"),
+            (self.hann in ("periodic", "symmetric"), "hann must be periodic or symmetric"),
             (self.floor > 0 and np.isfinite(self.floor), "floor must be positive"),
             (np.isfinite(self.mean) and self.std > 0 and np.isfinite(self.std), "mean must be finite, std positive"),
         ):
@@ -85,15 +94,18 @@ class LogMelSpec:
         InputError
             If the signal is too short for a single frame.
         """
-        enough = self.n_fft // 2 + 1 if self.padding == "reflect" else self.n_fft
+        lost = 1 if self.preemphasis else 0
+        enough = lost + (self.n_fft // 2 + 1 if self.padding == "reflect" else self.n_fft)
         if samples < enough:
             raise InputError(f"{samples} samples are too few for one log-mel frame; at least {enough} are needed")
+        samples -= lost
         padded = samples + 2 * (self.n_fft // 2) if self.padding == "reflect" else samples
         return (padded - self.n_fft) // self.hop + 1
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        return asdict(self)
+        """Return plain values for JSON; those that came later (`_LATER`) only where they are not the usual ones."""
+        values = asdict(self)
+        return {key: value for key, value in values.items() if key not in _LATER or value != _LATER[key]}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
@@ -105,15 +117,17 @@ class LogMelSpec:
             If a key is missing or unknown, or a value is of the wrong type.
         """
         known = {f.name for f in fields(cls)}
-        if not isinstance(values, dict) or set(values) != known:
-            raise InputError(f"log-mel specification: expected exactly the keys {sorted(known)}")
-        example = SPECS["m2d"].to_dict()
+        if not isinstance(values, dict) or not known - set(_LATER) <= set(values) <= known:
+            raise InputError(f"log-mel specification: expected exactly the keys {sorted(known - set(_LATER))}")
+        example = asdict(SPECS["m2d"])
         for key, value in values.items():
             wanted = (int, float) if isinstance(example[key], float) else type(example[key])
             if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
                 raise InputError(f"log-mel specification: {key} must be {type(example[key]).__name__}, got {value!r}")
         return cls(**values)
 
+
+_LATER = {"preemphasis": 0.0, "hann": "periodic"}
 
 _M2D = LogMelSpec(16000, 400, 160, 400, 80, 50.0, 8000.0, "slaney", True, "ln", 2.0**-23, "reflect")
 _PANNS = LogMelSpec(32000, 1024, 320, 1024, 64, 50.0, 14000.0, "slaney", True, "db", 1e-10, "reflect")
@@ -124,6 +138,9 @@ SPECS: dict[str, LogMelSpec] = {
     "panns_32k": _PANNS,
     "panns_16k": replace(_PANNS, sample_rate=16000, window=512, hop=160, n_fft=512, f_max=8000.0),
     "multibreath": LogMelSpec(16000, 1024, 512, 1024, 64, 50.0, 2000.0, "htk", False, "db", 1e-10, "reflect"),
+    "efficientat_32k": LogMelSpec(
+        32000, 800, 320, 1024, 128, 0.0, 15000.0, "kaldi", False, "ln", 1e-5, "reflect", 0.0, 1.0, 0.97, "symmetric"
+    ),
     # multibreath's 64 ms windows every 32 ms for a quarter of the samples. No padding: windows of a
     # stream that overlap share their frames. The floor is the power that rounding to 16 bits puts into a bin:
     # 96 (sum of the squared window) * 2^-30 / 12.
@@ -135,9 +152,9 @@ def mel_edges(spec: LogMelSpec) -> NDArray[np.float64]:
     """Return the ``n_mels + 2`` band edges in Hz, equally spaced on the mel scale.
 
     Slaney: linear (200/3 Hz a mel) below 1000 Hz, logarithmic (27 mels a factor 6.4) above.
-    HTK: ``2595 log10(1 + f / 700)``.
+    HTK and Kaldi: ``2595 log10(1 + f / 700)``.
     """
-    if spec.mel_scale == "htk":
+    if spec.mel_scale != "slaney":
         low, high = (2595.0 * np.log10(1.0 + f / 700.0) for f in (spec.f_min, spec.f_max))
         return np.asarray(700.0 * (10.0 ** (np.linspace(low, high, spec.n_mels + 2) / 2595.0) - 1.0))
     step = 27.0 / np.log(6.4)
@@ -151,19 +168,22 @@ def mel_filters(spec: LogMelSpec) -> NDArray[np.float64]:
     """Return the triangular filters, shape ``[n_mels, n_fft // 2 + 1]``, read-only."""
     edges = mel_edges(spec)[:, None]
     hertz = np.arange(spec.n_fft // 2 + 1) * (spec.sample_rate / spec.n_fft)
+    if spec.mel_scale == "kaldi":
+        edges, hertz = np.log1p(edges / 700.0), np.log1p(hertz / 700.0)
     rising = (hertz - edges[:-2]) / (edges[1:-1] - edges[:-2])
     falling = (edges[2:] - hertz) / (edges[2:] - edges[1:-1])
     filters = np.maximum(0.0, np.minimum(rising, falling))
     if spec.area_norm:
-        filters *= 2.0 / (edges[2:] - edges[:-2])
+        filters *= 2.0 / (mel_edges(spec)[2:] - mel_edges(spec)[:-2])[:, None]
     filters.flags.writeable = False
     return filters
 
 
 @lru_cache(maxsize=32)
 def analysis_window(spec: LogMelSpec) -> NDArray[np.float64]:
-    """Return the periodic Hann window, zero-padded on both sides to ``[n_fft]``, read-only."""
-    hann = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(spec.window) / spec.window)
+    """Return the Hann window, zero-padded on both sides to ``[n_fft]``, read-only."""
+    period = spec.window if spec.hann == "periodic" else max(1, spec.window - 1)
+    hann = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(spec.window) / period)
     left = (spec.n_fft - spec.window) // 2
     window = np.pad(hann, (left, spec.n_fft - spec.window - left))
     window.flags.writeable = False
@@ -192,6 +212,8 @@ def mel_power(spec: LogMelSpec, wave: NDArray[np.floating[Any]]) -> NDArray[np.f
     """
     signal = np.asarray(wave, dtype=np.float64)
     frames = spec.frames(signal.shape[-1])
+    if spec.preemphasis:
+        signal = signal[..., 1:] - spec.preemphasis * signal[..., :-1]
     if spec.padding == "reflect":
         half = spec.n_fft // 2
         signal = np.pad(signal, [(0, 0)] * (signal.ndim - 1) + [(half, half)], mode="reflect")

@@ -8,9 +8,9 @@ from rich.table import Table
 
 from lungsound.command import options
 from lungsound.command.console import print_json
-from lungsound.command.given import refuse_beside_resume, refuse_ignored
 from lungsound.command.recipes import recipe_option
 from lungsound.command.report import scores_table
+from lungsound.command.usage import refuse_beside_resume, refuse_ignored
 from lungsound.errors import InputError
 from lungsound.files.cache import cache_folder
 from lungsound.terminal import err, out, print_table
@@ -80,14 +80,15 @@ def finetune_command(
     else:
         layers, learnable = _layers(fusion), not fixed_weights
         if from_run is not None:
-            refuse_ignored(context, "with --from-run", ("teacher", "size", "weights"))
+            refuse_ignored(context, ("teacher", "size", "weights"), "ignored with --from-run; leave it out")
             before = Run.load(from_run)
             if before.kind == "teacher":
-                refuse_ignored(context, "with --from-run of a teacher", ("fusion", "fixed_weights", "pooling"))
+                fused_as = ("fusion", "fixed_weights", "pooling")
+                refuse_ignored(context, fused_as, "that of the teacher in --from-run stays; leave it out")
                 fused = TeacherConfig.from_dict(before.model)
                 layers, learnable, pooling = fused.layers, fused.learnable, fused.pooling
         if weights is not None:
-            refuse_ignored(context, "with --weights", ("size",))
+            refuse_ignored(context, ("size",), "ignored with --weights; leave it out")
         size = size or usual_size(teacher)
         settings = FinetuneSettings(
             teacher=teacher,

@@ -157,6 +157,8 @@ def _slope(spec: LogMelSpec, scale: float, zero_point: int) -> float:
     """Return the codes an octave of power."""
     if not (math.isfinite(scale) and scale > 0 and -128 <= zero_point <= 127):
         raise InputError(f"front end: an int8 input cannot have scale {scale} and zero point {zero_point}")
+    if spec.preemphasis:
+        raise InputError("front end: no device does pre-emphasis; train on another log-mel, such as device_4k")
     if spec.hop > spec.n_fft:
         raise InputError(f"front end: a hop of {spec.hop} samples skips some; at most n_fft = {spec.n_fft} is possible")
     slope = _log_factor(spec) / (spec.std * scale)

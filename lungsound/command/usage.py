@@ -32,6 +32,13 @@ def refuse_ignored(context: typer.Context, names: Iterable[str], why: str) -> No
         raise typer.BadParameter(why, param_hint=[_words(context, name) for name in given])
 
 
+def refuse_beside_resume(context: typer.Context) -> None:
+    """Refuse whatever was given beside ``--resume`` and ``--json``: an interrupted training has settings of its own."""
+    names = [str(parameter.name) for parameter in context.command.params]
+    others = [name for name in names if name not in ("resume", "json_output")]
+    refuse_ignored(context, others, "ignored with --resume, which goes on with the settings of the run; leave it out")
+
+
 def _source(context: typer.Context, name: str) -> str:
     return getattr(context.get_parameter_source(name), "name", "")
 

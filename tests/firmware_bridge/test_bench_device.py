@@ -54,7 +54,14 @@ def forge(board: Path, bundle: Bundle, **contents: bytes) -> None:
     (board / "bundle" / MANIFEST_FILE).write_text(bundle.manifest.with_files(made).to_json())
 
 
-@pytest.mark.parametrize("name", SPECS)
+def test_a_log_mel_that_it_lacks_is_refused():
+    for change in ({"mel_scale": "kaldi"}, {"preemphasis": 0.97}, {"hann": "symmetric"}):
+        spec = SPECS["m2d"].to_dict() | change
+        with pytest.raises(bench_device.Refused, match="which this file lacks"):
+            bench_device.FrontEnd({"listening": {"logmel": spec}, "input": {"scale": 0.043, "zero_point": -21}})
+
+
+@pytest.mark.parametrize("name", [name for name, spec in SPECS.items() if not spec.preemphasis])
 @pytest.mark.parametrize(("mean", "std"), [(-6.1, 3.3), (0.0, 1.0)])
 def test_its_front_end_gives_the_same_codes(name, mean, std):
     listening = Listening.with_whole_hop(SPECS[name].with_statistics(mean, std), 1.0, 0.5)

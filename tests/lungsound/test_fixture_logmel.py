@@ -12,7 +12,7 @@ import torch
 from logmel_torch import LogMel
 from safetensors.numpy import load_file
 
-from lungsound.logmel import LogMelSpec, log_mel, mel_filters, mel_power
+from lungsound.logmel import SPECS, LogMelSpec, analysis_window, log_mel, mel_filters, mel_power, normalise
 
 FIXTURES = Path(os.environ.get("AUSCULT_SHARED", Path(__file__).parents[3] / "shared")) / "reference" / "fixtures"
 
@@ -41,6 +41,13 @@ def scl_spec(meta, samples):
     ).with_statistics(meta["mean"], meta["std"])
 
 
+def efficientat_spec(meta):
+    constants = (meta["sr"], meta["win_length"], meta["hopsize"], meta["n_fft"], meta["n_mels"])
+    band = (float(meta["fmin"]), float(meta["fmax"]), "kaldi", False)
+    mean, std = -meta["shift"], meta["scale"]
+    return LogMelSpec(*constants, *band, "ln", meta["log_offset"], "reflect", mean, std, 0.97, "symmetric")
+
+
 def with_numpy(spec, wave):
     return mel_power(spec, wave), log_mel(spec, wave)
 
@@ -67,7 +74,7 @@ def power_of_bins(spec, wave):
 
 
 def test_fixture_folders_are_found(shared):
-    assert all(cases(system) for system in ("m2d_logmel", "panns_logmel", "scl_icbhi")), shared
+    assert all(cases(system) for system in ("m2d_logmel", "panns_logmel", "scl_icbhi", "efficientat_mel")), shared
 
 
 @pytest.mark.parametrize("case", cases("m2d_logmel"))
@@ -118,3 +125,18 @@ def test_fixture_scl_icbhi(case, front_end):
     np.testing.assert_allclose(
         (minmax - spec.mean) / spec.std, theirs["standardised"], rtol=case["rtol"], atol=case["atol"]
     )
+
+
+@pytest.mark.parametrize("case", cases("efficientat_mel"))
+@both_front_ends
+def test_fixture_efficientat_logmel(case, front_end):
+    tensors = load_file(FIXTURES / "efficientat_mel" / case["file"])
+    spec = efficientat_spec(case["meta"])
+    _, logmel = front_end(spec, tensors["inputs/wave"])
+    got = normalise(spec, logmel).swapaxes(1, 2)
+    np.testing.assert_allclose(got, tensors["outputs/log_mel"], rtol=case["rtol"], atol=case["atol"])
+    if "outputs/filterbank" in tensors:
+        assert spec == SPECS["efficientat_32k"].with_statistics(-4.5, 5.0)
+        left = (spec.n_fft - spec.window) // 2
+        np.testing.assert_allclose(mel_filters(spec)[:, :-1], tensors["outputs/filterbank"], atol=2e-5)
+        np.testing.assert_allclose(analysis_window(spec)[left:-left], tensors["outputs/window"], atol=1e-6)

@@ -34,25 +34,31 @@ def small_specs(draw):
         n_mels=draw(st.integers(1, 12)),
         f_min=f_min,
         f_max=draw(st.floats(f_min + 50, 500)),
-        mel_scale=draw(st.sampled_from(["slaney", "htk"])),
+        mel_scale=draw(st.sampled_from(["slaney", "htk", "kaldi"])),
         area_norm=draw(st.booleans()),
         log=draw(st.sampled_from(["ln", "db"])),
         floor=draw(st.sampled_from([2.0**-23, 1e-10])),
         padding=draw(st.sampled_from(["reflect", "none"])),
+        preemphasis=draw(st.sampled_from([0.0, 0.97])),
+        hann=draw(st.sampled_from(["periodic", "symmetric"])),
     )
 
 
 @settings(max_examples=30)
-@given(small_specs(), st.integers(41, 90))
+@given(small_specs(), st.integers(42, 90))
 def test_mel_power_is_the_written_formula(spec, samples):
     wave = noise(spec, samples / 1000)
     half = spec.n_fft // 2 if spec.padding == "reflect" else 0
-    padded = [*wave[half:0:-1], *wave, *wave[-2 : -half - 2 : -1]] if half else list(wave)
+    heard = wave
+    if spec.preemphasis:
+        heard = np.array([wave[n] - spec.preemphasis * wave[n - 1] for n in range(1, len(wave))])
+    period = spec.window if spec.hann == "periodic" else spec.window - 1
+    padded = [*heard[half:0:-1], *heard, *heard[-2 : -half - 2 : -1]] if half else list(heard)
     left = (spec.n_fft - spec.window) // 2
     expected = []
     for first in range(0, len(padded) - spec.n_fft + 1, spec.hop):
         frame = [
-            padded[first + left + n] * math.sin(math.pi * n / spec.window) ** 2 if 0 <= n < spec.window else 0.0
+            padded[first + left + n] * math.sin(math.pi * n / period) ** 2 if 0 <= n < spec.window else 0.0
             for n in range(spec.n_fft - left)
         ]
         power = [
@@ -66,12 +72,18 @@ def test_mel_power_is_the_written_formula(spec, samples):
 
 @every_spec
 def test_filters_are_those_of_torchaudio(spec):
+    from torchaudio.compliance.kaldi import get_mel_banks
     from torchaudio.functional import melscale_fbanks
 
     norm = "slaney" if spec.area_norm else None
     bins = spec.n_fft // 2 + 1
-    theirs = melscale_fbanks(bins, spec.f_min, spec.f_max, spec.n_mels, spec.sample_rate, norm, spec.mel_scale)
     ours = mel_filters(spec)
+    if spec.mel_scale == "kaldi":
+        band = float(spec.sample_rate), spec.f_min, spec.f_max
+        theirs, _ = get_mel_banks(spec.n_mels, spec.n_fft, *band, 100.0, -500.0, 1.0)  # without the Nyquist bin
+        theirs = torch.nn.functional.pad(theirs, (0, 1)).T
+    else:
+        theirs = melscale_fbanks(bins, spec.f_min, spec.f_max, spec.n_mels, spec.sample_rate, norm, spec.mel_scale)
     np.testing.assert_allclose(ours, theirs.T.numpy(), atol=2e-5 * ours.max())
 
 
@@ -140,7 +152,7 @@ def test_torch_agrees_with_the_reference(spec, dtype, tolerance):
 
 
 @settings(max_examples=20)
-@given(small_specs(), st.integers(41, 90))
+@given(small_specs(), st.integers(42, 90))
 def test_torch_agrees_for_any_specification(spec, samples):
     waves = noise(spec, samples / 1000, shape=(2,))
     ours = LogMel(spec, dtype=torch.float64).mel_power(torch.from_numpy(waves))

@@ -45,8 +45,11 @@ class LogMel(nn.Module):
             If the waves are shorter than one frame.
         """
         self.spec.frames(wave.shape[-1])
+        wave = wave.to(self.window.dtype)
+        if self.spec.preemphasis:
+            wave = wave[:, 1:] - self.spec.preemphasis * wave[:, :-1]
         spectrum = torch.stft(
-            wave.to(self.window.dtype),
+            wave,
             self.spec.n_fft,
             self.spec.hop,
             window=self.window,

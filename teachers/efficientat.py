@@ -1,0 +1,154 @@
+"""EfficientAT's MobileNetV3 as an encoder: its layers are the outputs of its 17 features."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Self
+
+import torch
+from torch import Tensor
+
+from lungsound.errors import InputError
+from lungsound.listening import Listening
+from lungsound.logmel import SPECS, LogMelSpec
+from lungsound.networks.mobilenet import USUAL_STRIDES, MobileNetV3
+from lungsound.training.weights import read_checkpoint
+from teachers.cards import TeacherCard
+from teachers.encoder import Encoder, register
+
+LOGMEL = "efficientat_32k"
+MEAN, STD = -4.5, 5.0
+"""What EfficientAT normalises its log-mels with."""
+
+WIDTHS = (0.1, 0.2, 0.4, 0.5, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6, 2.0, 3.0, 4.0)
+"""Width multipliers of the published networks."""
+
+CARD = TeacherCard(
+    name="mn04_as_mAP_432",
+    url="https://github.com/fschmid56/EfficientAT/releases/download/v0.0.1/mn04_as_mAP_432.pt",
+    licence="MIT",
+    paper="Schmid et al., Efficient Large-Scale Audio Tagging via Transformer-to-CNN Distillation, arXiv:2211.04772",
+    note="AudioSet, distilled from transformers; width 0.4",
+    logmel=LOGMEL,
+    hash="sha256:899a8c6217063f6941793102a2780b3dd788ab11fce468d9cf5f0577c453321c",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MobileNetConfig:
+    """Everything that decides a MobileNetV3 encoder's shape.
+
+    Attributes
+    ----------
+    width : float
+        Multiplier of the channels.
+    mels : int
+        Mel bands.
+    strides : tuple of int
+        Of the four blocks that may halve the map.
+    """
+
+    width: float
+    mels: int
+    strides: tuple[int, ...] = USUAL_STRIDES
+
+    def __post_init__(self) -> None:
+        if not 1 / 16 <= self.width <= 4:
+            raise InputError(f"MobileNetV3 encoder: the width must lie between {1 / 16} and 4, got {self.width}")
+        if not (isinstance(self.mels, int) and self.mels > 0 and len(self.strides) == 4 and {*self.strides} <= {1, 2}):
+            raise InputError(f"MobileNetV3 encoder: it takes a number of mels and four strides of 1 or 2, got {self}")
+
+
+@register("mobilenetv3")
+class MobileNetEncoder(Encoder):
+    """EfficientAT's MobileNetV3 up to its last convolution (Schmid et al. 2023).
+
+    Parameters
+    ----------
+    config : MobileNetConfig
+        Its shape.
+    """
+
+    Config = MobileNetConfig
+    cards = (CARD,)
+    aliases: ClassVar = {"mn04": CARD.name}
+    sizes = "a width such as 0.4 (mn04's; mn10's is 1)"
+    usual_size = "0.4"
+
+    config: MobileNetConfig
+
+    def __init__(self, config: MobileNetConfig) -> None:
+        super().__init__(config)
+        self.trunk = MobileNetV3(config.width, config.strides)
+
+    @classmethod
+    def scratch_config(cls, size: str, listening: Listening) -> MobileNetConfig:
+        """See :meth:`teachers.encoder.Encoder.scratch_config`; the size is a width multiplier."""
+        try:
+            width = float(size)
+        except ValueError:
+            cls.refuse_size(size)
+        return MobileNetConfig(width, listening.logmel.n_mels)
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read the trunk of a published file, whose shapes tell the width and whose name tells strides (``_s2221``).
+
+        Raises
+        ------
+        InputError
+            If the file is missing or damaged, no MobileNetV3 of EfficientAT of a published width, or holds a value
+            that is not finite.
+        """
+        content = read_checkpoint(path)
+        state = content if isinstance(content, dict) else {}
+        trunk = {name: value for name, value in state.items() if isinstance(name, str) and name.startswith("features.")}
+        strides = re.search(r"_s([12]{4})", path.stem)
+        config = MobileNetConfig(
+            _width_of(trunk, path), SPECS[LOGMEL].n_mels, tuple(map(int, strides[1])) if strides else USUAL_STRIDES
+        )
+        for name, value in trunk.items():
+            if value.layout != torch.strided or not value.is_contiguous() or not torch.isfinite(value).all():
+                raise InputError(f"{path}: {name} is not laid out in full, or not finite; get {CARD.file} again")
+        encoder = cls(config)
+        encoder.trunk.load_state_dict(trunk)
+        return encoder
+
+    @property
+    def logmel(self) -> LogMelSpec:
+        """EfficientAT's log-mel with the constants that it normalises with."""
+        return SPECS[LOGMEL].with_statistics(MEAN, STD)
+
+    @property
+    def shapes(self) -> tuple[tuple[int, int], ...]:
+        """Rows and channels of each feature's map; a stride of 2 halves the mels, rounded up."""
+        rows, shapes = self.config.mels, []
+        for stride, width in zip(self.trunk.strides, self.trunk.widths, strict=True):
+            rows = -(-rows // stride)
+            shapes.append((rows, width))
+        return tuple(shapes)
+
+    def encode_layers(self, x: Tensor) -> list[Tensor]:
+        """Return the maps of the 17 features as grids [B, F_i, T_i, D_i] for [B, 1, mels, frames].
+
+        Raises
+        ------
+        InputError
+            If there are no frames or another number of mels.
+        """
+        if x.shape[-2] != self.config.mels or not x.shape[-1]:
+            raise InputError(
+                f"the encoder takes {self.config.mels} mels, got {x.shape[-2]} mels and {x.shape[-1]} frames"
+            )
+        return [feature_map.permute(0, 2, 3, 1) for feature_map in self.trunk.layers(x)]
+
+
+def _width_of(trunk: dict[str, object], path: Path) -> float:
+    """Return the published width whose trunk has tensors of these names and shapes."""
+    found = {name: value.shape for name, value in trunk.items() if isinstance(value, Tensor)}
+    for width in WIDTHS:
+        with torch.device("meta"):
+            expected = {name: value.shape for name, value in MobileNetV3(width).state_dict().items()}
+        if len(found) == len(trunk) and found == expected:
+            return width
+    raise InputError(f"{path}: no MobileNetV3 of EfficientAT; get {CARD.file} from {CARD.url}")
