@@ -23,7 +23,7 @@ from lungsound.files.cache import cache_folder
 from lungsound.training.data import DataOptions, Part
 from lungsound.training.window_dataset import WindowDataset, batches
 from students.student import Student, StudentConfig
-from teachers.m2d_config import M2DConfig
+from teachers.m2d.config import M2DConfig
 from teachers.teacher import Teacher, TeacherConfig
 
 BATCH = 32

@@ -171,10 +171,10 @@ def _no_weights(context: typer.Context, *weights: float) -> tuple[float, ...]:
 
 def _refuse_ignored(context: typer.Context, losses: LossWeights, *, alone: bool) -> None:
     if not losses.teacher:
-        ignored = ("teacher_run", "temperature", *OF_A_TEACHER_TRAINED_FIRST)
-        refuse_ignored(context, ignored if alone else ("teacher", *ignored), "ignored without a teacher; leave it out")
+        ignored = ["teacher_run", "temperature", *OF_A_TEACHER_TRAINED_FIRST]
+        refuse_ignored(context, ignored if alone else ["teacher", *ignored], "ignored without a teacher; leave it out")
     elif is_given(context, "teacher_run"):
-        ignored = ("teacher", *OF_A_TEACHER_TRAINED_FIRST)
+        ignored = ["teacher", *OF_A_TEACHER_TRAINED_FIRST]
         refuse_ignored(context, ignored, "ignored with --teacher-run; leave it out")
     elif is_given(context, "weights"):
         refuse_ignored(context, ("size",), "ignored with --weights; leave it out")

@@ -147,10 +147,10 @@ def teachers_command(json_output: options.Json = False) -> None:
         sizes = [{"name": name, "sizes": encoder.sizes} for name, encoder in known.items()]
         print_json({"encoders": sizes, "teachers": listed, "aliases": aliases()})
         return
-    for encoder, paper in dict.fromkeys((name, card.paper) for name, card in cards):
-        table = Table(encoder, "has heard", title=paper)
+    for kind, paper in dict.fromkeys((name, card.paper) for name, card in cards):
+        table = Table(kind, "has heard", title=paper)
         for name, card in cards:
-            if (name, card.paper) == (encoder, paper):
+            if (name, card.paper) == (kind, paper):
                 table.add_row(card.name, card.note)
         print_table(table)
     out.print("published weights are downloaded with size `published`", highlight=False)

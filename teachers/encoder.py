@@ -135,8 +135,8 @@ def register(name: str) -> Callable[[E], E]:
 
 def encoders() -> Mapping[str, type[Encoder]]:
     """Return every encoder of this package by its name."""
-    for module in pkgutil.iter_modules(teachers.__path__):
-        importlib.import_module(f"{teachers.__name__}.{module.name}")
+    for module in pkgutil.walk_packages(teachers.__path__, f"{teachers.__name__}."):
+        importlib.import_module(module.name)
     return _REGISTERED
 
 

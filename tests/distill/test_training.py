@@ -140,8 +140,8 @@ def test_settings_survive_json(small_settings, tmp_path):
 @pytest.mark.slow
 def test_published_weights_start_a_teacher(place, small_options, tmp_path):
     """A base encoder of the published layout, with drawn weights, is fine-tuned and credited by its folder's name."""
-    from teachers.m2d import M2DEncoder
-    from teachers.m2d_config import M2DConfig
+    from teachers.m2d.config import M2DConfig
+    from teachers.m2d.encoder import M2DEncoder
 
     name = "m2d_vit_base-80x208p16x16-221006-mr7"
     (tmp_path / name).mkdir()

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from lungsound.logmel import SPECS
 from lungsound.training.window_dataset import WindowDataset, batches
 from teachers.finetune import FinetuneModule, SpecAugment, train_teacher
-from teachers.m2d_config import M2DConfig
+from teachers.m2d.config import M2DConfig
 from teachers.teacher import Teacher, TeacherConfig
 
 CONFIG = TeacherConfig(M2DConfig(16, 2, 2, (80, 48), (16, 16)))

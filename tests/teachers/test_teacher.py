@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from lungsound.errors import InputError
-from teachers.m2d_config import SIZES, M2DConfig
+from teachers.m2d.config import SIZES, M2DConfig
 from teachers.teacher import Teacher, TeacherConfig
 
 ENCODER = M2DConfig(16, 3, 2, (80, 48), (16, 16))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from lungsound.errors import InputError
-from teachers.m2d_config import LOGMELS, SIZES, M2DConfig
+from teachers.m2d.config import LOGMELS, SIZES, M2DConfig
 
 _NAME = re.compile(
     r"(?P<model>\w+_vit_(?P<size>[a-z]+))"

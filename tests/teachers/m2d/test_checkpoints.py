@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from lungsound.errors import InputError
-from teachers import m2d_names
-from teachers.m2d import M2DEncoder
-from teachers.m2d_names import M2DName
+from teachers.m2d import names as m2d_names
+from teachers.m2d.encoder import M2DEncoder
+from teachers.m2d.names import M2DName
 
 FOLDER = "m2d_x_vit_base-80x48p16x16p16k-250101-MdfiDdffsd50ks6"
 OLD_FOLDER = "m2d_vit_base-80x48p16x16-221006-mr7"

@@ -1,7 +1,7 @@
 """M2D's published weights: the cards of its releases."""
 
 from teachers.cards import TeacherCard
-from teachers.m2d_config import NORM_STATS
+from teachers.m2d.config import NORM_STATS
 
 NTT_LICENCE = "NTT software evaluation licence (non-commercial); read LICENSE.pdf at https://github.com/nttcslab/m2d"
 """The licence of M2D's code and weights; it goes with every student distilled from them."""

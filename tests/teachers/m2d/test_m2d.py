@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from lungsound.errors import InputError
 from lungsound.logmel import SPECS
 from teachers.fusion import flatten_grid, stack_frequency
-from teachers.m2d import M2DEncoder, position_table
-from teachers.m2d_config import M2DConfig
+from teachers.m2d.config import M2DConfig
+from teachers.m2d.encoder import M2DEncoder, position_table
 
 
 def small_encoder(width: int = 48, patch: tuple[int, int] = (16, 16), sample_rate: int = 16000) -> M2DEncoder:

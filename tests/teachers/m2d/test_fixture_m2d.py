@@ -13,13 +13,13 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 
 from lungsound.logmel import log_mel, normalise
-from teachers import m2d_names
 from teachers.fusion import Fusion, flatten_grid, stack_frequency
-from teachers.m2d import M2DEncoder, fit_columns, position_table
-from teachers.m2d_config import M2DConfig
-from teachers.m2d_names import M2DName
+from teachers.m2d import names as m2d_names
+from teachers.m2d.config import M2DConfig
+from teachers.m2d.encoder import M2DEncoder, fit_columns, position_table
+from teachers.m2d.names import M2DName
 
-SHARED = Path(os.environ.get("AUSCULT_SHARED", Path(__file__).parents[2].parent / "shared"))
+SHARED = Path(os.environ.get("AUSCULT_SHARED", Path(__file__).parents[3].parent / "shared"))
 FIXTURES = SHARED / "reference" / "fixtures"
 pytestmark = pytest.mark.usefixtures("shared")  # which skips, or fails in CI, where the folder is missing
 

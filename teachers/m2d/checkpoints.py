@@ -8,8 +8,8 @@ from torch import Tensor
 
 from lungsound.errors import InputError
 from lungsound.training.weights import read_checkpoint
-from teachers.m2d_config import M2DConfig
-from teachers.m2d_names import M2DName
+from teachers.m2d.config import M2DConfig
+from teachers.m2d.names import M2DName
 
 PREFIXES = ("module.ar.runtime.backbone.", "backbone.")
 """What EVAR's fine-tuning and a saved runtime put before the encoder's names."""

@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from lungsound.errors import InputError
 from lungsound.listening import Listening
 from lungsound.logmel import SPECS, LogMelSpec
-from teachers.checkpoints import config_of, encoder_state, published_name
 from teachers.encoder import Encoder, register
 from teachers.fusion import stack_frequency
-from teachers.m2d_cards import ALIASES, CARDS
-from teachers.m2d_config import LOGMELS, NORM_STATS, M2DConfig
+from teachers.m2d.cards import ALIASES, CARDS
+from teachers.m2d.checkpoints import config_of, encoder_state, published_name
+from teachers.m2d.config import LOGMELS, NORM_STATS, M2DConfig
 
 FROM_SCRATCH = ("tiny", "small")
 PATCH_SECONDS = 0.16
@@ -137,12 +137,12 @@ class M2DEncoder(Encoder):
         Parameters
         ----------
         path : Path
-            A ``.pth`` file in its published folder, see :func:`teachers.checkpoints.config_of`.
+            A ``.pth`` file in its published folder, see :func:`teachers.m2d.checkpoints.config_of`.
 
         Raises
         ------
         InputError
-            See :func:`teachers.checkpoints.config_of` and :func:`teachers.checkpoints.encoder_state`.
+            See :func:`teachers.m2d.checkpoints.config_of` and :func:`teachers.m2d.checkpoints.encoder_state`.
         """
         encoder = cls(config_of(path))
         encoder.load_state_dict(encoder_state(path, encoder.state_dict()))

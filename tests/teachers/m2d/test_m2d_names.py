@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lungsound.errors import InputError
-from teachers.m2d import M2DConfig
-from teachers.m2d_names import SIZES, M2DName
+from teachers.m2d.encoder import M2DConfig
+from teachers.m2d.names import SIZES, M2DName
 
 counts = st.integers(1, 999)
 
