@@ -20,7 +20,7 @@ lint: $(READY)  ## what CI asks of the code
 	git ls-files "*.c" "*.h" | xargs $(BIN)/clang-format --dry-run -Werror
 
 docs: $(READY)  ## the documentation, strictly, into docs/_build
-	MPLBACKEND=Agg $(BIN)/python -m sphinx --fail-on-warning --keep-going --nitpicky --quiet docs docs/_build
+	MPLBACKEND=Agg $(BIN)/python -m sphinx --jobs auto --fail-on-warning --keep-going --nitpicky --quiet docs docs/_build
 
 env: $(READY)
 

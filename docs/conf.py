@@ -1,4 +1,4 @@
-"""Sphinx: pages in Markdown, the reference from docstrings and C headers, the commands from what they say themselves."""
+"""Sphinx: pages in Markdown, the reference from docstrings and C headers, the commands from their own help."""
 
 import subprocess
 import sys

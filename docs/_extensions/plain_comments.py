@@ -1,7 +1,6 @@
 """C comments are plain text: indented lines are code, and stars and underscores mean themselves."""
 
 import re
-from itertools import groupby
 from typing import Any
 
 from sphinx.application import Sphinx
@@ -12,8 +11,12 @@ def plain(app: Sphinx, lines: list[str], transform: str, options: dict[str, Any]
     if lines:
         lines[-1] = re.sub(r"^ \* ?", "", lines[-1])  # hawkmoth leaves it where the comment ends behind text
     text: list[str] = []
-    for indented, block in groupby(lines, lambda line: line.startswith("  ")):
-        text += ["", ".. code-block:: c", "", *block, ""] if indented else [_escaped(line) for line in block]
+    code = False
+    for line in lines:
+        if line.startswith("  ") != code:
+            code = not code
+            text += ["", ".. code-block:: c", ""] if code else [""]
+        text.append(line if code else _escaped(line))
     lines[:] = text
 
 

@@ -1,4 +1,4 @@
-"""A page of the documentation as a newcomer follows it: its files written into a copy of the sources, its commands run."""
+"""A page of the documentation as a newcomer follows it: its files in a copy of the sources, its commands run there."""
 
 import os
 import re
