@@ -87,8 +87,6 @@ def test_wrong_usage_is_exit_code_2(auscult, words):
         (["finetune", "--freeze"], "cannot be frozen"),
         (["finetune", "--watch", "val_accuracy"], "val_auroc_crackle, val_auroc_wheeze, val_loss, train_loss"),
         (["finetune", "--from-run", "{empty}"], "no finished run"),
-        (["distill", "--teacher", "none", "--teacher-epochs", "2"],),
-        (["distill", "--teacher", "none", "--logit-weight", "1"],),
         (["distill", "--watch", "nonsense"], "train_labels, train_logits, train_embedding"),
         (["distill", "--student-weights", "{empty}/none.pth"], "none.pth: missing"),
         (["distill", "--from-run", "{empty}"], "no finished run"),
