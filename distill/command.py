@@ -37,12 +37,13 @@ def distill_command(
     teacher: Annotated[
         str, typer.Option(help="Encoder or card of the teacher, see `auscult teachers`; none: labels alone.")
     ] = TEACHER.teacher,
-    student: Annotated[str, typer.Option(help="Trunk of the student.")] = "cnn6",
-    width: Annotated[float, typer.Option(help="Width multiplier of the trunk; 1 is the published CNN6.")] = 0.25,
-    heads: Annotated[int, typer.Option(help="Heads of the CSRA attention: 1, 2, 4 or 6.")] = 4,
+    student: Annotated[str, typer.Option(help="Family of the student; a name that is none lists them.")] = "cnn6",
+    width: Annotated[float, typer.Option(help="Width multiplier of the trunk; 1 is the published network.")] = 0.25,
+    head: Annotated[str, typer.Option(help="csra: attention; linear: the mean over positions.")] = "csra",
+    heads: Annotated[int, typer.Option(help="Heads of the CSRA attention: 1, 2, 4, 6 or 8.")] = 4,
     from_run: options.FromRun = None,
     student_weights: Annotated[
-        Path | None, typer.Option(help="PANNs' published CNN6, which a student of width 1 starts from.")
+        Path | None, typer.Option(help="Published weights that the student starts from: of cnn6, width 1, PANNs'.")
     ] = None,
     teacher_run: Annotated[
         Path | None,
@@ -106,7 +107,7 @@ def distill_command(
             validation,
             split_seed,
         )
-        config = _student(context, StudentConfig(trunk=student, width=width, heads=heads), from_run)
+        config = _student(context, StudentConfig(trunk=student, width=width, heads=heads, head=head), from_run)
         if teacher == NONE:
             logit_weight, embedding_weight = _no_weights(context, logit_weight, embedding_weight)
         losses = LossWeights(label_weight, logit_weight, embedding_weight, temperature)
@@ -152,9 +153,13 @@ def _logmel(context: typer.Context, logmel: str, from_run: Path | None) -> str:
 
 def _student(context: typer.Context, asked: StudentConfig, from_run: Path | None) -> StudentConfig:
     """Return the student that was asked for, or that of the run that is trained on."""
+    if asked.head != "csra":
+        refuse_ignored(context, ("heads",), f"ignored with --head {asked.head}; leave it out")
     if from_run is None:
         return asked
-    refuse_ignored(context, ("student", "width", "heads", "student_weights"), "ignored with --from-run; leave it out")
+    refuse_ignored(
+        context, ("student", "width", "head", "heads", "student_weights"), "ignored with --from-run; leave it out"
+    )
     before = Run.load(from_run)
     if before.kind != "student":
         raise InputError(f"{before.path}: the run of a teacher or an encoder; name a student's")

@@ -10,10 +10,8 @@ from distill.settings import DistillSettings
 from distill.taught import LABELS_ALONE, credit, student_name, teacher_run_of
 from lungsound.errors import InputError
 from lungsound.logmel import LogMelSpec
-from lungsound.networks.panns import PANNS_CNN6
 from lungsound.training.runs import Run
 from lungsound.training.weights import load_weights
-from students.panns import initialise_from_panns
 from students.student import Student, StudentConfig
 
 
@@ -45,10 +43,14 @@ def run_name(settings: DistillSettings) -> str:
 def describe(settings: DistillSettings) -> str:
     """Say in words what is trained, and from what."""
     student = settings.student
-    said = f"{student.trunk} of width {student.width:g}, {student.heads} heads, from "
+    said = f"{student.trunk} of width {student.width:g}, {_head(student)}, from "
     said += f"the teacher {settings.teacher_run}" if settings.losses.teacher else "labels alone"
     started = settings.from_run or settings.student_weights
     return f"{said}, started from {started}" if started else said
+
+
+def _head(student: StudentConfig) -> str:
+    return f"{student.heads} heads" if student.head == "csra" else f"{student.head} head"
 
 
 def start_of(settings: DistillSettings) -> Start:
@@ -61,13 +63,13 @@ def start_of(settings: DistillSettings) -> Start:
     """
     torch.manual_seed(settings.seed)
     student = Student(settings.student)
+    student.check_window(settings.data.listening())
     if settings.from_run is not None:
         return _from_run(settings, Run.load(Path(settings.from_run)), student)
     if settings.student_weights is None:
         return Start(student)
     path = Path(settings.student_weights)
-    initialise_from_panns(student, path)
-    card = PANNS_CNN6
+    card = student.start_from(path)
     return Start(student, {"name": card.name, "licence": card.licence, "paper": card.paper, "weights": path.name})
 
 

@@ -1,6 +1,5 @@
-"""A student: a small convolutional trunk and an attention head for several labels."""
+"""A student: a small convolutional trunk of some family and a head for several labels."""
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Self
@@ -9,14 +8,16 @@ from torch import Tensor, nn
 
 from lungsound.errors import InputError
 from lungsound.labels import LABELS
-from lungsound.networks.cnn6 import Cnn6, pool, scaled_widths
+from lungsound.listening import Listening
+from lungsound.networks.cnn6 import pool
+from lungsound.networks.panns import WeightsCard
 from lungsound.training.weights import load_weights, save_weights
 from students.csra import CsraHead, temperatures_of
+from students.linear import LinearHead
+from students.registry import family
 
-STUDENTS: dict[str, Callable[[float, float], Cnn6]] = {
-    "cnn6": lambda width, dropout: Cnn6(scaled_widths(width), dropout),
-}
-"""Trunks by name; each takes a width multiplier and the dropout after its blocks."""
+HEADS = ("csra", "linear")
+"""Attention over positions, or the mean over them and a linear layer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +27,11 @@ class StudentConfig:
     Attributes
     ----------
     trunk : str
-        A name in `STUDENTS`.
+        Name of a family, see :func:`students.registry.families`.
     width : float
         Multiplier of the trunk's channels.
     heads : int
-        Attention heads: 1, 2, 4, 6 or 8.
+        Attention heads of CSRA: 1, 2, 4, 6 or 8.
     lam : float
         Weight of the attention beside the mean.
     temperatures : tuple of float, optional
@@ -38,7 +39,9 @@ class StudentConfig:
     classes : int
         Number of logits.
     dropout : float
-        After each block, while training.
+        Of the trunk, while training.
+    head : {"csra", "linear"}
+        What turns the feature map into logits; `heads`, `lam` and `temperatures` are CSRA's.
     """
 
     trunk: str = "cnn6"
@@ -48,10 +51,12 @@ class StudentConfig:
     temperatures: tuple[float, ...] | None = None
     classes: int = len(LABELS)
     dropout: float = 0.0
+    head: str = "csra"
 
     def __post_init__(self) -> None:
-        if self.trunk not in STUDENTS:
-            raise InputError(f"no student called {self.trunk!r}; choose one of {', '.join(STUDENTS)}")
+        family(self.trunk)
+        if self.head not in HEADS:
+            raise InputError(f"no head called {self.head!r}; choose one of {', '.join(HEADS)}")
         if len(self.head_temperatures) != self.heads or not all(t > 0 for t in self.head_temperatures):
             raise InputError(f"{self.heads} heads need as many positive temperatures, got {self.temperatures}")
         for name, low, high in (("width", 1 / 64, 4), ("lam", 0, 10), ("classes", 1, 1000), ("dropout", 0, 0.9)):
@@ -75,9 +80,10 @@ class StudentConfig:
         Raises
         ------
         InputError
-            If a key is unknown or missing, or a value makes no sense.
+            If a key is unknown or missing, or a value makes no sense. Before there were two heads, none was named.
         """
         known = {field.name for field in fields(cls)}
+        values = {"head": "csra"} | values if isinstance(values, dict) else values
         if not isinstance(values, dict) or set(values) != known:
             raise InputError(f"student configuration: expected exactly the keys {', '.join(sorted(known))}")
         try:
@@ -90,6 +96,7 @@ class StudentConfig:
                 temperatures=None if temperatures is None else tuple(float(t) for t in temperatures),
                 classes=int(values["classes"]),
                 dropout=float(values["dropout"]),
+                head=str(values["head"]),
             )
         except (TypeError, ValueError) as error:
             raise InputError(f"student configuration: {error}") from error
@@ -107,31 +114,74 @@ class Student(nn.Module):
     def __init__(self, config: StudentConfig) -> None:
         super().__init__()
         self.config = config
-        self.trunk = STUDENTS[config.trunk](config.width, config.dropout)
-        self.head = CsraHead(self.embedding_dim, config.classes, config.head_temperatures, config.lam)
+        self._family = family(config.trunk)
+        self.trunk = self._family.make(config.width, config.dropout)
+        self.head: CsraHead | LinearHead
+        if config.head == "linear":
+            self.head = LinearHead(self.embedding_dim, config.classes)
+        else:
+            self.head = CsraHead(self.embedding_dim, config.classes, config.head_temperatures, config.lam)
 
     @property
     def embedding_dim(self) -> int:
         """Size of the pooled embedding, the channels of the feature map."""
-        return self.trunk.widths[-1]
+        return int(self.trunk.channels)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> Tensor:
         """Map normalised log-mels [B, 1, T, F] to logits [B, C]."""
-        logits: Tensor = self.head(self.trunk(x))
+        logits: Tensor = self.head(self.features(x))
         return logits
 
     def features(self, x: Tensor) -> Tensor:
-        """Map normalised log-mels [B, 1, T, F] to the map [B, D, T // 16, F // 16] that `head` and `pool` take."""
+        """Map normalised log-mels [B, 1, T, F] to the map [B, D, t, f] that `head` and `pool` take.
+
+        Raises
+        ------
+        InputError
+            If the window is smaller than the family takes.
+        """
+        self._check_size(*x.shape[-2:])
         feature_map: Tensor = self.trunk(x)
         return feature_map
 
     def pool(self, feature_map: Tensor) -> Tensor:
-        """Pool a feature map [B, D, t, f] to the embedding [B, D]."""
+        """Pool a feature map [B, D, t, f] to the embedding [B, D]: mean over mel, maximum plus mean over time."""
         return pool(feature_map)
 
     def embed(self, x: Tensor) -> Tensor:
         """Map normalised log-mels [B, 1, T, F] to embeddings [B, D]."""
         return pool(self.features(x))
+
+    def check_window(self, listening: Listening) -> None:
+        """Refuse a window that is smaller than the family takes.
+
+        Raises
+        ------
+        InputError
+            With the size that is needed.
+        """
+        self._check_size(listening.frames, listening.logmel.n_mels)
+
+    def _check_size(self, frames: int, mels: int) -> None:
+        smallest = self._family.card.smallest_input
+        if min(frames, mels) < smallest:
+            raise InputError(
+                f"{frames} frames of {mels} mels are too few for {self.config.trunk}; give at least {smallest} of both"
+            )
+
+    def start_from(self, path: Path) -> WeightsCard:
+        """Copy published weights of the family into the trunk and return their card; the head stays as it is.
+
+        Raises
+        ------
+        InputError
+            If the family has no published weights, or the file does not hold them.
+        """
+        published = self._family.card.published
+        if published is None:
+            raise InputError(f"{path}: the student {self.config.trunk} has no published weights to start from")
+        published.load(self.trunk, path)
+        return published.card
 
     def save_weights(self, path: Path) -> None:
         """Write the weights as safetensors."""

@@ -7,7 +7,6 @@ from published_panns import published_file
 
 from lungsound.errors import InputError
 from lungsound.networks.panns import load_panns_cnn6
-from students.panns import initialise_from_panns
 from students.student import Student, StudentConfig
 
 
@@ -26,7 +25,7 @@ def test_a_student_of_full_width_starts_from_the_trunk(tmp_path):
     state = published_file(path, widths=(64, 128, 256, 512))
     student = Student(StudentConfig(width=1))
     head = student.head.score.weight.clone()
-    initialise_from_panns(student, path)
+    student.start_from(path)
     for name, value in student.trunk.state_dict().items():
         assert torch.equal(value, state[name])
     assert torch.equal(student.head.score.weight, head)
@@ -36,7 +35,7 @@ def test_a_narrow_student_is_refused(tmp_path):
     path = tmp_path / "Cnn6.pth"
     published_file(path, widths=(64, 128, 256, 512))
     with pytest.raises(InputError, match="width 1"):
-        initialise_from_panns(Student(StudentConfig(width=0.25)), path)
+        Student(StudentConfig(width=0.25)).start_from(path)
 
 
 class Harmful:

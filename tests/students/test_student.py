@@ -5,7 +5,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from lungsound.errors import InputError
-from students.student import STUDENTS, Student, StudentConfig
+from students.registry import families
+from students.student import HEADS, Student, StudentConfig
 
 SMALL = StudentConfig(width=1 / 8, heads=4, dropout=0.0)
 
@@ -19,21 +20,34 @@ def saved(tmp_path):
     return student, path
 
 
-@pytest.mark.parametrize("name", STUDENTS)
-def test_every_trunk_gives_logits_embeddings_and_attention(name):
-    student = Student(StudentConfig(trunk=name, width=1 / 8, heads=2)).eval()
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("name", families())
+def test_every_trunk_gives_logits_embeddings_and_attention(name, head):
+    student = Student(StudentConfig(trunk=name, width=1 / 8, heads=2, head=head)).eval()
     x = torch.randn(3, 1, 33, 32)
     feature_map = student.features(x)
     assert student(x).shape == (3, 2)
     assert student.embed(x).shape == (3, student.embedding_dim)
     assert torch.equal(student(x), student.head(feature_map))
     assert torch.equal(student.embed(x), student.pool(feature_map))
-    assert student.head.attention(feature_map).shape == (3, 2, *feature_map.shape[2:])
+    attention = student.head.attention(feature_map)
+    assert attention.shape == (3, 2, *feature_map.shape[2:])
+    torch.testing.assert_close(attention.sum((2, 3)), torch.ones(3, 2))
 
 
 @pytest.mark.parametrize("config", [SMALL, StudentConfig(heads=4, temperatures=(1, 2, 3, 99)), StudentConfig(heads=6)])
 def test_configuration_survives_json(config):
     assert StudentConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+
+
+def test_a_configuration_from_before_there_were_two_heads():
+    earlier = {name: value for name, value in SMALL.to_dict().items() if name != "head"}
+    assert StudentConfig.from_dict(earlier) == SMALL
+
+
+def test_a_window_that_is_too_small_for_the_family():
+    with pytest.raises(InputError, match="15 frames of 32 mels are too few for cnn6"):
+        Student(SMALL)(torch.zeros(1, 1, 15, 32))
 
 
 def test_other_temperatures_than_the_table():
@@ -45,6 +59,7 @@ def test_other_temperatures_than_the_table():
     ("change", "said"),
     [
         ({"trunk": "cnn7"}, "cnn6"),
+        ({"head": "tail"}, "csra, linear"),
         ({"heads": 3}, "1, 2, 4, 6, 8"),
         ({"heads": 2, "temperatures": [1.0]}, "2 heads"),
         ({"heads": 1, "temperatures": [-1.0]}, "positive"),
