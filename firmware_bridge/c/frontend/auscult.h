@@ -13,7 +13,7 @@
  * each; they share the front end where frames lie inside the sound, and keep one each where frames are centred, because
  * every window then mirrors its own ends. Windows that follow each other begin their own frames. The context is the
  * caller's; there is no heap and nothing is shared between two. */
-#ifndef AUSCULT_H
+#ifndef AUSCULT_H /* whoever includes it twice reads it once */
 #define AUSCULT_H
 
 #include "auscult_config.h"

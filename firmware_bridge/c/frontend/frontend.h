@@ -9,8 +9,9 @@
  *     }
  *     while ((row = frontend_finish(&frontend)) != NULL) { ... }     (where frames are centred)
  *
- * A row stays valid until the next call with the same context. Contexts share nothing. */
-#ifndef FRONTEND_H
+ * A row stays valid until the next call with the same context. Contexts share nothing.
+ */
+#ifndef FRONTEND_H /* whoever includes it twice reads it once */
 #define FRONTEND_H
 
 #include <stdbool.h>
