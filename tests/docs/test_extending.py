@@ -3,7 +3,10 @@
 import json
 
 import pytest
+from one_op_tflite import Model, Node, Spec, build
 from pages import Page, python
+
+from firmware_bridge.device.targets import find_target, missing_packages
 
 
 @pytest.fixture(scope="session")
@@ -39,3 +42,29 @@ def test_an_encoder(tmp_path, corpus):
     (student,) = made(tmp_path, "student")
     assert student["teacher"]["name"] == scratch["teacher"]["name"]
     assert (next(tmp_path.glob("runs/*/bundle")) / "model_int8.tflite").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(bool(missing_packages(find_target("cortex-m4"))), reason="no compiler or QEMU for cortex-m4")
+def test_an_operator(tmp_path):
+    page = Page.read("extending/operator.md")
+    assert list(page.files) == [
+        "firmware_bridge/c/kernels/elementwise/au_maximum.h",
+        "firmware_bridge/c/kernels/elementwise/au_maximum_c99.c",
+        "firmware_bridge/compile/lower_maximum.py",
+        "imports of firmware_bridge/compile/operators.py",
+        "OPERATORS of firmware_bridge/compile/operators.py",
+        "tests/firmware_bridge/compile/test_maximum.py",
+    ]
+    page.write(tmp_path)
+    source, *others = (Spec((1, 40, 16, 4), (0.05,), (3,)) for _ in range(3))
+    pool = {"padding": 0, "strideH": 1, "strideW": 1, "filterHeight": 3, "filterWidth": 3}
+    nodes = [
+        Node("MAX_POOL_2D", [0], 1, ("Pool2DOptions", pool)),
+        Node("MAXIMUM", [0, 1], 2, ("MaximumMinimumOptions", {})),
+    ]
+    (tmp_path / "model.tflite").write_bytes(build(Model([source, *others], nodes)))
+    told = page.run(tmp_path, MODEL=tmp_path / "model.tflite")
+    assert "2 passed" in told
+    assert (tmp_path / "maximum" / "au_maximum_c99.c").is_file()
+    assert "output bytes that differ from LiteRT  0 of 12800" in told

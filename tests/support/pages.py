@@ -11,16 +11,19 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("auscult", "firmware_bridge", "export", "distill", "teachers", "students", "lungsound", "recipes")
 _BLOCK = re.compile(r"^```\{code-block\} \w+\n:caption: ([^\n]+)\n\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_EDIT = re.compile(r"(imports|[A-Z]+) of (\S+)")
 _RUN_COMMANDS = """
 import shlex, sys
 from pathlib import Path
+import pytest
 from auscult.cli import main
+programs = {"auscult": main, "pytest": lambda: sys.exit(pytest.main(sys.argv[1:]))}
 for line in sys.stdin.read().splitlines():
     runs = sorted(Path("runs").glob("*/run.json"), key=lambda file: file.stat().st_mtime)
     sys.argv = shlex.split(line.replace("RUN", str(runs[-1].parent)) if runs else line)
     print(">", *sys.argv, flush=True)
     try:
-        main()
+        programs[sys.argv[0]]()
     except SystemExit as stopped:
         if stopped.code:
             sys.exit(f"{line}: exit code {stopped.code}")
@@ -42,9 +45,13 @@ class Page:
 
     def write(self, folder: Path) -> None:
         """Write the files into a copy of the sources; they are new ones, or the page touches what it need not."""
-        for package in PACKAGES:
+        for package in (*PACKAGES, "tests"):
             shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(ROOT / "pyproject.toml", folder)
         for name, text in self.files.items():
+            if edit := _EDIT.fullmatch(name):
+                _insert(folder / edit[2], edit[1], text)
+                continue
             assert not (folder / name).exists(), f"{name} is there already"
             (folder / name).write_text(text)
 
@@ -54,6 +61,14 @@ class Page:
         for word, place in places.items():
             lines = lines.replace(word, str(place))
         return python(folder, _RUN_COMMANDS, lines)
+
+
+def _insert(file: Path, where: str, text: str) -> None:
+    """Add lines behind the imports of a file, or at the beginning of a table in it."""
+    before = "\n\n@" if where == "imports" else f"\n{where} = {{\n"
+    content = file.read_text()
+    place = content.index(before) + (1 if where == "imports" else len(before))
+    file.write_text(content[:place] + text + content[place:])
 
 
 def python(folder: Path, program: str, text: str = "") -> str:
