@@ -1,4 +1,4 @@
-"""PAD, CONCATENATION, TRANSPOSE and RESHAPE as steps: values move and do not change."""
+"""PAD, PADV2, CONCATENATION, TRANSPOSE and RESHAPE as steps: values move and do not change."""
 
 import math
 
@@ -22,7 +22,7 @@ def reshape(lowering: Lowering, op: Op) -> None:
 
 
 def pad(lowering: Lowering, op: Op) -> None:
-    """PAD with the zero point, along any axis but the batch."""
+    """PAD with the zero point and PADV2 with a constant, along any axis but the batch."""
     source, made = lowering.computed(op, 0), lowering.output(op)
     given = lowering.constant(op, 1, "int32")
     assert given.data is not None
@@ -33,21 +33,34 @@ def pad(lowering: Lowering, op: Op) -> None:
             op, f"pads {list(source.shape)} by {padding.tolist()}; three or four axes are taken, the batch not padded"
         )
     _check_same_scale(lowering, op, source)
+    value = _padding_value(lowering, op, source)
     amounts = [(int(before), int(after)) for before, after in padding.tolist()]
     lowering.expect(op, tuple(size + sum(pair) for size, pair in zip(source.shape, amounts, strict=True)))
     # Three axes are four with a width of one.
     (before_w, after_w), (before_c, after_c) = amounts[2:] if len(amounts) == 4 else [(0, 0), amounts[2]]
     sizes = source.shape[2:] if len(amounts) == 4 else (1, source.shape[2])
     fields: dict[str, CValue] = {
-        "sizes": sizes, "before": (before_w, before_c), "after": (after_w, after_c), "value": source.zero_point,
+        "sizes": sizes, "before": (before_w, before_c), "after": (after_w, after_c), "value": value,
     }  # fmt: skip
     stream = lowering.stream_in_rows(op.inputs[0], source.shape[0] * source.shape[1])
-    tap = Tap(stream, 1, pad=amounts[1][0], outside=source.zero_point)
+    tap = Tap(stream, 1, pad=amounts[1][0], outside=value)
     rows = made.shape[1]
     output = lowering.add_stream(op.outputs[0], rows)
     lowering.steps.append(
         Step(op.kind, "au_pad", "au_layout_c99", CStruct("au_pad_t", fields), (tap,), output, 1, rows, 0)
     )
+
+
+def _padding_value(lowering: Lowering, op: Op, source: Tensor) -> int:
+    if len(op.inputs) < 3:
+        return source.zero_point
+    given = lowering.constant(op, 2, "int8")
+    assert given.data is not None
+    if given.size != 1 or (given.scales, given.zero_points) != (source.scales, source.zero_points):
+        raise lowering.refuse(
+            op, f"pads with '{given.name}', which is not one value on the scale of what it pads; quantize again"
+        )
+    return int(given.data.reshape(-1)[0])
 
 
 def concatenate(lowering: Lowering, op: Op) -> None:
@@ -95,7 +108,7 @@ def concatenate(lowering: Lowering, op: Op) -> None:
 
 
 def transpose(lowering: Lowering, op: Op) -> None:
-    """TRANSPOSE: row by row if time stays where it is, whole otherwise."""
+    """TRANSPOSE: another name if only axes of one move, row by row if time stays where it is, whole otherwise."""
     source, made = lowering.computed(op, 0), lowering.output(op)
     given = lowering.constant(op, 1, "int32")
     assert given.data is not None
@@ -104,6 +117,10 @@ def transpose(lowering: Lowering, op: Op) -> None:
         raise lowering.refuse(op, f"orders the axes of {list(source.shape)} as {order}; each must be named once")
     lowering.expect(op, tuple(source.shape[axis] for axis in order))
     _check_same_scale(lowering, op, source)
+    longer = [axis for axis in order if source.shape[axis] > 1]
+    if longer == sorted(longer):
+        lowering.rename(op.outputs[0], lowering.stream(op.inputs[0]))
+        return
     steps = [math.prod(source.shape[axis + 1 :]) for axis in order]
     stream = lowering.stream(op.inputs[0])
     rows = lowering.streams[stream].rows

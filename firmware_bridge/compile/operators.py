@@ -45,6 +45,7 @@ OPERATORS = {
     "MEAN": Operator(lower_pool.reduce, keeps_channels=True),
     "MUL": Operator(lower_elementwise.mul, keeps_channels=True),
     "PAD": Operator(lower_layout.pad, keeps_channels=True),
+    "PADV2": Operator(lower_layout.pad, keeps_channels=True),
     "QUANTIZE": Operator(lower_tables.quantize, keeps_channels=True),
     "REDUCE_MAX": Operator(lower_pool.reduce, keeps_channels=True),
     "RELU": Operator(lower_tables.lookup(lower_tables.relu("RELU")), keeps_channels=True),

@@ -146,11 +146,6 @@ class Step:
         """Rows that one run is given, those outside of a tensor included."""
         return sum(max(tap.kernel, 1) for tap in self.taps)
 
-    @property
-    def whole(self) -> tuple[int, ...]:
-        """The streams that this step needs whole before it can start."""
-        return tuple(tap.stream for tap in self.taps if tap.kernel == 0)
-
 
 @dataclass(frozen=True)
 class Program:

@@ -11,6 +11,7 @@ from firmware_bridge.compile.program import CArray, CPointers, CValue, Program, 
 from firmware_bridge.compile.schedule import Schedule, simulate
 from firmware_bridge.compile.specialise import specialise, stack_bytes
 from firmware_bridge.device.targets import KERNELS
+from firmware_bridge.plan.waiting import held_whole, whole_facts, whole_text
 from firmware_bridge.tflite.graph import Graph
 from lungsound.errors import InputError
 
@@ -113,10 +114,9 @@ def plan_network(graph: Graph, kernels: str = "c99", rounding: str = "double", p
 
 
 def report(network: Network) -> dict[str, Any]:
-    """Everything that is known without building: bytes, multiply-accumulates, and which operators wait for all of
-    time.
-    """
+    """Everything that is known without building: bytes, multiply-accumulates, and what waits for all of time."""
     program, schedule, memory = network.program, network.schedule, network.memory
+    held = held_whole(program, schedule.slots)
     layers = []
     for index, step in enumerate(program.steps):
         stream = program.streams[step.output]
@@ -131,7 +131,7 @@ def report(network: Network) -> dict[str, Any]:
                 "sums_bytes": memory.sums_bytes[index],
                 "constant_bytes": sum(array.values.size * _ARRAY_BYTES[array.ctype] for array in _arrays(step)),
                 "macs": step.macs * step.runs,
-                "whole": [program.streams[tap].name for tap in step.whole if program.streams[tap].rows > 1],
+                "whole": [program.streams[item.stream].name for item in held if item.step == index],
             }
         )
     pushes = schedule.push_macs
@@ -149,21 +149,10 @@ def report(network: Network) -> dict[str, Any]:
         "macs_of_worst_push": max(pushes),
         "push_limit": network.push_limit,
         "shares_after_last_push": len(pushes) - program.streams[program.input].rows,
-        "first_whole": next((layer["tensor"] for layer in layers if layer["whole"]), None),
-        "whole_bytes": sum(memory.ring_bytes[stream] for stream in _whole_streams(program)),
+        "whole": whole_facts(program, memory, held),
+        "whole_bytes": sum(memory.ring_bytes[stream] for stream in {item.stream for item in held}),
         "layers": layers,
     }
-
-
-def _whole_streams(program: Program) -> set[int]:
-    """Streams of several rows that somebody reads all at once."""
-    return {tap for step in program.steps for tap in step.whole if program.streams[tap].rows > 1}
-
-
-def _whole_text(facts: dict[str, Any]) -> str:
-    first = facts["first_whole"]
-    held = f"'{first}'; what it and later ones hold whole takes {facts['whole_bytes']} bytes" if first else "none"
-    return f"first operator that waits for all of time: {held}"
 
 
 def _limit_text(facts: dict[str, Any]) -> list[str]:
@@ -183,7 +172,7 @@ def report_text(facts: dict[str, Any]) -> str:
         f"multiply-accumulates (MAC): {facts['macs'] / 1e6:.1f} M a window, {facts['macs_of_average_push']} in a push "
         f"on average, {facts['macs_of_worst_push']} in the worst",
         *_limit_text(facts),
-        _whole_text(facts),
+        *whole_text(facts["whole"]),
         "",
         f"{'operator':<18}{'ring':>12}{'bytes':>8}{'sums':>7}{'constants':>11}{'M MAC':>9}  tensor",
     ]

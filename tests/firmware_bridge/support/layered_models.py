@@ -79,6 +79,27 @@ class _Layers:
         options = (f"{kind.title()}Options", {"fusedActivationFunction": draw.fused(rng)})
         self.made(kind, [left, right], draw.activation(rng, self.tensors[left].shape, scale), options)
 
+    def gate(self) -> None:
+        """Squeeze and excitation without its two layers: a map times the sigmoid of its mean over time and width."""
+        index = self.source()
+        source = self.tensors[index]
+        axes = self.add(Spec((2,), (), (), data=np.asarray([1, 2]), dtype="int32"))
+        mean = self.add(Spec((1, 1, 1, source.shape[3]), source.scales, source.zeros))
+        gate = self.add(Spec((1, 1, 1, source.shape[3]), (1 / 256,), (-128,)))
+        self.nodes.append(Node("MEAN", [index, axes], mean, ("ReducerOptions", {"keepDims": True})))
+        self.nodes.append(Node("LOGISTIC", [mean], gate))
+        spec = draw.activation(self.rng, source.shape, source.scales[0] * float(2 ** self.rng.uniform(-2, 0)))
+        self.made("MUL", [index, gate], spec, ("MulOptions", {"fusedActivationFunction": draw.fused(self.rng)}))
+
+    def pad(self) -> None:
+        index = self.source()
+        source = self.tensors[index]
+        amounts = self.rng.integers(0, 3, (4, 2))
+        amounts[[0, 3]] = 0
+        to = self.add(Spec((4, 2), (), (), data=amounts, dtype="int32"))
+        shape = tuple(int(size + pair.sum()) for size, pair in zip(source.shape, amounts, strict=True))
+        self.made("PAD", [index, to], Spec(shape, source.scales, source.zeros), ("PadOptions", {}))
+
     def reshape(self) -> None:
         index = self.source()
         source = self.tensors[index]
@@ -98,6 +119,7 @@ def layered(seed: int) -> Model:
     layers = _Layers(rng)
     conv, depthwise = layers.conv, layers.depthwise
     kinds = (conv, conv, depthwise, layers.pool, layers.conv_and_pool, layers.combine, layers.combine, layers.reshape)
+    kinds += (layers.gate, layers.pad)
     for _ in range(int(rng.integers(4, 13))):
         kinds[int(rng.integers(len(kinds)))]()
     conv()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import random_tensors as draw
+from branch_cases import binary_of_two_branches, concatenation, gated, hard_sigmoid, of_two_reductions
 from one_op_tflite import Model, Node, Spec
 
 Rng = np.random.Generator
@@ -114,27 +115,6 @@ def binary(kind: str, options: str) -> Callable[[Rng], Model]:
     return case
 
 
-def binary_of_two_branches(kind: str, options: str) -> Callable[[Rng], Model]:
-    """The input, and a pool of it (so that one branch is late), combined."""
-
-    def case(rng: Rng) -> Model:
-        source = draw.feature_map(rng)
-        kernel = int(rng.integers(1, 4))
-        pooled = Spec(source.shape, source.scales, source.zeros)
-        scale = source.scales[0] * (source.scales[0] * 60 if kind == "MUL" else 1.5)
-        made = draw.activation(rng, source.shape, scale)
-        pool = {"padding": 0, "strideH": 1, "strideW": 1, "filterHeight": kernel, "filterWidth": kernel}
-        nodes = [
-            Node("MAX_POOL_2D", [0], 1, ("Pool2DOptions", pool)),
-            Node(
-                kind, [0, 1] if rng.integers(2) else [1, 0], 2, (options, {"fusedActivationFunction": draw.fused(rng)})
-            ),
-        ]
-        return Model([source, pooled, made], nodes)
-
-    return case
-
-
 def pad(rng: Rng) -> Model:
     source = draw.feature_map(rng)
     if rng.integers(3) == 0:
@@ -146,6 +126,23 @@ def pad(rng: Rng) -> Model:
     return Model(
         [source, where, Spec(shape, source.scales, source.zeros)], [Node("PAD", [0, 1], 2, ("PadOptions", {}))]
     )
+
+
+def padv2(rng: Rng) -> Model:
+    """A pad with any value, and the maximum pool behind it that wants the lowest."""
+    model = pad(rng)
+    source, where, made = model.tensors
+    value = int(rng.choice([-128, rng.integers(-128, 128)]))
+    constant = Spec((1,) if rng.integers(2) else (), source.scales, source.zeros, data=np.asarray(value))
+    constant.data = constant.data.reshape(constant.shape)
+    nodes = [Node("PADV2", [0, 1, 2], 3, ("PadV2Options", {}))]
+    tensors = [source, where, constant, made]
+    if len(made.shape) == 4 and min(made.shape[1:3]) >= 3:
+        pool = {"padding": 1, "strideH": 2, "strideW": 2, "filterHeight": 3, "filterWidth": 3}
+        size = [(size - 3) // 2 + 1 for size in made.shape[1:3]]
+        tensors.append(Spec((1, *size, made.shape[3]), made.scales, made.zeros))
+        nodes.append(Node("MAX_POOL_2D", [3], 4, ("Pool2DOptions", pool)))
+    return Model(tensors, nodes)
 
 
 def reshape(rng: Rng) -> Model:
@@ -168,37 +165,17 @@ def transpose(rng: Rng) -> Model:
     source = draw.feature_map(rng)
     if rng.integers(3) == 0:
         source = draw.activation(rng, (1, source.shape[1], source.shape[3]))
+    if rng.integers(3) == 0:
+        source.shape = tuple(size if rng.integers(2) else 1 for size in source.shape)
     order = [0, *(1 + rng.permutation(len(source.shape) - 1))]
     if rng.integers(3) == 0:
         order = rng.permutation(len(source.shape)).tolist()
     shape = tuple(source.shape[axis] for axis in order)
     where = Spec((len(order),), (), (), data=np.asarray(order), dtype="int32")
     made = Spec(shape, source.scales, source.zeros)
-    return Model([source, where, made], [Node("TRANSPOSE", [0, 1], 2, ("TransposeOptions", {}))])
-
-
-def concatenation(rng: Rng) -> Model:
-    """The input, a pool of it and perhaps a constant, joined along any axis but the batch."""
-    source = draw.feature_map(rng)
-    axis = int(rng.integers(1, 4))
-    kernel = int(rng.integers(1, 4))
-    pool = {"padding": 0, "strideH": 1, "strideW": 1, "filterHeight": kernel, "filterWidth": kernel}
-    parts = [0, 1, 0][: int(rng.integers(2, 4))]
-    tensors = [source, Spec(source.shape, source.scales, source.zeros)]
-    if rng.integers(3) == 0:
-        extra = list(source.shape)
-        extra[axis] = int(rng.integers(1, 4))
-        tensors.append(Spec(tuple(extra), source.scales, source.zeros, data=draw.values(rng, tuple(extra))))
-        parts.append(2)
-    shape = list(source.shape)
-    shape[axis] = sum(tensors[part].shape[axis] for part in parts)
-    tensors.append(Spec(tuple(shape), source.scales, source.zeros))
-    written = axis - 4 if rng.integers(2) else axis
-    nodes = [
-        Node("AVERAGE_POOL_2D", [0], 1, ("Pool2DOptions", pool)),
-        Node("CONCATENATION", parts, len(tensors) - 1, ("ConcatenationOptions", {"axis": written})),
-    ]
-    return Model(tensors, nodes)
+    again = Spec(shape, (source.scales[0] * 1.3,), source.zeros)
+    nodes = [Node("TRANSPOSE", [0, 1], 2, ("TransposeOptions", {})), Node("QUANTIZE", [2], 3)]
+    return Model([source, where, made, again], nodes)
 
 
 def batch_matmul(rng: Rng) -> Model:
@@ -242,19 +219,24 @@ def of_one_value(kind: str) -> Callable[[Rng], Model]:
 CASES: dict[str, Callable[[Rng], Model]] = {
     "ADD": binary("ADD", "AddOptions"),
     "ADD of branches": binary_of_two_branches("ADD", "AddOptions"),
+    "ADD of reductions": of_two_reductions("ADD", "AddOptions"),
     "AVERAGE_POOL_2D": pool_2d("AVERAGE_POOL_2D"),
     "BATCH_MATMUL": batch_matmul,
     "CONCATENATION": concatenation,
     "CONV_2D": conv_2d,
     "DEPTHWISE_CONV_2D": depthwise_conv_2d,
     "FULLY_CONNECTED": fully_connected,
+    "hard sigmoid": hard_sigmoid,
     "HARD_SWISH": of_one_value("HARD_SWISH"),
     "LOGISTIC": of_one_value("LOGISTIC"),
     "MAX_POOL_2D": pool_2d("MAX_POOL_2D"),
     "MEAN": reduction("MEAN"),
     "MUL": binary("MUL", "MulOptions"),
     "MUL of branches": binary_of_two_branches("MUL", "MulOptions"),
+    "MUL by a gate": gated("MUL", "MulOptions"),
+    "MUL of reductions": of_two_reductions("MUL", "MulOptions"),
     "PAD": pad,
+    "PADV2": padv2,
     "QUANTIZE": of_one_value("QUANTIZE"),
     "REDUCE_MAX": reduction("REDUCE_MAX"),
     "RELU": of_one_value("RELU"),
@@ -262,6 +244,7 @@ CASES: dict[str, Callable[[Rng], Model]] = {
     "RESHAPE": reshape,
     "SOFTMAX": softmax,
     "SUB": binary("SUB", "SubOptions"),
+    "SUB by a gate": gated("SUB", "SubOptions"),
     "SUB of branches": binary_of_two_branches("SUB", "SubOptions"),
     "TRANSPOSE": transpose,
 }
