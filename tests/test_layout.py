@@ -25,8 +25,10 @@ def test_imports_run_downwards():
     assert "Contracts: 4 kept, 0 broken." in found.stdout
 
 
-def test_no_file_of_python_is_longer_than_a_sitting():
-    long = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in tracked("*.py")}
+@pytest.mark.parametrize("pattern", ["*.py", "*.c", "*.h"])
+def test_no_file_is_longer_than_a_sitting(pattern: str):
+    long = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in tracked(pattern)}
+    assert long
     assert {name: lines for name, lines in long.items() if lines > LONGEST} == {}
 
 

@@ -19,7 +19,7 @@ from firmware_bridge.sound.listener import Pace, write_listener
 from lungsound.files.plain_json import dumps
 from lungsound.files.versions import own_version
 
-_BOARD_FILES = ("board.h", "bare_metal.h", "bench_main.c")
+_BOARD_FILES = ("board.h", "bare_metal.h", "bench_input.h", "bench_main.c")
 _GOLDEN_SOUNDS = [5, 7]  # of an interface's sounds: breath with clicks and a whistle, noise at full scale
 _GOLDEN_FRAMES = 32
 

@@ -8,19 +8,9 @@
  * windows are rows of int8 values, in rows.bin with BENCH_FILES. */
 #include <string.h>
 
+#include "bench_input.h"
 #include "board.h"
 #include "net.h"
-
-#if defined(BENCH_NETWORK_ONLY)
-#define INPUT_FILE "rows.bin"
-typedef int8_t sample_t;
-enum { CHUNK = NET_ROW_VALUES };
-#else
-#include "auscult.h"
-#define INPUT_FILE "samples.bin"
-typedef int16_t sample_t;
-enum { CHUNK = FRONTEND_HOP };
-#endif
 
 enum { WINDOWS = 5, DECISIONS = 2 };
 
@@ -42,67 +32,14 @@ static union {
     auscult_t listener;
 #endif
 } memory;
-static sample_t chunk[CHUNK];
 static int8_t output[NET_OUTPUT_VALUES];
 static ticks_t session[WINDOWS];
 
 #if defined(BENCH_FILES)
-
-static int input;
 static int outputs;
 #if !defined(BENCH_NETWORK_ONLY)
 static int codes;
 #endif
-
-/* In the file the windows follow each other. */
-static int begin_window(size_t window)
-{
-    if (window == 0u) {
-        input = board_open_read(INPUT_FILE);
-    }
-    return (input < 0) ? 3 : 0;
-}
-
-static size_t next_chunk(size_t count)
-{
-    return board_read(input, chunk, count * sizeof chunk[0]) / sizeof chunk[0];
-}
-
-#else
-
-static uint32_t noise_state;
-
-static sample_t noise(void)
-{
-    noise_state = (noise_state * 1664525u) + 1013904223u;
-    return (sample_t)(int32_t)(noise_state >> 20);
-}
-
-static int begin_window(size_t window)
-{
-#if defined(BENCH_NETWORK_ONLY)
-    noise_state = (uint32_t)window;
-#else
-    size_t i;
-
-    noise_state = 1u;
-    for (i = 0u; i < (window * AUSCULT_HOP); i++) {
-        (void)noise();
-    }
-#endif
-    return 0;
-}
-
-static size_t next_chunk(size_t count)
-{
-    size_t i;
-
-    for (i = 0u; i < count; i++) {
-        chunk[i] = noise();
-    }
-    return count;
-}
-
 #endif
 
 static void count_network(ticks_t *ticks, uint32_t start)
