@@ -13,7 +13,7 @@ from lungsound.terminal import activity, out
 PACKAGES = ("auscult", "lungsound", "teachers", "students", "distill", "export", "firmware_bridge")
 
 CONTENTS = {
-    "data": ("auscult.data", "app", "Check a corpus on disk, or write a synthetic one."),
+    "data": ("auscult.data", "app", "Check a corpus, write it as a table, or make a synthetic one."),
     "teachers": ("teachers.command", "teachers_command", "List the teachers: weights, licence, paper."),
     "recipes": ("auscult.recipes", "recipes_command", "List the recipes: the options of a training by name."),
     "finetune": ("teachers.command", "finetune_command", "Train a teacher with fused layers on lung sounds."),

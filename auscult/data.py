@@ -1,4 +1,4 @@
-"""`auscult data`: look at a corpus, or write a synthetic one."""
+"""`auscult data`: look at a corpus, write it as a table, or make a synthetic one."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -7,33 +7,110 @@ import typer
 
 from lungsound.command import options
 from lungsound.command.console import print_json
+from lungsound.command.data_option import Corpus
+from lungsound.corpora.registry import open_corpus, parse_data, read_corpus, readers
+from lungsound.errors import InputError
 from lungsound.terminal import out
 
-app = typer.Typer(no_args_is_help=True, help="Check a corpus on disk, or write a synthetic one.")
+MOST_PROBLEMS = 20
+"""Problems that are printed; ``--json`` has them all."""
+
+app = typer.Typer(no_args_is_help=True, help="Check a corpus on disk, write it as a table, or make a synthetic one.")
+
+
+@app.command("list")
+def list_command(json_output: options.Json = False) -> None:
+    """List the corpora that can be read: what they are, how they lie on disk, terms and paper.
+
+    JSON keys: corpora, a list of objects with name, what, layout, terms, paper, and root (folder or file).
+    """
+    known = readers().values()
+    if json_output:
+        keys = ("name", "what", "layout", "terms", "paper", "root")
+        print_json({"corpora": [{key: getattr(reader, key) for key in keys} for reader in known]})
+        return
+    for reader in known:
+        out.print(f"{reader.name}: {reader.what}", highlight=False, markup=False)
+        for line in (reader.layout, f"terms: {reader.terms}", f"paper: {reader.paper}"):
+            out.print(f"    {line}", highlight=False, markup=False)
 
 
 @app.command()
 def check(
-    corpus: Annotated[str, typer.Argument(help="icbhi2017, sprsound, hls_cmds or synthetic.")],
-    root: Annotated[Path | None, typer.Option(help="Folder of the corpus as published.")] = None,
+    corpus: Corpus,
+    root: Annotated[Path | None, typer.Option(help="The same as ROOT behind the name.")] = None,
     json_output: options.Json = False,
 ) -> None:
-    """Read every annotation and every recording of a corpus and count them.
+    """Read every annotation and every recording of a corpus, count them, and say what is missing.
 
-    Exit code 1 and a sentence where a file is damaged.
+    Exit code 1 where files are damaged, with a sentence for each of them.
 
-    JSON keys: see the counts of `lungsound.corpora.check.check`, with `problems` and `notes` as lists of sentences.
+    JSON keys: corpus, root, synthetic, recordings, recordings_with_audio, seconds, events, events_with_audio, labels,
+    classes, classes_by_split, event_types, record_types, splits, splits_with_audio, patients, shared_patients, devices,
+    sample_rates, diagnoses (counts by name), and the lists of sentences missing, notes and problems.
     """
     from lungsound.corpora.check import check as check_corpus
-    from lungsound.corpora.registry import open_corpus
 
-    report = check_corpus(open_corpus(corpus, root))
+    report = check_corpus(read_corpus(*_named(corpus, root)))
     if json_output:
         print_json(report)
     else:
         _print(report)
     if report["problems"]:
         raise typer.Exit(1)
+
+
+@app.command()
+def export(
+    corpus: Corpus,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Table to write, .csv or .parquet.")],
+    root: Annotated[Path | None, typer.Option(help="The same as ROOT behind the name.")] = None,
+    json_output: options.Json = False,
+) -> None:
+    """Write a corpus as a table: a row an event, a column a label. `--data table:FILE` reads it back.
+
+    JSON keys: table (file), rows, recordings, events, labels (names).
+    """
+    from lungsound.corpora.export import export_table
+
+    opened = open_corpus(*_named(corpus, root))
+    rows = len(export_table(opened, output))
+    counts = {"rows": rows, "recordings": len(opened.recordings), "events": len(opened.events)}
+    if json_output:
+        print_json({"table": str(output), **counts, "labels": list(opened.labels)})
+    else:
+        told = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+        out.print(f"{output}: {told}; labels {', '.join(opened.labels)}", highlight=False, markup=False)
+
+
+@app.command()
+def synthesize(
+    root: Annotated[Path, typer.Argument(help="Folder to write; must not exist.")],
+    patients: Annotated[int, typer.Option(min=4, help="Number of patients.")] = 40,
+    seed: options.Seed = 0,
+    json_output: options.Json = False,
+) -> None:
+    """Write the synthetic corpus in the ICBHI 2017 layout.
+
+    JSON keys: root (folder), patients, seed.
+    """
+    from lungsound.corpora.synthetic import generate
+
+    if root.exists():
+        raise InputError(f"{root}: exists already; name a folder that does not")
+    generate(root, seed, patients)
+    if json_output:
+        print_json({"root": str(root), "patients": patients, "seed": seed})
+    else:
+        out.print(f"{root}: synthetic corpus of {patients} patients, seed {seed}", highlight=False)
+
+
+def _named(corpus: str, root: Path | None) -> tuple[str, Path | None]:
+    """Return name and root of a corpus on the command line."""
+    name, given = parse_data(corpus)
+    if given is not None and root is not None:
+        raise InputError(f"{corpus} --root {root}: names the root twice; keep one of the two")
+    return name, given or root
 
 
 def _print(report: dict[str, Any]) -> None:
@@ -43,21 +120,12 @@ def _print(report: dict[str, Any]) -> None:
         if isinstance(value, dict):
             value = " · ".join(f"{key} {count:,}" for key, count in value.items())
         if isinstance(value, list):
-            value = "\n  ".join(["", *map(str, value)]) if value else "none"
+            value = _lines(value) if value else "none"
         out.print(f"{name.replace('_', ' ')}: {value}", highlight=False, markup=False)
 
 
-@app.command()
-def synthesize(
-    root: Annotated[Path, typer.Argument(help="Folder to write; must not exist.")],
-    patients: Annotated[int, typer.Option(min=4, help="Number of patients.")] = 40,
-    seed: options.Seed = 0,
-) -> None:
-    """Write the synthetic corpus in the ICBHI 2017 layout."""
-    from lungsound.corpora.synthetic import generate
-    from lungsound.errors import InputError
-
-    if root.exists():
-        raise InputError(f"{root}: exists already; name a folder that does not")
-    generate(root, seed, patients)
-    out.print(f"{root}: synthetic corpus of {patients} patients, seed {seed}", highlight=False)
+def _lines(sentences: list[str]) -> str:
+    """Return how many sentences there are and the first of them, a line each."""
+    left = len(sentences) - MOST_PROBLEMS
+    more = [f"... and {left} more; --json has them all"] if left > 0 else []
+    return "\n  ".join([str(len(sentences)), *sentences[:MOST_PROBLEMS], *more])

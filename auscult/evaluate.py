@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from lungsound.command import options
 from lungsound.command.console import print_json
+from lungsound.command.data_option import Data
 from lungsound.command.report import figure, scores_table
 from lungsound.command.usage import refuse_ignored
 from lungsound.corpora.selection import Selection
+from lungsound.corpora.splits import ALL
 from lungsound.errors import InputError
 from lungsound.features import prepare
 from lungsound.files.atomic import whole_file
@@ -131,9 +133,9 @@ def store_predictions(evaluation: Evaluation, folder: Path, name: str) -> Path:
 def evaluate_command(
     context: typer.Context,
     target: Annotated[Path, typer.Argument(metavar="RUN|BUNDLE", help="Folder of a run or of a bundle.")],
-    data: options.Data,
+    data: Data,
     split: Annotated[
-        str, typer.Option(help="validation, test, or the corpus' own: SPRSound has intra and inter.")
+        str, typer.Option(help="validation, test, the corpus' own (SPRSound has intra and inter), or all recordings.")
     ] = "test",
     protocol: options.Protocols = list(PROTOCOLS),  # noqa: B006
     rounding: Annotated[
@@ -164,6 +166,8 @@ def evaluate_command(
             f"--split {split}: not the split that {target} was trained with; give its --data, --validation, "
             "--split-seed and --drop-shared, or name a test part"
         )
+    if split == ALL and selection.hash == classifier.split_hash:
+        raise InputError(f"--split {ALL}: {target} was trained on these recordings; name a part that it did not see")
     answer: dict[str, Any] = {"target": str(target), "model": classifier.name, "part": split}
     answer |= {"synthetic": selection.synthetic, "thresholds": list(classifier.thresholds)}
     answer["corpus"] = [corpus.name for corpus in selection.corpora]

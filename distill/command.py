@@ -12,6 +12,7 @@ from distill.start import describe, run_name
 from distill.training import begin, distill
 from lungsound.command import options
 from lungsound.command.console import print_json, run
+from lungsound.command.data_option import Data
 from lungsound.command.recipes import recipe_option
 from lungsound.command.report import scores_table
 from lungsound.command.usage import is_given, refuse_beside_resume, refuse_ignored
@@ -59,7 +60,7 @@ def distill_command(
     teacher_epochs: Annotated[
         int, typer.Option(min=1, help="Epochs of a teacher that is trained first.")
     ] = TEACHER.epochs,
-    data: options.Data = list(DEFAULT.data),  # noqa: B006
+    data: Data = list(DEFAULT.data),  # noqa: B006
     protocol: options.Protocols = list(DEFAULT.protocols),  # noqa: B006
     logmel: Annotated[str, typer.Option(help="Log-mel specification of the student.")] = DEFAULT.logmel,
     seconds: options.Seconds = DEFAULT.seconds,

@@ -1,5 +1,6 @@
 """Recordings as a device hears them: mono, 16 bits, at the model's rate, cut to windows."""
 
+import shlex
 import struct
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -10,6 +11,9 @@ import soxr
 from numpy.typing import NDArray
 
 from lungsound.errors import InputError
+
+CONVERTED = frozenset({".m4a", ".mp4", ".aac", ".m4b", ".wma", ".amr", ".3gp", ".webm", ".mka", ".ac3", ".dts", ".ape"})
+"""Endings of sound that libsndfile does not read, though telephones and recorders write some of it."""
 
 _RATES = (1_000, 768_000)
 _MOST_VALUES = 2**27  # 50 minutes of mono at 44.1 kHz, a gigabyte of float64
@@ -50,8 +54,7 @@ def read_pcm(path: Path | str, sample_rate: int) -> NDArray[np.int16]:
             promised, rate = file.frames, file.samplerate
             sound = file.read(promised, dtype="float64", always_2d=True)
     except (soundfile.LibsndfileError, OSError) as error:
-        reason = getattr(error, "error_string", None) or error.strerror
-        raise InputError(f"{path}: not readable as audio ({reason}); copy or convert it again") from error
+        raise unreadable(path, str(getattr(error, "error_string", None) or error.strerror)) from error
     if len(sound) < promised:
         raise InputError(f"{path}: cut short, {len(sound)} of {promised} frames are there; copy the file again")
     peak = max(sound.max(initial=0.0), -sound.min(initial=0.0))
@@ -62,6 +65,17 @@ def read_pcm(path: Path | str, sample_rate: int) -> NDArray[np.int16]:
     if len(pcm) == 0:
         raise InputError(f"{path}: holds no sound; leave it out or record it again")
     return pcm
+
+
+def convert(path: Path) -> str:
+    """Return how to turn a recording into one that is read."""
+    return f"convert it: ffmpeg -i {shlex.quote(path.name)} {shlex.quote(path.with_suffix('.wav').name)}"
+
+
+def unreadable(path: Path, reason: str) -> InputError:
+    """Return the error of a file that libsndfile does not read."""
+    how = convert(path) if path.suffix.lower() in CONVERTED else "copy or convert it again"
+    return InputError(f"{path}: not readable as audio ({reason}); {how}")
 
 
 def to_pcm(wave: NDArray[np.floating[Any]]) -> NDArray[np.int16]:

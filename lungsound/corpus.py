@@ -1,7 +1,7 @@
 """One table of recordings and one of events, whatever corpus they come from."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
@@ -15,7 +15,7 @@ RECORDING_COLUMNS = (
     "path",  # absolute path of the audio as str, "" where there is none
     "seconds",  # length of the audio, 0.0 where there is none
     "sample_rate",  # Hz of the file, 0 where there is none
-    "patient",
+    "patient",  # the recording's own name where nobody knows
     "site",  # chest location in the corpus' own code
     "device",
     "split",  # official split: "train", "test", or the corpus' own name (SPRSound: "intra", "inter")
@@ -47,7 +47,7 @@ class Corpus:
     Attributes
     ----------
     name : str
-        ``icbhi2017``, ``sprsound``, ``hls_cmds`` or ``synthetic``.
+        Under which its reader is registered.
     root : Path
         Where it lies.
     recordings : DataFrame
@@ -60,6 +60,11 @@ class Corpus:
         What was met and mended while reading, a sentence each.
     synthetic : bool
         Whether figures from it must be called synthetic.
+    faults : tuple of str
+        What is wrong with its files, a sentence each; the tables lack what it concerns. Nobody works with such a
+        corpus (:func:`lungsound.corpora.registry.open_corpus`), but all of it can be told at once.
+    diagnoses : mapping of str to str
+        Of the patients whose diagnosis is known.
     """
 
     name: str
@@ -69,6 +74,8 @@ class Corpus:
     labels: tuple[str, ...] = LABELS
     notes: tuple[str, ...] = ()
     synthetic: bool = False
+    faults: tuple[str, ...] = ()
+    diagnoses: Mapping[str, str] = field(default_factory=dict)
 
     def where(self, recordings: pd.Series) -> Self:
         """Return the corpus with the recordings for which the boolean series is true, and their events."""

@@ -1,11 +1,23 @@
 """The one error a user can mend."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class InputError(ValueError):
     """Bad input: one sentence that names the file, the value and the fix.
 
     Commands print the sentence and exit with 1, without a traceback.
     """
+
+
+@contextmanager
+def gathered(faults: list[str]) -> Iterator[None]:
+    """Add the sentence of an `InputError` to `faults` instead of raising it, so that one reading finds them all."""
+    try:
+        yield
+    except InputError as error:
+        faults.append(str(error))
 
 
 def first_line(error: Exception) -> str:

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from lungsound.command import options
 from lungsound.command.console import print_json
+from lungsound.command.data_option import Data
 from lungsound.command.recipes import recipe_option
 from lungsound.command.report import scores_table
 from lungsound.command.usage import refuse_beside_resume, refuse_ignored
@@ -44,7 +45,7 @@ def finetune_command(
     weights: Annotated[Path | None, typer.Option(help="Published checkpoint on disk, instead of a download.")] = None,
     from_run: options.FromRun = None,
     freeze: Annotated[bool, typer.Option("--freeze/--no-freeze", help="Train the fusion and the head alone.")] = False,
-    data: options.Data = list(DEFAULT.data.data),  # noqa: B006
+    data: Data = list(DEFAULT.data.data),  # noqa: B006
     protocol: options.Protocols = list(DEFAULT.data.protocols),  # noqa: B006
     logmel: Annotated[
         str | None,

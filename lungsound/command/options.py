@@ -7,14 +7,6 @@ import typer
 
 from lungsound.listening import PROTOCOLS
 
-Data = Annotated[
-    list[str],
-    typer.Option(
-        "--data",
-        metavar="CORPUS[:ROOT]",
-        help="icbhi2017:ROOT, sprsound:ROOT, hls_cmds:ROOT or synthetic (embedded); may be repeated.",
-    ),
-]
 Protocols = Annotated[
     list[str],
     typer.Option("--protocol", help=f"How sound is cut: {' or '.join(PROTOCOLS)}; may be repeated to mix both."),

@@ -1,4 +1,4 @@
-"""Read every file of a corpus and count what is there."""
+"""Read every file of a corpus, count what is there and say what is missing."""
 
 import hashlib
 from collections import defaultdict
@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import soundfile
 
 from lungsound.audio import read_pcm
-from lungsound.corpora.icbhi2017 import patients
-from lungsound.corpora.splits import shared_patients
+from lungsound.corpora.formats.annotations import listed
+from lungsound.corpora.splits import APART, gives_split, shared_patients, warnings
 from lungsound.corpus import Corpus
 from lungsound.errors import InputError
 from lungsound.labels import CLASSES, LABELS, class_names
@@ -22,7 +23,7 @@ def check(corpus: Corpus, *, read_audio: bool = True) -> dict[str, Any]:
     Parameters
     ----------
     corpus : Corpus
-        Read from disk, so its annotations are sound.
+        Read from disk.
     read_audio : bool
         Read every sample, too, and look for recordings that hold the same sound.
 
@@ -33,20 +34,20 @@ def check(corpus: Corpus, *, read_audio: bool = True) -> dict[str, Any]:
         of audio; ``events`` (annotated cycles or events), ``events_with_audio``; by name and number ``labels`` (events
         that have it), ``classes`` (:func:`lungsound.labels.class_names`), ``classes_by_split``, ``event_types`` and
         ``record_types`` (SPRSound), ``splits``, ``splits_with_audio``, ``devices``, ``sample_rates`` (Hz),
-        ``diagnoses`` (patients; ICBHI 2017); ``patients``, ``shared_patients`` (in training and test), ``notes`` and
-        ``problems``, both lists of sentences. A problem is a damaged file.
+        ``diagnoses`` (patients); ``patients``, ``shared_patients`` (in training and test), and as lists of sentences
+        ``missing`` (what nobody tells of the recordings), ``notes`` and ``problems``. A problem is a damaged file.
     """
     recordings, events = corpus.recordings, corpus.events
     heard = recordings[recordings["path"] != ""]
-    notes, problems = list(corpus.notes), list[str]()
-    intra = set(recordings.loc[recordings["split"] == "intra", "patient"])
-    if both := intra & set(recordings.loc[recordings["split"] == "train", "patient"]):
-        notes.append(f"patients in both train and intra, as that test wants it: {len(both)}")
+    notes, problems = [*corpus.notes, *_shared_by_design(recordings)], list(corpus.faults)
     if read_audio:
-        problems, same = _read(heard)
+        found, same, mixed = _read(heard)
+        problems += found
         notes += [f"the same sound in {' and '.join(names)}" for names in same]
+        notes += [f"recordings of several channels, which are averaged: {listed(mixed)}"] if mixed else []
     classes = class_names(events, corpus.labels)
     named = dict.fromkeys(CLASSES, 0) if set(LABELS) <= set(corpus.labels) else {}
+    known = [corpus.diagnoses[name] for name in recordings["patient"].unique() if name in corpus.diagnoses]
     return {
         "corpus": corpus.name,
         "root": str(corpus.root),
@@ -67,7 +68,8 @@ def check(corpus: Corpus, *, read_audio: bool = True) -> dict[str, Any]:
         "shared_patients": list(shared_patients(corpus)),
         "devices": _counts(recordings["device"]),
         "sample_rates": _counts(heard["sample_rate"].astype(str)),
-        "diagnoses": _diagnoses(corpus),
+        "diagnoses": _counts(pd.Series(known, dtype=object)),
+        "missing": _missing(corpus),
         "notes": notes,
         "problems": problems,
     }
@@ -78,16 +80,40 @@ def _counts(values: pd.Series) -> dict[str, int]:
     return {str(name): int(count) for name, count in values[values.str.strip() != ""].value_counts().items()}
 
 
-def _diagnoses(corpus: Corpus) -> dict[str, int]:
-    if corpus.name not in ("icbhi2017", "synthetic"):
-        return {}
-    known = patients(corpus.root)
-    return _counts(known.loc[known["patient"].isin(corpus.recordings["patient"]), "diagnosis"])
+def _missing(corpus: Corpus) -> list[str]:
+    """Say what nobody tells of the recordings, and what that leads to."""
+    recordings, missing = corpus.recordings, warnings(corpus)
+    for column in ("site", "device"):
+        if unknown := int((recordings[column] == "").sum()):
+            missing.append(f"no {column} for {unknown} of {len(recordings)} recordings")
+    if gives_split(corpus) and (unnamed := int((recordings["split"] == "").sum())):
+        missing.append(f"no split for {unnamed} of {len(recordings)} recordings, which take no part")
+    return missing
 
 
-def _read(heard: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
-    """Read every recording; return what is wrong with them, and groups that hold the same samples."""
-    problems, by_sound = [], defaultdict(list)
+def _shared_by_design(recordings: pd.DataFrame) -> list[str]:
+    """Name the tests whose patients training has, too, and should have (SPRSound's intra)."""
+    trained = set(recordings.loc[recordings["split"] == "train", "patient"])
+    notes = []
+    for part in sorted(set(recordings["split"]) - {"", "train", "validation", *APART}):
+        if both := trained & set(recordings.loc[recordings["split"] == part, "patient"]):
+            notes.append(f"patients in both train and {part}, as that test wants it: {len(both)}")
+    return notes
+
+
+def _read(heard: pd.DataFrame) -> tuple[list[str], list[list[str]], list[str]]:
+    """Read every recording.
+
+    Returns
+    -------
+    problems : list of str
+        What is wrong with them.
+    same : list of list of str
+        Groups that hold the same samples.
+    mixed : list of str
+        Those with more than one channel.
+    """
+    problems, by_sound, mixed = list[str](), defaultdict[bytes, list[str]](list), list[str]()
     rows = list(zip(heard["recording"], heard["path"], heard["sample_rate"], heard["split"], strict=True))
     for name, path, sample_rate, split in progress(rows, "reading recordings"):
         try:
@@ -97,6 +123,7 @@ def _read(heard: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
             continue
         if not pcm.any():
             problems.append(f"{path}: silent from end to end; leave it out or copy it again")
-        else:
-            by_sound[hashlib.sha256(pcm.tobytes()).digest()].append(f"{name} ({split})" if split else name)
-    return problems, [names for names in by_sound.values() if len(names) > 1]
+            continue
+        by_sound[hashlib.sha256(pcm.tobytes()).digest()].append(f"{name} ({split})" if split else name)
+        mixed += [name] if soundfile.info(path).channels > 1 else []
+    return problems, [names for names in by_sound.values() if len(names) > 1], mixed

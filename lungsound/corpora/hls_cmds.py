@@ -3,12 +3,14 @@
 Torabi et al., "Manikin-recorded cardiopulmonary sounds dataset using digital stethoscope", 2024.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
-from lungsound.corpora.annotations import listed, read_lines
-from lungsound.corpora.audio_files import audio_files, measure
+from lungsound.corpora.formats.annotations import listed, read_lines
+from lungsound.corpora.formats.audio_files import audio_files, measure
+from lungsound.corpora.registry import register
 from lungsound.corpus import Corpus, make_corpus
-from lungsound.errors import InputError
+from lungsound.errors import InputError, gathered
 
 TABLE = "LS.csv"
 FOLDER = "LS"
@@ -25,6 +27,13 @@ LABELS_OF: dict[str, tuple[str, ...] | None] = {
 """Labels of each sound, crackle and wheeze as in SPRSound; a pleural rub is neither and not normal either."""
 
 
+@register(
+    "hls_cmds",
+    what="HLS-CMDS: lung sounds of a clinical manikin; for smoke tests",
+    layout="LS.csv and the folder LS beside it, or its recordings beside the table.",
+    terms="see the published corpus; cite the paper",
+    paper="Torabi et al., Manikin-recorded cardiopulmonary sounds dataset using digital stethoscope, 2024",
+)
 def load(root: Path) -> Corpus:
     """Read the lung sounds of the corpus.
 
@@ -44,15 +53,17 @@ def load(root: Path) -> Corpus:
     Raises
     ------
     InputError
-        If the table is missing or damaged, or a file is.
+        If the table is missing or damaged.
     """
     audio = audio_files(root / FOLDER) or audio_files(root)
     recordings: list[dict[str, object]] = []
     events: list[dict[str, object]] = []
-    rubs, renamed, without = [], [], []
+    rubs, renamed, without, faults = [], [], [], list[str]()
     for where, row in _rows(root / TABLE):
-        name, labels = _name(row, audio), _labels(where, row)
-        file, seconds, sample_rate = measure(audio.get(name))
+        name, labels, (file, seconds, sample_rate) = _name(row, audio), None, measure(None)
+        with gathered(faults):
+            labels = _labels(where, row)
+            file, seconds, sample_rate = measure(audio.get(name))
         recordings.append(
             {
                 "recording": name,
@@ -82,7 +93,8 @@ def load(root: Path) -> Corpus:
         f"audio that {TABLE} does not name, left out": left,
     }
     notes = [f"{note}: {listed(names)}" for note, names in found.items() if names]
-    return make_corpus("hls_cmds", root.resolve(), recordings, events, notes, labels=LABELS)
+    corpus = make_corpus("hls_cmds", root.resolve(), recordings, events, notes, labels=LABELS)
+    return replace(corpus, faults=tuple(faults))
 
 
 def _labels(where: str, row: dict[str, str]) -> tuple[str, ...] | None:

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from lungsound.corpora.annotations import checked_times, listed, read_lines, within_audio
-from lungsound.corpora.audio_files import audio_files, measure
+from lungsound.corpora.formats.annotations import checked_times, listed, read_lines, within_audio
+from lungsound.corpora.formats.audio_files import audio_files, measure
+from lungsound.corpora.registry import register
 from lungsound.corpus import Corpus, make_corpus
-from lungsound.errors import InputError
+from lungsound.errors import InputError, gathered
 
 FOLDERS = ("ICBHI_final_database", "audio_and_txt_files", ".")
 SPLIT_LIST = "ICBHI_challenge_train_test.txt"
@@ -33,6 +34,14 @@ NAME = re.compile(r"\d+_\d+[a-z]\d+_[A-Z][a-z]_(sc|mc)_\w+")
 PATIENT_COLUMNS = ("patient", "diagnosis", "age", "sex", "adult_bmi", "child_weight_kg", "child_height_cm")
 
 
+@register(
+    "icbhi2017",
+    what="ICBHI 2017: 920 annotated recordings of 126 patients, four devices",
+    layout="ICBHI_final_database or audio_and_txt_files with WAV and TXT side by side, the split list beside or above.",
+    terms="free for research (bhichallenge.med.auth.gr); cite the paper",
+    paper="Rocha et al., An open access database for the evaluation of respiratory sound classification algorithms, "
+    "Physiological Measurement 40(3):035001, 2019",
+)
 def load(root: Path) -> Corpus:
     """Read the corpus.
 
@@ -56,7 +65,7 @@ def load(root: Path) -> Corpus:
     Raises
     ------
     InputError
-        If there are no annotations, or a file is damaged.
+        If there are no annotations, or a list beside them is damaged.
     """
     folder = _annotation_folder(root)
     annotations = {path.stem: path for path in sorted(folder.glob("*.txt")) if NAME.fullmatch(path.stem)}
@@ -66,13 +75,17 @@ def load(root: Path) -> Corpus:
     renamed = _renamed(_listed_file(root, folder, RENAMED_LIST), annotations, notes)
     pieced, missing = _pieced_together(_listed_file(root, folder, SUBSET_MANIFEST))
 
-    recordings, events, silent = [], [], set()
+    recordings, events, silent, faults = [], [], set(), list[str]()
     for name, path in annotations.items():
-        cycles = _cycles(path)
+        (file, seconds, sample_rate), cycles = measure(None), list[dict[str, float]]()
+        with gathered(faults):
+            cycles = _cycles(path, faults)
         events += [{"recording": name, **cycle} for cycle in cycles]
-        silent |= {(name, cycles[number - 1]["start"]) for number in _within(missing.get(name, []), cycles, name)}
+        with gathered(faults):
+            silent |= {(name, cycles[number - 1]["start"]) for number in _within(missing.get(name, []), cycles, name)}
+        with gathered(faults):
+            file, seconds, sample_rate = measure(audio.get(name))
         patient, _, site, _, device = name.split("_", 4)
-        file, seconds, sample_rate = measure(audio.get(name))
         recordings.append(
             {
                 "recording": name,
@@ -88,7 +101,12 @@ def load(root: Path) -> Corpus:
             }
         )
     synthetic = _listed_file(root, folder, SYNTHETIC_MARK) is not None
+    diagnoses: dict[str, str] = {}
+    with gathered(faults):
+        known = patients(root)
+        diagnoses = dict(zip(known["patient"], known["diagnosis"], strict=True))
     corpus = make_corpus("icbhi2017", root.resolve(), recordings, events, notes, synthetic=synthetic)
+    corpus = replace(corpus, faults=tuple(faults), diagnoses=diagnoses)
     return within_audio(_without_sound(corpus, silent))
 
 
@@ -226,17 +244,18 @@ def _pieced_together(path: Path | None) -> tuple[set[str], dict[str, list[int]]]
     return pieced, missing
 
 
-def _cycles(path: Path) -> list[dict[str, float]]:
+def _cycles(path: Path, faults: list[str]) -> list[dict[str, float]]:
     lines = read_lines(path)
     if not lines:
         raise InputError(f"{path}: holds no cycle; restore it from the published corpus")
     cycles = []
     for where, line in lines:
-        start, end, *labels = _columns(where, line, 4)
-        if not set(labels) <= {"0", "1"}:
-            raise InputError(f"{where}: the labels {' and '.join(labels)} must be 0 or 1; mend the annotation")
-        times = checked_times(where, start, end)
-        cycles.append(dict(zip(("start", "end", "crackle", "wheeze"), (*times, *map(int, labels)), strict=True)))
+        with gathered(faults):
+            start, end, *labels = _columns(where, line, 4)
+            if not set(labels) <= {"0", "1"}:
+                raise InputError(f"{where}: the labels {' and '.join(labels)} must be 0 or 1; mend the annotation")
+            times = checked_times(where, start, end)
+            cycles.append(dict(zip(("start", "end", "crackle", "wheeze"), (*times, *map(int, labels)), strict=True)))
     return cycles
 
 

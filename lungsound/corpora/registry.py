@@ -1,48 +1,148 @@
-"""The corpora by name."""
+"""The corpora by name: a module of this package registers how it is read."""
 
+import importlib
+import pkgutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from lungsound.corpora import hls_cmds, icbhi2017, sprsound, synthetic
+import lungsound.corpora
 from lungsound.corpus import Corpus
 from lungsound.errors import InputError
 
-CORPORA: dict[str, Callable[[Path], Corpus]] = {
-    "icbhi2017": icbhi2017.load,
-    "sprsound": sprsound.load,
-    "hls_cmds": hls_cmds.load,
-    "synthetic": synthetic.load,
-}
-"""How each is read from its folder; ``synthetic`` can do without one."""
+Load = Callable[[Path], Corpus]
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A corpus that can be read.
+
+    Attributes
+    ----------
+    name : str
+        As command lines say it, ``NAME:ROOT``.
+    what : str
+        What it is, in a line.
+    layout : str
+        How it lies on disk, in a sentence.
+    terms : str
+        Licence or terms of use.
+    paper : str
+        What to cite.
+    load : callable
+        From the folder or file to a `Corpus`. A file that is damaged is a sentence in the corpus' ``faults``
+        (:func:`lungsound.errors.gathered`); where nothing can be read, an `InputError`.
+    root : {"folder", "file"}
+        What the root is.
+    embedded : callable, optional
+        The corpus that needs no root.
+    """
+
+    name: str
+    what: str
+    layout: str
+    terms: str
+    paper: str
+    load: Load
+    root: Literal["folder", "file"] = "folder"
+    embedded: Callable[[], Corpus] | None = None
+
+
+_READERS: dict[str, Reader] = {}
+
+
+def register(
+    name: str,
+    *,
+    what: str,
+    layout: str,
+    terms: str,
+    paper: str,
+    root: Literal["folder", "file"] = "folder",
+    embedded: Callable[[], Corpus] | None = None,
+) -> Callable[[Load], Load]:
+    """Register the decorated function as the reader of a corpus; the parameters are those of `Reader`.
+
+    Raises
+    ------
+    ValueError
+        If another function has the name.
+    """
+
+    def registered(load: Load) -> Load:
+        known = _READERS.get(name)
+        if known is not None and known.load.__module__ != load.__module__:
+            raise ValueError(f"corpus {name!r} is registered by {known.load.__module__} already")
+        _READERS[name] = Reader(name, what, layout, terms, paper, load, root, embedded)
+        return load
+
+    return registered
+
+
+def readers() -> dict[str, Reader]:
+    """Return all readers by name: those of every module in this package, and whatever else was registered."""
+    for module in pkgutil.iter_modules(lungsound.corpora.__path__):
+        importlib.import_module(f"{lungsound.corpora.__name__}.{module.name}")
+    return dict(sorted(_READERS.items()))
 
 
 def parse_data(text: str) -> tuple[str, Path | None]:
-    """Split what a command line says, ``name:root`` or ``name``, into name and folder."""
+    """Split what a command line says, ``name:root`` or ``name``, into name and root."""
     name, _, root = text.partition(":")
     return name, Path(root).expanduser() if root else None
 
 
-def open_corpus(name: str, root: Path | None = None) -> Corpus:
-    """Read a corpus.
+def read_corpus(name: str, root: Path | None = None) -> Corpus:
+    """Read a corpus, whatever is wrong with its files.
 
     Parameters
     ----------
     name : str
-        A name in `CORPORA`.
+        Of a reader.
     root : Path, optional
-        Its folder, laid out as published; only ``synthetic`` can do without.
+        Its folder or file; an embedded corpus can do without.
 
     Raises
     ------
     InputError
-        If the name is unknown, the folder missing, or a file damaged.
+        If the name is unknown, the root missing, or nothing there can be read.
     """
-    if name not in CORPORA:
-        raise InputError(f"corpus {name!r}: unknown; choose from {', '.join(CORPORA)}")
+    known = readers()
+    if name not in known:
+        raise InputError(f"corpus {name!r}: unknown; choose from {', '.join(known)}")
+    reader = known[name]
     if root is None:
-        if name != "synthetic":
-            raise InputError(f"{name}: its folder is missing; write {name}:ROOT")
-        return synthetic.load()
-    if not root.is_dir():
-        raise InputError(f"{root}: no such folder; name the folder of {name}")
-    return CORPORA[name](root)
+        if reader.embedded is None:
+            raise InputError(f"{name}: its {reader.root} is missing; write {name}:{_placeholder(reader)}")
+        return reader.embedded()
+    if not (root.is_file() if reader.root == "file" else root.is_dir()):
+        raise InputError(f"{root}: no such {reader.root}; name the {reader.root} of {name}")
+    return reader.load(root)
+
+
+def open_corpus(name: str, root: Path | None = None) -> Corpus:
+    """Read a corpus to work with; see :func:`read_corpus`.
+
+    Raises
+    ------
+    InputError
+        Also if anything is wrong with any of its files.
+    """
+    corpus = read_corpus(name, root)
+    if corpus.faults:
+        first, *others = corpus.faults
+        more = f" (and {len(others)} more faults; auscult data check lists them)" if others else ""
+        raise InputError(first + more)
+    return corpus
+
+
+def data_help() -> str:
+    """Return what ``--data`` may be, for the help of commands."""
+    return ", ".join(
+        reader.name if reader.embedded else f"{reader.name}:{_placeholder(reader)}" for reader in readers().values()
+    )
+
+
+def _placeholder(reader: Reader) -> str:
+    return "FILE" if reader.root == "file" else "ROOT"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from lungsound.corpora.registry import open_corpus, parse_data
-from lungsound.corpora.splits import Split, assign
+from lungsound.corpora.splits import Split, assign, warnings
 from lungsound.corpus import Corpus
 from lungsound.errors import InputError
 from lungsound.listening import Listening, check_protocols
@@ -52,6 +52,11 @@ class Selection:
     def synthetic(self) -> bool:
         """Whether any of the corpora is synthetic."""
         return any(corpus.synthetic for corpus in self.corpora)
+
+    @property
+    def warnings(self) -> list[str]:
+        """Why figures on these corpora may mean less than they seem to, a sentence each."""
+        return [f"{corpus.name}: {warning}" for corpus in self.corpora for warning in warnings(corpus)]
 
     @property
     def hash(self) -> str:

@@ -15,8 +15,19 @@ from lungsound.labels import LABELS, class_names
 APART = ("test", "inter")
 """Tests whose patients training should not have; SPRSound's ``intra`` has them by design."""
 
+PARTS = ("train", "validation", "test", "intra", "inter")
+"""What an official split may call its parts."""
+
+ALL = "all"
+"""Every recording that takes part, whatever its part: for a model that was trained on none of them."""
+
+TEST_SHARE = 0.2
+"""Of the patients of a corpus that gives no split."""
+
 DRAWS = 200
-"""Draws of validation patients from which the most even one is taken."""
+"""Draws of patients from which the most even one is taken."""
+
+LEAK = "each counts as a patient of its own, so one person's sound may lie on both sides of a split"
 
 
 @dataclass(frozen=True)
@@ -26,7 +37,7 @@ class Split:
     Attributes
     ----------
     name : str
-        How it was made: ``official`` or ``official without shared patients``.
+        How it was made: ``official``, ``official without shared patients``, or ``drawn`` where a corpus gives none.
     parts : mapping of str to str
         ``train``, ``validation``, ``test`` (SPRSound: ``intra``, ``inter``) by recording.
     """
@@ -41,8 +52,9 @@ class Split:
         return hashlib.sha256(lines.encode()).hexdigest()
 
     def part(self, corpus: Corpus, part: str) -> Corpus:
-        """Return the recordings of one part, none if it is empty."""
-        return corpus.where(corpus.recordings["recording"].map(self.parts).eq(part))
+        """Return the recordings of one part or of `ALL`, none if it is empty."""
+        parts = corpus.recordings["recording"].map(self.parts)
+        return corpus.where(parts.notna() if part == ALL else parts.eq(part))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -70,11 +82,11 @@ class Split:
 def assign(corpus: Corpus, *, drop_shared: bool, validation: float, seed: int) -> Split:
     """Take the official split and carve validation out of its training patients.
 
-    Validation is the only part that is drawn: whole patients, so that of the events of every class about the same
-    share is held out. A patient on both sides of the official split stays on both, in training or validation
+    Validation is drawn, unless the split names it: whole patients, so that of the events of every class about the
+    same share is held out. A patient on both sides of the official split stays on both, in training or validation
     with some recordings and in the test with others, unless `drop_shared`. SPRSound's ``intra`` test shares its
-    patients with training by design and is left as it is. A corpus without any official split is all test; where
-    there is one, recordings that it does not name take no part.
+    patients with training by design and is left as it is. Recordings that the split does not name take no part.
+    Where a corpus gives no split at all, :func:`drawn_test` draws the patients of the test.
 
     Parameters
     ----------
@@ -96,16 +108,50 @@ def assign(corpus: Corpus, *, drop_shared: bool, validation: float, seed: int) -
         raise InputError(f"a validation share of {validation} is impossible; give 0.05 to 0.5 of the training patients")
     if not 0 <= seed < 2**32:
         raise InputError(f"a seed of {seed} is impossible; give 0 to {2**32 - 1}")
-    recordings = corpus.recordings
-    parts = recordings["split"] if recordings["split"].ne("").any() else recordings["split"].replace("", "test")
-    if drop_shared:
+    recordings, parts, name = corpus.recordings, corpus.recordings["split"], "official"
+    if not gives_split(corpus):
+        parts, name = parts.mask(recordings["patient"].isin(drawn_test(corpus)), "test").replace("", "train"), "drawn"
+    elif drop_shared:
         parts = parts.mask(parts.isin(APART) & recordings["patient"].isin(shared_patients(corpus)), "")
-    training = corpus.where(recordings["split"] == "train")
-    if len(training.recordings):
-        held_out = _held_out(training, validation, seed)
+        name = "official without shared patients"
+    if parts.eq("train").any() and not parts.eq("validation").any():
+        held_out = _held_out(corpus.where(parts == "train"), validation, seed)
         parts = parts.mask(parts.eq("train") & recordings["patient"].isin(held_out), "validation")
-    name = "official without shared patients" if drop_shared else "official"
     return Split(name, {key: part for key, part in zip(recordings["recording"], parts, strict=True) if part})
+
+
+def gives_split(corpus: Corpus) -> bool:
+    """Whether the corpus says of any recording to which part it belongs."""
+    return bool(corpus.recordings["split"].ne("").any())
+
+
+def drawn_test(corpus: Corpus) -> set[str]:
+    """Draw the patients who test where a corpus gives no split.
+
+    Whoever draws gets the same ones, whatever the seed of the validation, so that nobody tests a model on patients
+    that it was trained on. All patients test where there are fewer than three.
+    """
+    patients = set(corpus.recordings["patient"])
+    return _held_out(corpus, TEST_SHARE, seed=0) if len(patients) > 2 else patients
+
+
+def unknown_patients(recordings: pd.DataFrame) -> pd.Series:
+    """Return which recordings belong to nobody known."""
+    return recordings["patient"] == recordings["recording"]
+
+
+def warnings(corpus: Corpus) -> list[str]:
+    """Say, a sentence each, why figures on parts of this corpus may mean less than they seem to."""
+    recordings, found = corpus.recordings, []
+    if unknown := int(unknown_patients(recordings).sum()):
+        found.append(f"no patient for {unknown} of {len(recordings)} recordings: {LEAK}")
+    if not gives_split(corpus):
+        patients, test = recordings["patient"].nunique(), len(drawn_test(corpus))
+        found.append(
+            f"no split, so {test} of {patients} patients are drawn for the test, always the same; a column split of a "
+            f"table says otherwise, and --split {ALL} tests on every recording"
+        )
+    return found
 
 
 def shared_patients(corpus: Corpus) -> tuple[str, ...]:

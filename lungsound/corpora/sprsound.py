@@ -7,13 +7,15 @@ Circuits and Systems 16(5):867-881, 2022.
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lungsound.corpora.annotations import checked_times, listed, within_audio
-from lungsound.corpora.audio_files import audio_files, measure
+from lungsound.corpora.formats.annotations import checked_times, listed, within_audio
+from lungsound.corpora.formats.audio_files import audio_files, measure, visible
+from lungsound.corpora.registry import register
 from lungsound.corpus import Corpus, make_corpus
-from lungsound.errors import InputError
+from lungsound.errors import InputError, gathered
 from lungsound.labels import SPRSOUND_EVENTS, SPRSOUND_LABELS, SPRSOUND_RECORDS
 
 FOLDERS = (".", "BioCAS2022")
@@ -25,6 +27,14 @@ POOR = "Poor Quality"
 NAME = re.compile(r"(?P<patient>\d+)_[\d.]+_[01]_(?P<site>p\d)_\d+")
 
 
+@register(
+    "sprsound",
+    what="SPRSound 2022: recordings of 292 children, labels by event and by recording",
+    layout="BioCAS2022 or the folder above it, with train2022_json, train2022_wav, test2022_json and test2022_wav.",
+    terms="open access; cite the paper",
+    paper="Zhang et al., SPRSound: open-source SJTU paediatric respiratory sound database, "
+    "IEEE Transactions on Biomedical Circuits and Systems 16(5):867-881, 2022",
+)
 def load(root: Path) -> Corpus:
     """Read the corpus.
 
@@ -46,23 +56,24 @@ def load(root: Path) -> Corpus:
     Raises
     ------
     InputError
-        If there are no annotations, or a file is damaged.
+        If there are no annotations.
     """
     recordings: list[dict[str, object]] = []
     events: list[dict[str, object]] = []
-    notes: list[str] = []
+    notes, faults = list[str](), list[str]()
     splits: dict[str, str] = {}
     for split, annotations, sounds in _folders(root):
         audio = audio_files(sounds)
-        for path in sorted(annotations.glob("*.json")):
+        for path in sorted(visible(annotations.glob("*.json"))):
             name = path.stem
-            if name in splits:
-                raise InputError(f"{path}: {name} is in the part {splits[name]} already; keep one of the two")
-            splits[name] = split
-            record_type, found = _annotation(path)
-            recordings.append(_recording(path, audio.get(name), split, record_type))
-            events += [{"recording": name, **event} for event in found]
-    if not recordings:
+            with gathered(faults):
+                if name in splits:
+                    raise InputError(f"{path}: {name} is in the part {splits[name]} already; keep one of the two")
+                splits[name] = split
+                record_type, found = _annotation(path, faults)
+                recordings.append(_recording(path, audio.get(name), split, record_type))
+                events += [{"recording": name, **event} for event in found]
+    if not splits:
         raise InputError(
             f"{root}: no annotations of SPRSound 2022 here (BioCAS2022/train2022_json/*.json and so on); "
             "name the folder of the unpacked corpus"
@@ -73,7 +84,8 @@ def load(root: Path) -> Corpus:
         notes.append(f"recordings with annotations alone, without audio: {listed(without)}")
     if left := sorted({name for *_, sounds in _folders(root) for name in audio_files(sounds)} - splits.keys()):
         notes.append(f"audio without annotation, left out: {listed(left)}")
-    return within_audio(make_corpus("sprsound", root.resolve(), recordings, events, notes, labels=SPRSOUND_LABELS))
+    corpus = make_corpus("sprsound", root.resolve(), recordings, events, notes, labels=SPRSOUND_LABELS)
+    return within_audio(replace(corpus, faults=tuple(faults)))
 
 
 def _folders(root: Path) -> Iterator[tuple[str, Path, Path]]:
@@ -107,8 +119,8 @@ def _recording(path: Path, audio: Path | None, split: str, record_type: str) -> 
     }
 
 
-def _annotation(path: Path) -> tuple[str, list[dict[str, object]]]:
-    """Return the record label and the events of one file."""
+def _annotation(path: Path, faults: list[str]) -> tuple[str, list[dict[str, object]]]:
+    """Return the record label and the events of one file; an event that is damaged is a fault."""
     try:
         values = json.loads(path.read_text(encoding="utf-8-sig"))
     except (RecursionError, ValueError) as error:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
@@ -119,10 +131,14 @@ def _annotation(path: Path) -> tuple[str, list[dict[str, object]]]:
     record = _spelt(values.get("record_annotation", values.get("recording_annotation")), " & ")
     if record not in SPRSOUND_RECORDS:
         raise InputError(f"{path}: the record label {record!r} is none of {', '.join(SPRSOUND_RECORDS)}; mend it")
-    events = values.get("event_annotation")
-    if not isinstance(events, list):
+    listed_events = values.get("event_annotation")
+    if not isinstance(listed_events, list):
         raise InputError(f"{path}: no list event_annotation; restore it from the published corpus")
-    return record, [_event(f"{path}, event {number}", event) for number, event in enumerate(events, 1)]
+    events: list[dict[str, object]] = []
+    for number, event in enumerate(listed_events, 1):
+        with gathered(faults):
+            events.append(_event(f"{path}, event {number}", event))
+    return record, events
 
 
 def _event(where: str, values: Any) -> dict[str, object]:

@@ -13,12 +13,13 @@ import soundfile
 
 from lungsound.corpora.icbhi2017 import DEMOGRAPHICS, DIAGNOSES, FOLDERS, SPLIT_LIST, SYNTHETIC_MARK
 from lungsound.corpora.icbhi2017 import load as load_icbhi2017
-from lungsound.corpora.synthetic_breathing import Condition, Device, Patient, draw_cycles, record
-from lungsound.corpora.synthetic_sounds import COARSE, FINE, Wave
+from lungsound.corpora.registry import register
 from lungsound.corpus import Corpus
 from lungsound.errors import InputError
 from lungsound.files.atomic import whole_folder
 from lungsound.files.cache import cache_folder
+from lungsound.synthesis.breathing import Condition, Device, Patient, draw_cycles, record
+from lungsound.synthesis.sounds import COARSE, FINE, Wave
 
 GENERATOR = 1  # raise it when the same seed gives other sound
 SITES = ("Tc", "Al", "Ar", "Pl", "Pr", "Ll", "Lr")
@@ -40,18 +41,30 @@ DEVICES = (
 )
 
 
-def load(root: Path | None = None) -> Corpus:
-    """Read a synthetic corpus; without a folder the default one, made when it is first asked for.
+def load_default() -> Corpus:
+    """Read the default corpus, made when it is first asked for."""
+    root = cache_folder() / f"synthetic-{GENERATOR}-seed0-patients40"
+    if not (root / SYNTHETIC_MARK).is_file():
+        generate(root, seed=0, patients=40)
+    return load(root)
+
+
+@register(
+    "synthetic",
+    what="generated breathing with crackles and wheezes, where no recordings are at hand",
+    layout="As auscult data synthesize writes it, the layout of ICBHI 2017; without ROOT the one in the cache.",
+    terms="generated here; Apache-2.0 like the generator",
+    paper="none: what is measured on it is called synthetic",
+    embedded=load_default,
+)
+def load(root: Path) -> Corpus:
+    """Read a synthetic corpus.
 
     Raises
     ------
     InputError
         If the folder holds no corpus or one that was not generated here.
     """
-    if root is None:
-        root = cache_folder() / f"synthetic-{GENERATOR}-seed0-patients40"
-        if not (root / SYNTHETIC_MARK).is_file():
-            generate(root, seed=0, patients=40)
     corpus = load_icbhi2017(root)
     if not corpus.synthetic:
         raise InputError(f"{root}: no {SYNTHETIC_MARK} here, so these are real recordings; open them as icbhi2017")

@@ -14,6 +14,7 @@ from lungsound.features import prepare, statistics
 from lungsound.labels import LABELS
 from lungsound.listening import Listening, check_protocols
 from lungsound.logmel import SPECS
+from lungsound.terminal import err
 from lungsound.training.runs import Run
 
 
@@ -124,6 +125,8 @@ class TrainingData:
 def prepare_training(options: DataOptions, cache: Path) -> TrainingData:
     """Read, cut and transform everything a training needs; mean and deviation come from its training part."""
     listening, selection = options.listening(), options.select()
+    for warning in selection.warnings:
+        err.print(f"note: {warning}", style="yellow", markup=False)
 
     def part(name: str) -> Part:
         windows = selection.windows(name, options.protocols, listening)

@@ -74,7 +74,10 @@ def test_wrong_usage_is_exit_code_2(auscult, words):
     ("words", "sentence"),
     [
         (["data", "check", "icbhi2017", "--root", "{empty}"], "{empty}"),
-        (["data", "check", "nonsense", "--root", "{empty}"], "icbhi2017, sprsound, hls_cmds, synthetic"),
+        (
+            ["data", "check", "nonsense", "--root", "{empty}"],
+            "audacity, folders, hls_cmds, icbhi2017",
+        ),
         (["evaluate", "{empty}", "--data", "synthetic"], "neither a run"),
         (["check", "{empty}"], "manifest.json"),
         (["export", "{empty}"], "no finished run"),
@@ -113,13 +116,6 @@ def test_bad_input_is_one_sentence_and_exit_code_1(auscult, tmp_path, words, sen
     assert "Traceback" not in complaint
     assert list(empty.iterdir()) == []
     assert not (tmp_path / "runs").exists(), "refused only after something was trained"
-
-
-def test_data_check_counts_a_corpus(auscult, small_options, place):
-    code, said, _ = auscult("data", "check", "icbhi2017", "--root", place / "corpus", "--json")
-    counted = json.loads(said)
-    assert code == 0
-    assert counted["problems"] == []
 
 
 def test_data_check_names_the_damaged_file(auscult, small_options, place, tmp_path):

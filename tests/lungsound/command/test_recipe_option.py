@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lungsound.command import options
+from lungsound.command.data_option import Data
 from lungsound.command.recipes import Recipe, recipe_option
 from lungsound.errors import InputError
 
@@ -17,7 +18,7 @@ def cook(
     context: typer.Context,
     epochs: options.Epochs = 3,
     rate: Annotated[float, typer.Option("--learning-rate")] = 0.5,
-    data: options.Data = ["synthetic"],  # noqa: B006
+    data: Data = ["synthetic"],  # noqa: B006
     weights: Path | None = None,
     drop_shared: options.DropShared = False,
     recipe: Annotated[str | None, recipe_option("cook")] = None,

@@ -6,6 +6,7 @@ import soundfile
 
 from lungsound.corpora import icbhi2017, sprsound, synthetic
 from lungsound.corpora.check import check
+from lungsound.corpora.registry import open_corpus, read_corpus
 from lungsound.files.plain_json import dumps
 
 NAMES = ("101_1b1_Al_sc_Meditron", "102_1b1_Al_sc_Meditron", "103_1b1_Al_sc_Meditron")
@@ -103,3 +104,39 @@ def test_a_synthetic_corpus_is_called_so(tmp_path):
     assert report["synthetic"] is True
     assert report["problems"] == report["notes"] == []
     assert sum(report["diagnoses"].values()) == 4
+
+
+def test_what_is_missing_is_said(root):
+    report = check(icbhi2017.load(root))
+    assert report["missing"] == [
+        "no split, so 1 of 3 patients are drawn for the test, always the same; a column split of a table says "
+        "otherwise, and --split all tests on every recording"
+    ]
+    (root / "ICBHI_challenge_train_test.txt").write_text(f"{NAMES[0]}\ttrain\n{NAMES[2]}\ttest\n")
+    assert check(icbhi2017.load(root))["missing"] == ["no split for 1 of 3 recordings, which take no part"]
+    table = root / "table.csv"
+    table.write_text(f"path,crackle,split\n{NAMES[0]}.wav,1,train\n{NAMES[1]}.wav,0,test\n")
+    missing = check(open_corpus("table", table))["missing"]
+    assert [sentence.split(":")[0] for sentence in missing] == [
+        "no patient for 2 of 2 recordings", "no site for 2 of 2 recordings", "no device for 2 of 2 recordings",
+    ]  # fmt: skip
+
+
+def test_stereo_is_mixed_down_with_a_note(root):
+    sound = np.random.default_rng(0).uniform(-0.1, 0.1, (8000, 2))
+    soundfile.write(root / f"{NAMES[0]}.wav", sound, 4000)
+    assert f"recordings of several channels, which are averaged: 1 ({NAMES[0]})" in check(icbhi2017.load(root))["notes"]
+
+
+def test_damaged_annotations_headers_and_samples_are_found_in_one_reading(root):
+    (root / f"{NAMES[0]}.txt").write_text("0\t1.5\t2\t0\n1\t0\t0\t0\n")
+    (root / f"{NAMES[1]}.wav").write_text("no sound")
+    cut_in_the_middle(root / f"{NAMES[2]}.wav")
+    problems = check(read_corpus("icbhi2017", root))["problems"]
+    assert [sum(name in problem for problem in problems) for name in NAMES] == [2, 1, 1]
+
+
+def test_twins_that_macos_writes_are_left_out(shared):
+    report = check(read_corpus("sprsound", shared / "data" / "cases" / "sprsound_appledouble"))
+    assert report["problems"] == []
+    assert report["recordings"] == report["recordings_with_audio"] == 8

@@ -4,12 +4,16 @@ import numpy as np
 import pytest
 import soundfile
 
-from lungsound.corpora.hls_cmds import load
+from lungsound.corpora.registry import open_corpus
 from lungsound.errors import InputError
 from lungsound.labels import class_names
 from lungsound.windows import stream
 
 HEADING = "Gender,Lung Sound Type,Location,Lung Sound ID"
+
+
+def load(root):
+    return open_corpus("hls_cmds", root)
 
 
 def write(root, lines, files):

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 from lungsound.corpora import icbhi2017, sprsound
 from lungsound.corpora.registry import open_corpus
-from lungsound.corpora.splits import Split, assign, shared_patients
+from lungsound.corpora.splits import ALL, Split, assign, drawn_test, shared_patients, warnings
 from lungsound.corpus import make_corpus
 from lungsound.errors import InputError
 from lungsound.labels import class_names
@@ -53,22 +55,22 @@ def patients(corpus, split, part):
 @settings(max_examples=25)
 @given(corpora, st.booleans(), st.floats(0.05, 0.5), st.integers(0, 2**32 - 1))
 def test_the_rules_hold_for_any_corpus(corpus, drop_shared, validation, seed):
+    official = corpus.recordings.set_index("recording")["split"].to_dict()
+    assume(any(official.values()))
     trained = set(corpus.recordings.loc[corpus.recordings["split"] == "train", "patient"])
     assume(len(trained) != 1)
     split = assign(corpus, drop_shared=drop_shared, validation=validation, seed=seed)
-    official = corpus.recordings.set_index("recording")["split"].to_dict()
 
     training, held_out = patients(corpus, split, "train"), patients(corpus, split, "validation")
     assert not training & held_out
     assert training | held_out == trained
     assert bool(training) == bool(held_out) == bool(trained)
-    unsplit = not any(official.values())
     for recording, part in split.parts.items():
-        assert ("test" if unsplit else official[recording]) == ("train" if part == "validation" else part)
+        assert official[recording] == ("train" if part == "validation" else part)
 
     left_out = {name for name in official if name not in split.parts}
     shared = {name for name in left_out if official[name]}
-    assert left_out - shared == (set() if unsplit else {name for name in official if not official[name]})
+    assert left_out - shared == {name for name in official if not official[name]}
     if drop_shared:
         assert not (patients(corpus, split, "test") | patients(corpus, split, "inter")) & trained
         owner = corpus.recordings.set_index("recording")["patient"]
@@ -118,6 +120,58 @@ def test_an_impossible_share_is_refused(validation):
 def test_one_training_patient_is_too_few():
     with pytest.raises(InputError, match="one training patient"):
         assign(corpus_of([(0, "train", [0]), (1, "test", [0])]), drop_shared=False, validation=0.2, seed=0)
+
+
+@settings(max_examples=25)
+@given(corpora, st.integers(0, 2**32 - 1), st.floats(0.05, 0.5))
+def test_a_corpus_without_a_split_gets_a_test_that_no_option_moves(corpus, seed, validation):
+    corpus = replace(corpus, recordings=corpus.recordings.assign(split=""))
+    everybody = set(corpus.recordings["patient"])
+    split = assign(corpus, drop_shared=False, validation=validation, seed=seed)
+    assert split.name == "drawn"
+    tested = patients(corpus, split, "test")
+    if len(everybody) < 3:
+        assert tested == everybody
+        return
+    training, held_out = patients(corpus, split, "train"), patients(corpus, split, "validation")
+    assert tested | training | held_out == everybody
+    assert len(tested) + len(training) + len(held_out) == len(everybody)
+    assert min(len(tested), len(training), len(held_out)) > 0
+    assert len(tested) == math.ceil(len(everybody) / 5)
+    others = assign(corpus, drop_shared=True, validation=0.2, seed=0)
+    assert tested == drawn_test(corpus) == patients(corpus, others, "test")
+    assert patients(corpus, split, ALL) == everybody
+    assert any(
+        f"{len(tested)} of {len(everybody)} patients are drawn for the test" in said for said in warnings(corpus)
+    )
+
+
+def test_a_validation_that_the_split_names_is_taken():
+    parts = ("train", "train", "validation", "test", "train")
+    corpus = corpus_of([(number, part, [number % 4]) for number, part in enumerate(parts)])
+    split = assign(corpus, drop_shared=False, validation=0.5, seed=3)
+    assert patients(corpus, split, "validation") == {"2"}
+    assert patients(corpus, split, "train") == {"0", "1", "4"}
+    assert warnings(corpus) == []
+
+
+def test_other_labels_are_held_out_evenly():
+    """Twenty patients, a rare label in a quarter of them: validation gets its share."""
+    recordings = corpus_of([(number, "train", []) for number in range(20)]).recordings
+    events = [
+        {"recording": f"r{number:03d}", "start": 0.0, "end": 1.0, "snore": int(number % 4 == 0), "cough": number % 2}
+        for number in range(20)
+    ]
+    corpus = make_corpus("made", Path("/made"), recordings.to_dict("records"), events, labels=("snore", "cough"))
+    split = assign(corpus, drop_shared=False, validation=0.2, seed=0)
+    held_out = split.part(corpus, "validation").events
+    assert (len(held_out), held_out["snore"].sum(), held_out["cough"].sum()) == (4, 1, 2)
+
+
+def test_recordings_of_nobody_known_leak_and_it_is_said():
+    corpus = corpus_of([("r000", "train", [0]), ("r001", "test", [0]), ("p", "train", [1])])
+    assert len(warnings(corpus)) == 1
+    assert warnings(corpus)[0].startswith("no patient for 2 of 3 recordings: each counts as a patient of its own")
 
 
 @pytest.mark.parametrize(("drop_shared", "test"), [(False, 381), (True, 369)])

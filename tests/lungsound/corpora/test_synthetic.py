@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from lungsound.corpora import icbhi2017, synthetic
-from lungsound.corpora.synthetic_sounds import COARSE, FINE, breath_noise, crackle, draw_crackle, draw_wheeze, wheeze
 from lungsound.errors import InputError
 from lungsound.labels import class_names
+from lungsound.synthesis.sounds import COARSE, FINE, breath_noise, crackle, draw_crackle, draw_wheeze, wheeze
 
 RATE = 96_000
 
@@ -201,7 +201,7 @@ def test_the_default_corpus_is_made_once(tmp_path, monkeypatch):
         generate(root, seed, 4)
 
     monkeypatch.setattr(synthetic, "generate", smaller)
-    roots = {synthetic.load().root for _ in range(2)}
+    roots = {synthetic.load_default().root for _ in range(2)}
     assert made == [(0, 40)]
     assert [root.parent for root in roots] == [tmp_path]
     assert [path.name for path in tmp_path.iterdir()] == [root.name for root in roots]

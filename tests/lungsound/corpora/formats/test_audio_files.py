@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from lungsound.corpora.audio_files import audio_files, measure
+from lungsound.corpora.formats.audio_files import audio_files, measure
 from lungsound.errors import InputError
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lungsound.corpora.synthetic_sounds import (
+from lungsound.synthesis.sounds import (
     FINE,
     CrackleKind,
     Wave,

@@ -1,13 +1,19 @@
 """What annotators wrote: text files, times, and how they fit the sound."""
 
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 from lungsound.corpus import Corpus
 from lungsound.errors import InputError
+from lungsound.labels import checked_labels
 
+NO_LABEL = ("normal", "none", "healthy")
+"""What folders and tracks call a sound without any label."""
+
+_JOINT = re.compile(r"[,;+&]")
 _SHORTEST = 0.01  # seconds; of less than this there is nothing to hear
 
 
@@ -22,8 +28,21 @@ def read_lines(path: Path) -> list[tuple[str, str]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a text file ({error.reason}); restore it from the published corpus") from error
+        raise InputError(f"{path}: not a text file ({error.reason}); restore it or save it as UTF-8") from error
     return [(f"{path}, line {number}", line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+
+
+def checked_number(where: str, name: str, value: object) -> float:
+    """Return a number as written, text or number; see :func:`checked_times`."""
+    try:
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise TypeError
+        number = float(value)
+    except (OverflowError, TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise InputError(f"{where}: the {name} {value!r} is not a number; mend the annotation")
+    return number
 
 
 def checked_times(where: str, start: object, end: object) -> tuple[float, float]:
@@ -41,12 +60,37 @@ def checked_times(where: str, start: object, end: object) -> tuple[float, float]
     InputError
         If one is no finite number, the start is negative, or the end does not come after the start.
     """
-    first, last = (_number(where, name, value) for name, value in (("start", start), ("end", end)))
+    first, last = (checked_number(where, name, value) for name, value in (("start", start), ("end", end)))
     if first < 0:
         raise InputError(f"{where}: the start {start} is negative; mend the annotation")
     if last <= first:
         raise InputError(f"{where}: the end {end} does not come after the start {start}; mend the annotation")
     return first, last
+
+
+def label_names(where: str, text: str) -> tuple[str, ...]:
+    """Return the labels that a word or several joined ones stand for, none for a sound without a label.
+
+    Parameters
+    ----------
+    where : str
+        What names them, for the error.
+    text : str
+        ``crackle``, ``crackle+wheeze``, ``crackle, wheeze``, or one of `NO_LABEL`; capitals do not count.
+
+    Raises
+    ------
+    InputError
+        If there is no word, or a name is no plain text.
+    """
+    names = [" ".join(name.split()).lower() for name in _JOINT.split(text)]
+    if not all(names):
+        raise InputError(f"{where}: {text!r} names no sound; write a label such as crackle, or normal for none")
+    labels = tuple(sorted(set(names) - set(NO_LABEL)))
+    try:
+        return checked_labels(labels) if labels else ()
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from error
 
 
 def within_audio(corpus: Corpus) -> Corpus:
@@ -79,15 +123,3 @@ def listed(names: Iterable[str], most: int = 5) -> str:
     names = list(names)
     more = ", ..." if len(names) > most else ""
     return f"{len(names)} ({', '.join(names[:most])}{more})"
-
-
-def _number(where: str, name: str, value: object) -> float:
-    try:
-        if isinstance(value, bool) or not isinstance(value, str | int | float):
-            raise TypeError
-        number = float(value)
-    except (OverflowError, TypeError, ValueError):
-        number = math.nan
-    if not math.isfinite(number):
-        raise InputError(f"{where}: the {name} {value!r} is not a number; mend the annotation")
-    return number

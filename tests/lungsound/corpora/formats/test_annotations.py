@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from lungsound.corpora.annotations import checked_times, listed, read_lines, within_audio
+from lungsound.corpora.formats.annotations import checked_times, listed, read_lines, within_audio
 from lungsound.corpus import make_corpus
 from lungsound.errors import InputError
 

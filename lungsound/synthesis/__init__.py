@@ -1,0 +1,1 @@
+"""Breathing, crackles and wheezes made by the durations and frequencies that the literature gives."""
