@@ -26,6 +26,7 @@ QUALITIES = {"": True, "good": True, "fair": True, "poor": False, "partial": Fal
 """Whether sound without an event is normal: not where quality is poor, nor where only a part was annotated."""
 
 BINARY = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1, "no": 0, "yes": 1}
+_CHOICES: dict[str, Iterable[str]] = {"split": PARTS, "quality": QUALITIES}
 _SLACK = 0.1  # seconds; annotators round, and compressed files lose or gain a frame
 
 
@@ -150,10 +151,12 @@ class _Rows:
         path = os.path.normpath(values["path"]) if values["path"] else ""
         name = values.get("recording") or path
         recording = self.recordings.setdefault(name, _Recording())
-        self._tell(recording, "path", path, number)
+        if path:
+            self._tell(recording, "path", path, number)
         recording.path = recording.path or path
         for column in OF_RECORDING:
-            self._tell(recording, column, _checked(where, column, values.get(column, "")), number)
+            if value := values.get(column):
+                self._tell(recording, column, _checked(where, column, value), number)
         patient, diagnosis = values.get("patient") or name, values.get("diagnosis", "")
         if diagnosis and self.diagnoses.setdefault(patient, diagnosis) != diagnosis:
             told = self.diagnoses[patient]
@@ -183,8 +186,6 @@ class _Rows:
 
     def _tell(self, recording: _Recording, column: str, value: str, number: int) -> None:
         """Note what a row says of its recording; rows that differ are refused."""
-        if not value:
-            return
         told, above = recording.known.setdefault(column, (value, number))
         if told != value:
             raise InputError(
@@ -214,8 +215,10 @@ class _Rows:
 
 def _checked(where: str, column: str, value: str) -> str:
     """Return the value of a column that takes only certain ones, in small letters."""
-    allowed: Iterable[str] = {"split": ("", *PARTS), "quality": QUALITIES}.get(column, (value,))
-    small = value if column not in ("split", "quality") else value.lower()
+    allowed = _CHOICES.get(column)
+    if allowed is None:
+        return value
+    small = value.lower()
     if small not in allowed:
         choice = ", ".join(filter(None, allowed))
         raise InputError(f"{where}: the {column} {value!r} is none of {choice}; take one of these or leave it empty")
