@@ -168,3 +168,11 @@ class Program:
     steps: tuple[Step, ...]
     input: int
     output: int
+
+    def outside_row(self, step: Step, tap: Tap) -> CArray | None:
+        """Return the row that stands for those before the first and after the last; None if `step` needs none."""
+        last = (step.runs - 1) * tap.stride - tap.pad + (tap.kernel - 1) * tap.dilation
+        leaves = tap.pad > 0 or last >= self.streams[tap.stream].rows
+        if tap.outside is None or not leaves:
+            return None
+        return CArray("au_value_t", np.full(self.streams[tap.stream].width, tap.outside))

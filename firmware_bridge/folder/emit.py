@@ -164,11 +164,10 @@ def _step(index: int, step: Step, program: Program, memory: Memory, tables: _Tab
 
 
 def _tap(tap: Tap, step: Step, program: Program, tables: _Tables) -> dict[str, Any]:
-    outside = "NULL"
-    if tap.outside is not None and _leaves_tensor(tap, step, program):
-        width = program.streams[tap.stream].width
-        row = CArray("au_value_t", np.full(width, tap.outside))
-        outside = tables.name(row, f"outside_{width}_{'minus_' if tap.outside < 0 else ''}{abs(tap.outside)}")
+    row, outside = program.outside_row(step, tap), "NULL"
+    if row is not None and tap.outside is not None:
+        sign = "minus_" if tap.outside < 0 else ""
+        outside = tables.name(row, f"outside_{row.values.size}_{sign}{abs(tap.outside)}")
     return {
         "outside": outside,
         "stream": tap.stream,
@@ -177,11 +176,6 @@ def _tap(tap: Tap, step: Step, program: Program, tables: _Tables) -> dict[str, A
         "dilation": tap.dilation,
         "pad": tap.pad,
     }
-
-
-def _leaves_tensor(tap: Tap, step: Step, program: Program) -> bool:
-    last = (step.runs - 1) * tap.stride - tap.pad + (tap.kernel - 1) * tap.dilation
-    return tap.pad > 0 or last >= program.streams[tap.stream].rows
 
 
 def _struct(struct: CStruct, name: str, tables: _Tables) -> str:

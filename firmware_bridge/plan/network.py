@@ -5,6 +5,8 @@ whether it fits.
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from firmware_bridge.compile.memory import Memory, lay_out
 from firmware_bridge.compile.operators import lower
 from firmware_bridge.compile.program import CArray, CPointers, CValue, Program, Step
@@ -70,8 +72,10 @@ class Network:
         """Flash of weights and tables, each counted once."""
         arrays: dict[tuple[str, bytes], int] = {}
         for step in self.program.steps:
-            for array in _arrays(step):
-                arrays[array.ctype, array.values.tobytes()] = array.values.size * _ARRAY_BYTES[array.ctype]
+            outside = [self.program.outside_row(step, tap) for tap in step.taps]
+            for array in (*_arrays(step), *(row for row in outside if row is not None)):
+                content = array.values.astype(np.int64).tobytes()
+                arrays[array.ctype, content] = array.values.size * _ARRAY_BYTES[array.ctype]
         taps = sum(len(step.taps) for step in self.program.steps)
         return (
             sum(arrays.values())

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from lungsound import cpu_wheels as cpu_wheels  # isort: skip  # before timm, which imports torchvision
+
 import timm
 import torch
 from torch import Tensor, nn

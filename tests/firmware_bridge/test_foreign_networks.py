@@ -1,0 +1,120 @@
+"""Networks that nobody here designed as streaming C: every value against LiteRT, and what the plan says of them."""
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from foreign_networks import FRAMES, MELS, NETWORKS, foreign_network, random_logmels
+from host import compile_on_host, run_on_host
+from one_op_tflite import litert
+from traced_net import differing
+
+from export.graph.read import read_graph
+from export.tflite.float_model import write_graph
+from export.tflite.int8_model import int8_tflite
+from export.tflite.ranges import calibrate
+from firmware_bridge.bench_target import bench_target
+from firmware_bridge.device.targets import KERNELS, Target
+from firmware_bridge.folder.emit import write_network
+from firmware_bridge.plan.footprint import Footprint
+from firmware_bridge.plan.model import Model
+from firmware_bridge.plan.network import plan_network, report
+from firmware_bridge.tflite.graph import Graph
+from firmware_bridge.tflite.reader import parse_tflite
+
+pytestmark = pytest.mark.slow
+
+SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+MAP = (16, 16 * 16)
+"""Of MobileNetV3's first squeeze and excitation: rows, and values of a row."""
+
+
+@cache
+def exported(name: str) -> bytes:
+    """The int8 .tflite of a network, with ranges of random sound."""
+    float_model = write_graph(read_graph(foreign_network(name), FRAMES, MELS))
+    return int8_tflite(float_model, calibrate(float_model, random_logmels(8, 5)[:, 0].numpy()))
+
+
+def windows_of(graph: Graph) -> np.ndarray:
+    """Two windows of sound, one of noise and one of extremes."""
+    source = graph.tensors[graph.inputs[0]]
+    heard = random_logmels(2, 9)[:, 0, :, :, None].numpy() / source.scale + source.zero_point
+    rng = np.random.default_rng(5)
+    noise, extremes = rng.integers(-128, 128, heard.shape[1:]), rng.choice([-128, 127], heard.shape[1:])
+    return np.stack([*np.clip(np.rint(heard), -128, 127), noise, extremes]).astype(np.int8)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_c_makes_every_value_of_the_reference_kernels(name: str, tmp_path: Path):
+    content = exported(name)
+    network = plan_network(parse_tflite(name, content))
+    windows = windows_of(network.graph)
+    write_network(tmp_path, network)
+    made = run_on_host(compile_on_host(tmp_path, flags=SANITIZERS), windows)
+    wanted = litert(content, windows)
+    assert len(made.streams) == len(network.program.streams) - 1
+    for index, values in made.streams.items():
+        stream = network.program.streams[index]
+        # Rows that the output does not need may be missing at the end.
+        assert (values != wanted[stream.tensor][:, : values.shape[1]]).sum() == 0, stream.name
+    assert (made.outputs != wanted[network.graph.outputs[0]]).sum() == 0
+    assert len(np.unique(made.outputs)) > 4
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_c_makes_the_bytes_of_xnnpack(name: str, tmp_path: Path):
+    content = exported(name)
+    network = plan_network(parse_tflite(name, content), rounding="single")
+    windows = windows_of(network.graph)
+    write_network(tmp_path, network)
+    made = run_on_host(compile_on_host(tmp_path), windows)
+    assert (made.outputs != litert(content, windows, reference=False)[network.graph.outputs[0]]).sum() == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "kernels"),
+    [
+        ("squeezenet", "cortex-m4", "dsp8"),
+        ("mobilenetv3_small_050", "cortex-m4", "dsp8"),
+        ("mobilenetv3_small_050", "cortex-m4", "dsp16"),
+        ("mobilenetv2_035", "cortex-m55", "mve"),
+        ("squeezenet", "rv32", "c99"),
+    ],
+)
+def test_a_core_makes_every_value(
+    name: str, target: str, kernels: str, installed: Callable[[str], Target], tmp_path: Path
+):
+    content = exported(name)
+    network = plan_network(parse_tflite(name, content), kernels)
+    windows = windows_of(network.graph)[1:3]
+    assert differing(network, installed(target), windows, litert(content, windows), tmp_path) == 0
+
+
+@pytest.mark.parametrize("kernels", KERNELS)
+@pytest.mark.parametrize(
+    ("name", "streams"), [("squeezenet", True), ("ds_cnn", True), ("mobilenetv3_small_050", False)]
+)
+def test_the_plan_says_which_maps_wait_for_all_of_time(name: str, streams: bool, kernels: str):
+    facts = report(plan_network(parse_tflite(name, exported(name)), kernels))
+    assert (facts["whole"] == []) == streams
+    if not streams:
+        first = facts["whole"][0]
+        assert (first["rows"], first["row_values"], first["bytes"]) == (*MAP, MAP[0] * MAP[1])
+        assert first["operator"] == "MUL"
+        gates = [layer["tensor"] for layer in facts["layers"] if layer["rows"] == 1]
+        assert first["waits_for"] in gates
+
+
+def test_a_plan_promises_no_less_than_a_core_takes(installed: Callable[[str], Target], tmp_path: Path):
+    target = installed("cortex-m4")
+    path = tmp_path / "net.tflite"
+    path.write_bytes(exported("mobilenetv3_small_050"))
+    model = Model.open(path)
+    plan = Footprint(model, model.plan(target.kernels, "double"))
+    found = bench_target(path, target.name)
+    assert found["differing_bytes"] == 0
+    assert found["ram_bytes"] <= sum(plan.ram.values())
+    assert found["flash_bytes"] <= sum(plan.flash.values())
