@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 from numpy.typing import NDArray
+from rich.table import Table
 
 from auscult.bench_process import Measured, Subject, measure
 from export.bundle.manifest import TFLITE_FILE, Manifest
@@ -112,10 +113,13 @@ def bench_command(
     drift of the machine hits all alike. Ratios are to LiteRT int8, round by round.
 
     JSON keys: bundle (folder), processor, threads, runs (of each), reference (the row that ratios are to), rows (by
-    name: title, bytes, load_ms, first_ms, median_ms, p5_ms, p95_ms, ratio, ratio_low and ratio_high over the rounds,
-    peak_bytes of the process, added_bytes by loading and running) and skipped (reason by name). With --target: target,
-    kernels, rounding, differing_bytes (of output_bytes, against LiteRT), ram_bytes, flash_bytes, instructions,
-    worst_push_instructions, and their parts (QEMU counts instructions, not cycles; null where it cannot).
+    name: title, bytes, load_ms, first_ms, median_ms, p5_ms, p95_ms, ratio, ratio_low (of the rounds), ratio_high,
+    peak_bytes (of the process), added_bytes (by loading and running)), skipped (reason by name). Instead, with
+    --target: path, target, kernels, rounding, push_limit, windows (compared), output_bytes, differing_bytes
+    (against LiteRT), codes (of the front end), differing_codes (against float64), ram_bytes, network_bytes,
+    front_end_bytes, stack_bytes, listener_bytes (windows: one_window, overlapping), flash_bytes, constant_bytes,
+    code_bytes, instructions (a window; not cycles), front_end_instructions, network_instructions,
+    worst_push_instructions, instructions_per_second (of sound).
     """
     _check_usage(context, bundle, target)
     if target is not None:
@@ -128,13 +132,19 @@ def bench_command(
     if json_output:
         print_json(found)
         return
-    title = f"{found['processor']}, {threads} thread{'s' * (threads > 1)}, {found['runs']} runs of each"
+    print_table(bench_table(found))
+    for name, reason in found["skipped"].items():
+        out.print(f"{name}: skipped, {reason}", highlight=False)
+
+
+def bench_table(found: dict[str, Any]) -> Table:
+    """Return the table of what :func:`bench` found."""
+    threads = f"{found['threads']} thread{'s' * (found['threads'] > 1)}"
+    title = f"{found['processor']}, {threads}, {found['runs']} runs of each"
     table = figures_table(title, "", "KB", "ms", "5 to 95 %", "ratio", "MB added")
     for row in found["rows"].values():
         table.add_row(*_cells(row))
-    print_table(table)
-    for name, reason in found["skipped"].items():
-        out.print(f"{name}: skipped, {reason}", highlight=False)
+    return table
 
 
 def _check_usage(context: typer.Context, bundle: Path, target: str | None) -> None:

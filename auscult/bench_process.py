@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lungsound.errors import InputError
+from lungsound.terminal import progress
 
 WARM_UP = 3
 _STATUS = Path("/proc/self/status")
@@ -88,7 +89,7 @@ def measure(subjects: dict[str, Subject], rounds: int, runs: int) -> dict[str, M
     times: dict[str, list[list[float]]] = {name: [] for name in names}
     with ExitStack() as stack:
         loaded, started = {}, {}
-        for name, subject in subjects.items():
+        for name, subject in progress(subjects.items(), "loading models"):  # no bar beside what is timed
             loaded[name] = stack.enter_context(_process(subject))
             started[name] = _ask(loaded[name], subject, "load")
         for turn in range(rounds):

@@ -2,6 +2,7 @@
 
 import statistics
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from lungsound.command.console import print_json
 from lungsound.command.report import figure, figures_table
 from lungsound.corpora.selection import Selection
 from lungsound.files.cache import cache_folder
-from lungsound.terminal import err, out, print_table
+from lungsound.terminal import activity, err, out, print_table
 from lungsound.training.data import DataOptions
 from lungsound.training.runs import Run, new_run_folder
 from students.student import Student, StudentConfig
@@ -28,7 +29,7 @@ from teachers.teacher import Teacher
 from teachers.training import finetuned
 
 TEACHER = FinetuneSettings()
-STUDENT = StudentConfig(width=0.125)
+STUDENT = DistillSettings(None, student=StudentConfig(width=0.125))
 PROTOCOL = "stream"
 
 
@@ -38,15 +39,17 @@ def demo_command(runs: options.Runs = Path("runs"), json_output: options.Json = 
     Synthetic recordings, a tiny teacher trained from scratch, a CNN6 student of an eighth of the width distilled
     from it, an int8 bundle, their scores on the test part, and a picture. Every figure is of a synthetic corpus.
 
-    JSON keys: run, bundle, picture, synthetic, protocol, rows (model, n, sp, se, score, auroc, kilobytes, latency_ms).
+    JSON keys: run, bundle, picture, synthetic, protocol, rows (a list: model, n, sp, se, score, auroc, kilobytes,
+    latency_ms).
     """
     cache = cache_folder()
     taught = finetuned(TEACHER, runs, cache)
     folder = new_run_folder(runs, "demo")
-    err.print(f"student: CNN6 of width {STUDENT.width:g}, into {folder}", highlight=False)
-    settings = DistillSettings(str(taught.path), student=STUDENT)
-    run = distill(settings, folder, cache)
-    bundle = export_run(run, folder / "bundle")
+    err.print(f"student: CNN6 of width {STUDENT.student.width:g}, into {folder}", highlight=False)
+    run = distill(replace(STUDENT, teacher_run=str(taught.path)), folder, cache)
+    with activity() as doing:
+        doing("exporting")
+        bundle = export_run(run, folder / "bundle")
     selection = DataOptions.of_run(run).select()
     measured = bench(bundle, run=run)["rows"]
     rows = [
@@ -54,12 +57,14 @@ def demo_command(runs: options.Runs = Path("runs"), json_output: options.Json = 
         _row(folder, selection, run.weights.stat().st_size, measured["torch_float"]["median_ms"]),
         _row(bundle.path, selection, measured["litert_xnnpack"]["bytes"], measured["litert_xnnpack"]["median_ms"]),
     ]
-    picture = draw_richest(run, selection)
+    with activity() as doing:
+        doing("drawing")
+        picture = draw_richest(run, selection)
     if json_output:
         found = {"run": str(folder), "bundle": str(bundle.path), "picture": str(picture)}
         print_json(found | {"synthetic": True, "protocol": PROTOCOL, "rows": rows})
         return
-    print_table(_table(rows))
+    print_table(demo_table(rows))
     out.print(f"run: {folder}\nbundle: {bundle.path}\npicture: {picture}", highlight=False)
 
 
@@ -106,7 +111,8 @@ def _teacher_latency(run: Run, runs: int = 20) -> float:
     return statistics.median(taken)
 
 
-def _table(rows: list[dict[str, Any]]) -> Table:
+def demo_table(rows: list[dict[str, Any]]) -> Table:
+    """Return the table of what the demo measured, a row a model."""
     title = f"synthetic corpus, test, {PROTOCOL}: {rows[0]['n']} windows; latency of one window, one thread"
     table = figures_table(title, "", "Sp", "Se", "Score", "AUROC\nany", "KB", "ms")
     for row in rows:

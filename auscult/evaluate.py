@@ -151,9 +151,13 @@ def evaluate_command(
 ) -> None:
     """Score a run or a bundle on one part of a corpus, and store its prediction for every event.
 
-    JSON keys: target, model, corpus, part, synthetic, thresholds, and a key for each protocol with windows
-    (n, sp, se, score, se_any, score_any, auroc), by_patient (95 % interval of the Score), recordings, task_1-1,
-    task_2-1, task_2-2, no_sound and predictions (file).
+    JSON keys: target, model, part, synthetic, thresholds, corpus (names). By --protocol: cycles (scores: windows
+    (with: n, sp, se, score, se_any, score_any, auroc (by label)), by_patient (95 % interval of the Score), no_sound
+    (of the event length alone or null: n, sp, se, score, se_any, score_any, auroc (by label), binary (SPRSound's
+    scores), auroc_binary), predictions (file); of SPRSound: task_1-1 (SPRSound's scores)), stream (scores: windows
+    (with: n, sp, se, score, se_any, score_any, auroc (by label)), by_patient (95 % interval of the Score),
+    recordings (with: n, sp, se, score, se_any, score_any, auroc (by label)), predictions (file); of SPRSound:
+    task_2-1 (SPRSound's scores), task_2-2 (SPRSound's scores)).
     """
     if (target / RUN_FILE).is_file():
         refuse_ignored(context, ["rounding"], "means something for a bundle alone; leave it out")

@@ -11,7 +11,7 @@ from lungsound.terminal import print_table
 def recipes_command(json_output: options.Json = False) -> None:
     """List the recipes, for `distill --recipe NAME` and `auscult finetune --recipe NAME`.
 
-    JSON keys: recipes (a list: name, command, follows, values).
+    JSON keys: recipes (a list: name, command, follows, values (by option)).
     """
     found = {name: Recipe.open(name) for name in shipped()}
     if json_output:

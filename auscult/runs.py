@@ -25,15 +25,15 @@ def runs_command(
     An unfinished run has settings and no result yet; a damaged one cannot be read. Figures are those on which epoch
     and thresholds were chosen, so they flatter.
 
-    JSON keys: folder, runs (a list: name, kind, model, data, synthetic, protocols, teacher, finished, thresholds,
-    validation, recipe), unfinished (names), damaged (a list: name, problem).
+    JSON keys: folder, runs (a list: name, kind, model, data, synthetic, protocols, teacher, finished (when run.json
+    was written), thresholds, validation, recipe), unfinished (names), damaged (a list: name, problem).
     """
     found = runs_in(folder)
     if json_output:
         print_json(found)
         return
     for kind in dict.fromkeys(row["kind"] for row in found["runs"]):
-        print_table(_table(kind, [row for row in found["runs"] if row["kind"] == kind]))
+        print_table(runs_table(kind, [row for row in found["runs"] if row["kind"] == kind]))
     if not found["runs"]:
         out.print(f"{folder}: no finished run", highlight=False, markup=False)
     for name in found["unfinished"]:
@@ -87,7 +87,8 @@ def _row(run: Run) -> dict[str, Any]:
     }
 
 
-def _table(kind: str, rows: list[dict[str, Any]]) -> Table:
+def runs_table(kind: str, rows: list[dict[str, Any]]) -> Table:
+    """Return a table of runs of one kind."""
     table = Table(kind, "finished", "data", title="figures on validation")
     for name in ("Score", "AUROC"):
         table.add_column(name, justify="right")

@@ -91,8 +91,8 @@ def distill_command(
     --logit-weight 0 --embedding-weight 0, it learns from labels alone. The student's run folder holds
     weights.safetensors and run.json; the epoch and the thresholds are chosen on validation.
 
-    JSON keys: run (folder), synthetic, teacher (name, licence, paper, note, weights), thresholds, validation (sp, se,
-    score, se_any, score_any, auroc, n).
+    JSON keys: run (folder), synthetic, teacher (its card: name, licence, paper, note, weights; where known: run,
+    split_hash, from_run), thresholds, validation (with: n, sp, se, score, se_any, score_any, auroc (by label)).
     """
     if resume is not None:
         refuse_beside_resume(context)

@@ -15,7 +15,7 @@ from lungsound.command.console import print_json
 from lungsound.command.report import figure, figures_table
 from lungsound.errors import InputError
 from lungsound.front_end import normalised_logmel
-from lungsound.terminal import err, out, print_table
+from lungsound.terminal import activity, err, out, print_table
 from lungsound.training.runs import Run, newest_run
 
 CALIBRATION = 512
@@ -47,13 +47,15 @@ def export_command(
     vectors are replayed, and it is written whole or not at all.
 
     JSON keys: bundle (folder), run (folder), synthetic, files (bytes by name), parameters, thresholds,
-    threshold_codes (null without .tflite), ranges (method, windows), validation (windows; float and, by runtime, int8:
-    n, sp, se, score, se_any, score_any, auroc; int8 also differing_decisions, max_error and mean_error of the
-    probabilities).
+    threshold_codes (null without .tflite), ranges (of: method, windows), validation (on: windows, float (with: n,
+    sp, se, score, se_any, score_any, auroc (by label)), int8 (by runtime: n, sp, se, score, se_any, score_any,
+    auroc (by label), differing_decisions (share), max_error (of a probability), mean_error)).
     """
     chosen = Run.load(run) if run is not None else newest_run(runs, "student")
     folder = output or chosen.path / "bundle"
-    bundle = export_run(chosen, folder, int8, percentile, calibration)
+    with activity() as doing:
+        doing("exporting")
+        bundle = export_run(chosen, folder, int8, percentile, calibration)
     if json_output:
         print_json(_export_answer(chosen, bundle))
         return
@@ -118,11 +120,13 @@ def check_command(
 
     Sizes and hashes are verified first. Exit code 1 and a sentence where anything differs.
 
-    JSON keys: bundle (folder), windows, front_end (differing_codes), runtimes (by name; LiteRT: differing_bytes;
-    onnxruntime: largest_difference of a probability, tolerance, differing_decisions), skipped (runtimes that are not
-    installed).
+    JSON keys: bundle (folder), windows, front_end (of: differing_codes), runtimes (by name; of LiteRT:
+    differing_bytes; of onnxruntime: largest_difference (of a probability), tolerance, differing_decisions), skipped
+    (runtimes that are not installed).
     """
-    report = {"bundle": str(bundle)} | check(Bundle.open(bundle))
+    with activity() as doing:
+        doing("replaying golden vectors")
+        report = {"bundle": str(bundle)} | check(Bundle.open(bundle))
     if json_output:
         print_json(report)
     else:

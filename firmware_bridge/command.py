@@ -17,7 +17,7 @@ from lungsound.command import options
 from lungsound.command.console import print_json
 from lungsound.errors import InputError
 from lungsound.files.atomic import whole_folder
-from lungsound.terminal import out, print_table
+from lungsound.terminal import activity, out, print_table
 
 ListeningFile = Annotated[
     Path | None,
@@ -61,7 +61,7 @@ Output = Annotated[
     ),
 ]
 
-_SIZE = re.compile(r"([0-9]{1,9})([KMkm]?)")
+_SIZE = re.compile(r"([0-9]{1,9}) ?([KM]?)(?:I?B)?")
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20}
 
 
@@ -83,15 +83,16 @@ def firmware_command(
     replaced, with what its Makefile built; one that holds files of yours, or files that you changed, is refused.
 
     JSON keys: folder, sources (the C files to compile), self_tests_fit (the machine in QEMU), target, kernels,
-    rounding, windows (open at once), ram_bytes, ram (by part), flash_bytes, flash (by part), network (the report:
-    bytes and multiply-accumulates by layer).
+    rounding, windows (open at once), ram_bytes, ram (bytes by part), flash_bytes, flash (bytes by part), network
+    (the report of every layer).
     """
     core = find_target(target)
     model = _open(source, listening, overlapping)
     network = model.plan(core.choose_kernels(kernels), rounding, push_macs)
     footprint = Footprint(model, network, overlapping)
     check_replaceable(output)
-    with whole_folder(output) as folder:
+    with activity() as doing, whole_folder(output) as folder:
+        doing("writing firmware and its golden vectors")
         sources = write_folder(folder, footprint, core)
     fit = footprint.testable_on(core.machine)
     answer = {"folder": str(output), "sources": sources, "self_tests_fit": fit} | _answer(footprint, core)
@@ -119,8 +120,8 @@ def plan_command(
     A model that does not fit is refused (exit code 1) with the layer and the number that break the budget, and the
     largest width that would fit.
 
-    JSON keys: target, kernels, rounding, windows (open at once), ram_bytes, ram (by part), flash_bytes, flash (by
-    part), network (the report: bytes and multiply-accumulates by layer, of the average and of the worst push).
+    JSON keys: target, kernels, rounding, windows (open at once), ram_bytes, ram (bytes by part), flash_bytes, flash
+    (bytes by part), network (the report of every layer).
     """
     budgets = [None if size is None else bytes_of(size) for size in (ram, flash)]
     core = find_target(target)
@@ -137,9 +138,9 @@ def plan_command(
 def targets_command(json_output: options.Json = False) -> None:
     """List the cores that firmware is built for, and what each needs to be installed.
 
-    JSON keys: targets, a list of name, core, compiler, fpu, kernels (that it runs), best_kernels, machine (of QEMU;
+    JSON keys: targets (a list: name, core, compiler, fpu, kernels (that it runs), best_kernels, machine (of QEMU or
     null where an operating system runs the programs), emulator (null for this computer), installed, packages (of
-    Debian).
+    Debian)).
     """
     rows = [_row(target) for target in targets()]
     if json_output:
@@ -166,17 +167,17 @@ def _lacking() -> dict[str, list[str]]:
 
 
 def bytes_of(size: str) -> int:
-    """Return the number of bytes that `size` names: 65536, 64K or 1M.
+    """Return the number of bytes that `size` names: 65536, 64K, 64KB, 64KiB (all the same) or 1M.
 
     Raises
     ------
     InputError
         If it names none.
     """
-    match = _SIZE.fullmatch(size)
+    match = _SIZE.fullmatch(size.strip().upper())
     if match is None:
         raise InputError(f"{size!r} is no number of bytes; write 65536, 64K or 1M")
-    return int(match[1]) * _UNITS[match[2].upper()]
+    return int(match[1]) * _UNITS[match[2]]
 
 
 def _open(source: Path, listening: Path | None, overlapping: bool) -> Model:

@@ -1,6 +1,9 @@
 """The two streams of a terminal: answers on stdout, progress and notes on stderr."""
 
-from collections.abc import Callable, Iterable, Iterator
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -15,6 +18,9 @@ T = TypeVar("T")
 
 out = Console(soft_wrap=True)
 err = Console(stderr=True, soft_wrap=True)
+
+_BETWEEN = 3
+"""Characters between two columns."""
 
 _NARROWEST = 12
 """Characters that a column of text may be folded to."""
@@ -34,7 +40,7 @@ def print_table(table: Table) -> None:
     table.title, table.pad_edge, table.show_edge = None, False, False
     for place, column in enumerate(table.columns):
         column.no_wrap, column.overflow = place == 0 or column.justify == "right", "fold"
-    if out.is_terminal and sum(map(_least_width, table.columns)) <= out.width:
+    if out.is_terminal and sum(map(_least_width, table.columns)) - _BETWEEN <= out.width:
         table.box = SIMPLE
         out.print(table, soft_wrap=False)
     else:
@@ -45,10 +51,10 @@ def print_table(table: Table) -> None:
 def _least_width(column: Column) -> int:
     """Return the characters a column needs, with what is between it and the next."""
     whole = max(cell_len(line) for cell in (column.header, *column.cells) for line in str(cell).split("\n"))
-    return (whole if column.no_wrap else min(whole, _NARROWEST)) + 3
+    return (whole if column.no_wrap else min(whole, _NARROWEST)) + _BETWEEN
 
 
-def progress(items: Iterable[T], doing: str, total: int | None = None) -> Iterator[T]:
+def progress(items: Iterable[T], doing: str, total: int | None = None) -> Generator[T, None, None]:
     """Iterate over `items` with a progress bar on stderr; silent where stderr is no terminal."""
     with _display() as shown:
         task = shown.add_task(doing, total=total)
@@ -70,6 +76,24 @@ def activity() -> Iterator[Callable[[str], None]]:
             yield lambda doing: shown.update(task, description=doing)
         finally:
             shown.remove_task(task)
+
+
+@contextmanager
+def without_notes() -> Iterator[None]:
+    """Drop what compiled libraries write on stderr as "INFO: ..." until the block ends; the rest comes then."""
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as caught:
+        os.dup2(caught.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            caught.seek(0)
+            for line in caught:
+                if not line.startswith(b"INFO: "):
+                    os.write(2, line)
 
 
 class _BarOfSteps(ProgressColumn):

@@ -73,7 +73,8 @@ def finetune_command(
 
     The epoch and the thresholds are chosen on validation.
 
-    JSON keys: run (folder), synthetic, teacher (name, licence, paper, note, weights), thresholds, validation.
+    JSON keys: run (folder), synthetic, teacher (its card: name, licence, paper, note, weights; where known:
+    from_run), thresholds, validation (with: n, sp, se, score, se_any, score_any, auroc (by label)).
     """
     if resume is not None:
         refuse_beside_resume(context)
@@ -137,8 +138,8 @@ def finetune_command(
 def teachers_command(json_output: options.Json = False) -> None:
     """List the teachers: encoders, published weights, licence, paper.
 
-    JSON keys: encoders (list of name, sizes), teachers (list of encoder, name, url, file, licence, paper, note,
-    logmel), aliases.
+    JSON keys: encoders (a list: name, sizes), teachers (a list: encoder, name, url, file, licence, paper, note,
+    logmel), aliases (name by alias).
     """
     known = encoders()
     cards = [(name, card) for name, encoder in known.items() for card in encoder.cards]
@@ -155,8 +156,8 @@ def teachers_command(json_output: options.Json = False) -> None:
                 table.add_row(card.name, card.note)
         print_table(table)
     out.print("published weights are downloaded with size `published`", highlight=False)
-    for name, encoder in known.items():
-        out.print(f"{name} from scratch: size {encoder.sizes}", highlight=False)
+    for known_name, encoder in known.items():
+        out.print(f"{known_name} from scratch: size {encoder.sizes}", highlight=False)
     for alias, name in aliases().items():
         out.print(f"{alias} = {name}", highlight=False)
     for licence in sorted({card.licence for _, card in cards}):

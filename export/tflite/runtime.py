@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from lungsound.errors import InputError, first_line
 from lungsound.quantization import Quantization
+from lungsound.terminal import without_notes
 
 Kernels = Literal["xnnpack", "reference"]
 
@@ -36,10 +37,11 @@ class LiteRT:
 
         resolver = OpResolverType.BUILTIN if kernels == "xnnpack" else OpResolverType.BUILTIN_REF
         try:
-            self._interpreter = Interpreter(
-                model_content=model, num_threads=threads, experimental_op_resolver_type=resolver
-            )
-            self._interpreter.allocate_tensors()
+            with without_notes():
+                self._interpreter = Interpreter(
+                    model_content=model, num_threads=threads, experimental_op_resolver_type=resolver
+                )
+                self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise _not_run(error) from error
         # From the file: asked for details, LiteRT wants to decode the names of tensors, which may be in any encoding.

@@ -11,6 +11,7 @@ from lungsound.corpora.splits import Split, assign, warnings
 from lungsound.corpus import Corpus
 from lungsound.errors import InputError
 from lungsound.listening import Listening, check_protocols
+from lungsound.terminal import progress
 from lungsound.windows import cycles, stream
 
 
@@ -44,7 +45,7 @@ class Selection:
         seed : int
             Of that draw.
         """
-        corpora = tuple(open_corpus(*parse_data(text)).with_audio() for text in data)
+        corpora = tuple(open_corpus(*parse_data(text)).with_audio() for text in progress(data, "reading corpora"))
         splits = tuple(assign(c, drop_shared=drop_shared, validation=validation, seed=seed) for c in corpora)
         return cls(corpora, splits)
 

@@ -20,6 +20,7 @@ from lungsound.files.atomic import whole_folder
 from lungsound.files.cache import cache_folder
 from lungsound.synthesis.breathing import Condition, Device, Patient, draw_cycles, record
 from lungsound.synthesis.sounds import COARSE, FINE, Wave
+from lungsound.terminal import progress
 
 GENERATOR = 1  # raise it when the same seed gives other sound
 SITES = ("Tc", "Al", "Ar", "Pl", "Pr", "Ll", "Lr")
@@ -97,7 +98,7 @@ def generate(root: Path, seed: int = 0, patients: int = 40) -> None:
         database.mkdir()
         splits = []
         people = _patients(patients, np.random.default_rng([GENERATOR, seed]))
-        for patient in people:
+        for patient in progress(people, "synthesizing"):
             rng = np.random.default_rng([GENERATOR, seed, patient.number])
             for index, site in enumerate(rng.choice(SITES, RECORDINGS, replace=False), 1):
                 name = f"{patient.number}_{index}b1_{site}_sc_{patient.device.name}"

@@ -20,7 +20,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 from torch import Tensor
 
-from lungsound.terminal import err
+from lungsound.terminal import err, progress
 
 CHECKPOINTS = "checkpoints"
 """Folder of a training's checkpoints in its run folder: ``last.ckpt`` and ``best.ckpt``."""
@@ -203,14 +203,26 @@ class SeedEachEpoch(lightning.Callback):
 
 
 class TellEachEpoch(lightning.Callback):
-    """Write a line on stderr after each epoch: its figures and how long it took."""
+    """Show a bar on stderr during each epoch, and write a line after it: its figures and how long it took."""
 
     def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
-        """Start the clock."""
+        """Start the clock and the bar."""
         self._started = time.monotonic()
+        batches = trainer.num_training_batches
+        self._bar = progress(range(batches), f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}")
+        next(self._bar, None)
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        """Move the bar."""
+        next(self._bar, None)
+
+    def on_exception(self, *_: Any) -> None:
+        """Take the bar away."""
+        self._bar.close()
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
-        """Write the line."""
+        """Take the bar away and write the line."""
+        self._bar.close()
         figures = "  ".join(f"{name} {float(value):.4f}" for name, value in sorted(trainer.callback_metrics.items()))
         seconds = time.monotonic() - self._started
         epoch = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"

@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from lungsound.labels import LABELS
 from lungsound.logmel import LogMelSpec, normalise
+from lungsound.terminal import progress
 
 Batch = dict[str, torch.Tensor]
 
@@ -114,4 +115,5 @@ def predict(
         Logits.
     """
     loader = batches(WindowDataset(windows, features, logmel), batch_size)
-    return np.concatenate([forward(batch["x"]).double().cpu().numpy() for batch in loader])
+    steps = progress(loader, "predicting")
+    return np.concatenate([forward(batch["x"]).double().cpu().numpy() for batch in steps])
