@@ -14,6 +14,7 @@ from lungsound.audio import read_pcm
 from lungsound.files.versions import own_version
 from lungsound.front_end import decide, front_end
 from lungsound.scores.metrics import icbhi_scores
+from students.csra import TEMPERATURES
 
 AUSCULT = [sys.executable, "-c", "from auscult.cli import main; main()"]
 
@@ -182,6 +183,27 @@ def test_validation_is_the_one_of_the_training_or_refused(auscult, small_student
     code, said, _ = auscult(*words, "--protocol", "stream", "--validation", 0.34)
     assert code == 0
     assert json.loads(said)["stream"]["windows"]["score"] == pytest.approx(small_student.validation["score"])
+
+
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        (["{run}", "--rounding", "double"], "--rounding"),
+        (["{run}", "--validation", "0.3"], "--validation"),
+        (["{bundle}", "--split-seed", "1"], "--split-seed"),
+    ],
+)
+def test_options_that_evaluate_would_ignore_are_refused(auscult, small_student, small_bundle, words, option):
+    known = {"run": small_student.path, "bundle": small_bundle.path}
+    code, said, complaint = auscult("evaluate", *(word.format(**known) for word in words), "--data", "synthetic")
+    assert (code, said) == (2, "")
+    assert option in complaint
+
+
+def test_help_lists_the_heads_that_there_are(auscult):
+    said = " ".join(auscult("distill", "--help")[1].replace("│", " ").split())
+    *most, last = TEMPERATURES
+    assert f"CSRA attention: {', '.join(map(str, most))} or {last}." in said
 
 
 def test_the_rounding_of_firmware_can_be_evaluated_too(auscult, small_bundle, place):

@@ -7,7 +7,9 @@ import pytest
 from cnn6_tflite import cnn6
 from tiny_bundle import tiny_bundle
 
+from firmware_bridge.command import bytes_of
 from firmware_bridge.plan import footprint
+from lungsound.errors import InputError
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +69,21 @@ def test_ram_and_flash_that_are_both_too_much_are_both_named(auscult, bundle):
     assert "and there are 30000; CONV_2D 'trunk/conv_block4/avg_pool2d' takes most of the network" in complaint
     assert complaint.count("width") == 1
     assert len(complaint.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("size", "number"),
+    [("65536", 65536), ("64K", 65536), ("64k", 65536), ("64KB", 65536), ("64 KiB", 65536), ("64kb", 65536),
+     ("1M", 1 << 20), ("1MB", 1 << 20), ("1MiB", 1 << 20), ("512B", 512)],
+)  # fmt: skip
+def test_a_size_is_read_as_people_write_it(size, number):
+    assert bytes_of(size) == number
+
+
+@pytest.mark.parametrize("size", ["", "K", "-1", "1.5K", "64G", "64KBs", "0x10", "64Kbit", "1e3", "９"])
+def test_what_is_no_size_is_refused(size):
+    with pytest.raises(InputError, match="is no number of bytes"):
+        bytes_of(size)
 
 
 @pytest.mark.parametrize("what", ["ram", "flash"])
