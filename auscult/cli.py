@@ -7,10 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from lungsound.command.console import run
-from lungsound.errors import InputError
 from lungsound.terminal import activity, out
-
-PACKAGES = ("auscult", "lungsound", "teachers", "students", "distill", "export", "firmware_bridge")
 
 CONTENTS = {
     "data": ("auscult.data", "app", "Check a corpus, write it as a table, or make a synthetic one."),
@@ -55,20 +52,9 @@ class Contents(TyperGroup):
 
 
 def load(name: str) -> Any:
-    """Import a command of `CONTENTS` and return it as typer runs it.
-
-    Raises
-    ------
-    InputError
-        If it needs a package that is not installed.
-    """
+    """Import a command of `CONTENTS` and return it as typer runs it."""
     module, attribute, _ = CONTENTS[name]
-    try:
-        loaded = getattr(import_module(module), attribute)
-    except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] in PACKAGES:
-            raise
-        raise InputError(f"{name}: the package {error.name} is missing; pip install 'auscult-edge[train]'") from error
+    loaded = getattr(import_module(module), attribute)
     holder = typer.Typer(add_completion=False)
     if isinstance(loaded, typer.Typer):
         holder.add_typer(loaded, name=name)

@@ -2,29 +2,27 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from distill.losses import LossWeights
-from distill.settings import DistillSettings
-from distill.start import describe, run_name
-from distill.training import begin, distill
 from lungsound.command import options
 from lungsound.command.console import print_json, run
 from lungsound.command.data_option import Data
-from lungsound.command.recipes import recipe_option
+from lungsound.command.recipes import Recipe, recipe_option
 from lungsound.command.report import scores_table
 from lungsound.command.usage import is_given, refuse_beside_resume, refuse_ignored
 from lungsound.errors import InputError
 from lungsound.files.cache import cache_folder
-from lungsound.terminal import err, out, print_table
+from lungsound.terminal import activity, err, out, print_table
 from lungsound.training.data import DataOptions
 from lungsound.training.runs import Run, new_run_folder
-from lungsound.training.settings import load_settings
-from students.student import StudentConfig
+from lungsound.training.settings import AUROC, load_settings
 from teachers.settings import FinetuneSettings, usual_learning_rate, usual_logmel, usual_size
-from teachers.training import finetuned
+
+if TYPE_CHECKING:  # torch takes seconds to import, which help and completion need not wait for
+    from distill.losses import LossWeights
+    from students.student import StudentConfig
 
 DEFAULT = DataOptions()
 TEACHER = FinetuneSettings()
@@ -78,7 +76,7 @@ def distill_command(
     epochs: options.Epochs = 30,
     batch_size: options.BatchSize = 32,
     learning_rate: options.LearningRate = 2e-3,
-    watch: options.Watch = DistillSettings.watch,
+    watch: options.Watch = AUROC,
     seed: options.Seed = 0,
     recipe: Annotated[str | None, recipe_option("distill")] = None,
     runs: options.Runs = Path("runs"),
@@ -96,6 +94,16 @@ def distill_command(
     """
     if resume is not None:
         refuse_beside_resume(context)
+    with activity() as doing:
+        doing("loading torch")
+        from distill.losses import LossWeights
+        from distill.settings import DistillSettings
+        from distill.start import describe, run_name
+        from distill.training import begin, distill
+        from students.student import StudentConfig
+        from teachers.training import finetuned
+
+    if resume is not None:
         settings, folder = load_settings(resume, DistillSettings.from_dict), resume
     else:
         chosen = DataOptions(
@@ -126,6 +134,7 @@ def distill_command(
             from_run=str(from_run) if from_run else None,
             student_weights=str(student_weights) if student_weights else None,
             watch=watch,
+            recipe=Recipe.open(recipe).credit() if recipe else None,
         )
         if losses.teacher and teacher_run is None:
             begin(settings)  # what cannot be is refused before a teacher is trained
@@ -152,7 +161,7 @@ def _logmel(context: typer.Context, logmel: str, from_run: Path | None) -> str:
     return str(Run.load(from_run).options["logmel"])
 
 
-def _student(context: typer.Context, asked: StudentConfig, from_run: Path | None) -> StudentConfig:
+def _student(context: typer.Context, asked: "StudentConfig", from_run: Path | None) -> "StudentConfig":
     """Return the student that was asked for, or that of the run that is trained on."""
     if asked.head != "csra":
         refuse_ignored(context, ("heads",), f"ignored with --head {asked.head}; leave it out")
@@ -164,7 +173,7 @@ def _student(context: typer.Context, asked: StudentConfig, from_run: Path | None
     before = Run.load(from_run)
     if before.kind != "student":
         raise InputError(f"{before.path}: the run of a teacher or an encoder; name a student's")
-    return replace(StudentConfig.from_dict(before.model), classes=asked.classes)
+    return replace(asked.from_dict(before.model), classes=asked.classes)
 
 
 def _no_weights(context: typer.Context, *weights: float) -> tuple[float, ...]:
@@ -175,7 +184,7 @@ def _no_weights(context: typer.Context, *weights: float) -> tuple[float, ...]:
     return 0.0, 0.0
 
 
-def _refuse_ignored(context: typer.Context, losses: LossWeights, *, alone: bool) -> None:
+def _refuse_ignored(context: typer.Context, losses: "LossWeights", *, alone: bool) -> None:
     if not losses.teacher:
         ignored = ["teacher_run", "temperature", *OF_A_TEACHER_TRAINED_FIRST]
         refuse_ignored(context, ignored if alone else ["teacher", *ignored], "ignored without a teacher; leave it out")

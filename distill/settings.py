@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from distill.losses import LossWeights
-from lungsound.scores.watch import AUROC
 from lungsound.training.data import DataOptions
+from lungsound.training.settings import AUROC
 from students.student import StudentConfig
 
 
@@ -41,6 +41,8 @@ class DistillSettings:
         Published checkpoint of the student's trunk, which this training starts from.
     watch : str
         The logged figure that chooses the epoch.
+    recipe : dict, optional
+        Name and sha256 of the recipe that was followed; what the command line said otherwise stands in the rest.
     """
 
     teacher_run: str | None
@@ -58,6 +60,7 @@ class DistillSettings:
     from_run: str | None = None
     student_weights: str | None = None
     watch: str = AUROC
+    recipe: dict[str, str] | None = None
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:

@@ -1,7 +1,7 @@
 """The `finetune` and `teachers` commands."""
 
 from pathlib import Path
-from typing import Annotated, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 from rich.table import Table
@@ -9,21 +9,19 @@ from rich.table import Table
 from lungsound.command import options
 from lungsound.command.console import print_json
 from lungsound.command.data_option import Data
-from lungsound.command.recipes import recipe_option
+from lungsound.command.recipes import Recipe, recipe_option
 from lungsound.command.report import scores_table
 from lungsound.command.usage import refuse_beside_resume, refuse_ignored
 from lungsound.errors import InputError
 from lungsound.files.cache import cache_folder
-from lungsound.terminal import err, out, print_table
+from lungsound.terminal import activity, err, out, print_table
 from lungsound.training.data import DataOptions
 from lungsound.training.runs import Run, new_run_folder
 from lungsound.training.settings import load_settings
-from teachers.encoder import aliases, encoders
-from teachers.fusion import Layers, Pooling
 from teachers.settings import FinetuneSettings, usual_learning_rate, usual_logmel, usual_size
-from teachers.start import describe, run_name
-from teachers.teacher import TeacherConfig
-from teachers.training import finetune
+
+if TYPE_CHECKING:  # torch takes seconds to import, which help and completion need not wait for
+    from teachers.fusion import Layers, Pooling
 
 DEFAULT = FinetuneSettings()
 
@@ -78,6 +76,13 @@ def finetune_command(
     """
     if resume is not None:
         refuse_beside_resume(context)
+    with activity() as doing:
+        doing("loading torch")
+        from teachers.start import describe, run_name
+        from teachers.teacher import TeacherConfig
+        from teachers.training import finetune
+
+    if resume is not None:
         settings, folder = load_settings(resume, FinetuneSettings.from_dict), resume
     else:
         layers, learnable = _layers(fusion), not fixed_weights
@@ -98,7 +103,7 @@ def finetune_command(
             weights=str(weights) if weights else None,
             layers=layers,
             learnable=learnable,
-            pooling=cast(Pooling, pooling),
+            pooling=cast("Pooling", pooling),
             data=DataOptions(
                 tuple(data),
                 tuple(protocol),
@@ -116,6 +121,7 @@ def finetune_command(
             from_run=str(from_run) if from_run else None,
             freeze=freeze,
             watch=watch,
+            recipe=Recipe.open(recipe).credit() if recipe else None,
         )
         folder = new_run_folder(runs, run_name(settings))
     err.print(f"teacher: {describe(settings)}, into {folder}", highlight=False)
@@ -141,7 +147,11 @@ def teachers_command(json_output: options.Json = False) -> None:
     JSON keys: encoders (a list: name, sizes), teachers (a list: encoder, name, url, file, licence, paper, note,
     logmel), aliases (name by alias).
     """
-    known = encoders()
+    with activity() as doing:
+        doing("loading the encoders")
+        from teachers.encoder import aliases, encoders
+
+        known = encoders()
     cards = [(name, card) for name, encoder in known.items() for card in encoder.cards]
     if json_output:
         keys = ("name", "url", "file", "licence", "paper", "note", "logmel")
@@ -164,7 +174,7 @@ def teachers_command(json_output: options.Json = False) -> None:
         out.print(f"licence: {licence}", highlight=False)
 
 
-def _layers(text: str) -> Layers:
+def _layers(text: str) -> "Layers":
     if text == "all":
         return "all"
     try:

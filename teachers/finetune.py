@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from lungsound import cpu_wheels as cpu_wheels  # isort: skip  # before torchaudio
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from torchaudio.transforms import FrequencyMasking, TimeMasking
 
-from lungsound.scores.watch import AUROC, WatchAuroc
+from lungsound.scores.watch import WatchAuroc
+from lungsound.training.settings import AUROC
 from lungsound.training.trainer import LabelModule, fit, make_trainer
 from teachers.teacher import Teacher
 

@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from lungsound.scores.watch import AUROC
 from lungsound.training.data import DataOptions
 from lungsound.training.runs import Run
-from teachers.encoder import card_of, find
-from teachers.fusion import Layers, Pooling
+from lungsound.training.settings import AUROC
+
+if TYPE_CHECKING:  # not before a command knows that it will train: torch takes seconds to import
+    from teachers.fusion import Layers, Pooling
 
 PUBLISHED = "published"
 FROM_SCRATCH_RATE, PRETRAINED_RATE = 1e-3, 1e-4
@@ -48,14 +49,16 @@ class FinetuneSettings:
         Train the fusion and the head alone.
     watch : str
         The logged figure that chooses the epoch.
+    recipe : dict, optional
+        Name and sha256 of the recipe that was followed; what the command line said otherwise stands in the rest.
     """
 
     teacher: str = "m2dx"
     size: str = "tiny"
     weights: str | None = None
-    layers: Layers = "all"
+    layers: "Layers" = "all"
     learnable: bool = True
-    pooling: Pooling = "frames"
+    pooling: "Pooling" = "frames"
     data: DataOptions = field(default_factory=DataOptions)
     epochs: int = 20
     batch_size: int = 16
@@ -64,6 +67,7 @@ class FinetuneSettings:
     from_run: str | None = None
     freeze: bool = False
     watch: str = AUROC
+    recipe: dict[str, str] | None = None
 
     @property
     def from_scratch(self) -> bool:
@@ -79,6 +83,8 @@ class FinetuneSettings:
 
 def usual_size(teacher: str) -> str:
     """Return what is trained from scratch when nobody says a size."""
+    from teachers.encoder import find
+
     return find(teacher)[0].usual_size
 
 
@@ -86,7 +92,11 @@ def usual_logmel(teacher: str, size: str, weights: Path | None, from_run: Path |
     """Return the log-mel a teacher listens to: what its weights expect; from scratch, a device's."""
     if from_run is not None:
         return str(Run.load(from_run).options["logmel"])
-    return DataOptions().logmel if weights is None and size != PUBLISHED else card_of(teacher).logmel
+    if weights is None and size != PUBLISHED:
+        return DataOptions().logmel
+    from teachers.encoder import card_of
+
+    return card_of(teacher).logmel
 
 
 def usual_learning_rate(size: str, weights: Path | None, from_run: Path | None = None) -> float:

@@ -1,5 +1,6 @@
 """Recipes: flat TOML files that give a command its options by name; the command line wins over them."""
 
+import hashlib
 import tomllib
 import types
 from collections.abc import Collection
@@ -35,12 +36,20 @@ class Recipe:
         Paper and table, "" where it follows none.
     values : dict
         By option, without the dashes before it; not yet checked against the command.
+    sha256 : str
+        Of the file.
     """
 
     place: str
     command: str
     follows: str
     values: dict[str, Any]
+
+    sha256: str
+
+    def credit(self) -> dict[str, str]:
+        """Return what a run stores of the recipe that it follows."""
+        return {"name": self.place, "sha256": self.sha256}
 
     @classmethod
     def open(cls, name: str) -> Self:
@@ -72,7 +81,7 @@ class Recipe:
         command, follows = values.pop("command", None), values.pop("follows", "")
         if not isinstance(command, str) or not isinstance(follows, str):
             raise InputError(f'{name}: does not say which command it is for; write command = "distill", for instance')
-        return cls(name, command, follows, values)
+        return cls(name, command, follows, values, hashlib.sha256(content).hexdigest())
 
 
 def shipped() -> list[str]:

@@ -35,7 +35,8 @@ def refuse_ignored(context: typer.Context, names: Iterable[str], why: str) -> No
 def refuse_beside_resume(context: typer.Context) -> None:
     """Refuse whatever was given beside ``--resume`` and ``--json``: an interrupted training has settings of its own."""
     names = [str(parameter.name) for parameter in context.command.params]
-    others = [name for name in names if name not in ("resume", "json_output")]
+    # A recipe is named alone, not with all that it says.
+    others = ["recipe"] if is_given(context, "recipe") else [n for n in names if n not in ("resume", "json_output")]
     refuse_ignored(context, others, "ignored with --resume, which goes on with the settings of the run; leave it out")
 
 

@@ -14,10 +14,8 @@ from torch import Tensor
 from lungsound.errors import InputError
 from lungsound.labels import LABELS
 from lungsound.scores.metrics import auroc
+from lungsound.training.settings import AUROC
 from lungsound.training.trainer import VALIDATION_LOSS
-
-AUROC = "val_auroc"
-"""The figure that epochs are chosen by: the mean over the labels for which it is defined."""
 
 
 def watched(name: str, labels: Sequence[str], losses: Sequence[str]) -> Literal["min", "max"]:

@@ -11,6 +11,10 @@ from lungsound.files.atomic import whole_file
 from lungsound.files.plain_json import dumps
 
 SETTINGS_FILE = "settings.json"
+
+AUROC = "val_auroc"
+"""The figure that chooses the epoch when nobody says: the mean over the labels for which it is defined."""
+
 T = TypeVar("T")
 
 

@@ -6,6 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import ClassVar, Self
 
+from lungsound import cpu_wheels as cpu_wheels  # isort: skip  # before timm, which imports torchvision
+
 import torch
 import torch.nn.functional as F
 from timm.models.vision_transformer import Block

@@ -239,6 +239,20 @@ TRAINING_PACKAGES = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("command", [name for name in CONTENTS if name not in ("teachers", "demo")])
+def test_help_does_not_wait_for_torch(command):
+    code = BOARD.format(forbidden={"torch", "lightning", "timm", "matplotlib"}, words=[command, "--help"])
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_torch_that_is_missing_is_told_of_by_a_command_that_needs_it():
+    code = BOARD.format(forbidden={"torch"}, words=["distill"])
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "the package torch is missing; pip install" in done.stderr
+
+
 @pytest.mark.parametrize("words", [["--help"], ["check", "{bundle}"], ["bench", "{bundle}", "--runs", "3"]])
 def test_a_board_needs_the_base_install_alone(small_bundle, words):
     words = [word.format(bundle=small_bundle.path) for word in words]

@@ -3,6 +3,7 @@
 import json
 import shlex
 import tomllib
+from hashlib import sha256
 from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
@@ -12,9 +13,19 @@ import typer
 
 from auscult.cli import CONTENTS
 from lungsound.command.recipes import NOT_OF_A_RECIPE, Recipe, shipped
+from lungsound.training.runs import Run
 
-OF_A_TEACHER_TRAINED_FIRST = {"teacher", "size", "weights", "teacher_logmel", "teacher_epochs"}
-"""Options of `distill` that mean nothing with --teacher-run."""
+TRAINED_FIRST = {"size", "weights", "teacher_logmel", "teacher_epochs"}
+"""Options of `distill` that say how a teacher is trained where none is there yet."""
+
+LEFT_OUT = {
+    "finetune": {"weights", "from_run"},
+    "teacher-run": {"teacher", "from_run", "student_weights", *TRAINED_FIRST},
+    "teacher": {
+        "teacher_run", "from_run", "student_weights", "temperature", "logit_weight", "embedding_weight", *TRAINED_FIRST
+    },
+}  # fmt: skip
+"""What a recipe may leave out: files of one's own, and what means nothing beside what it says."""
 
 
 def words_on_top(name: str) -> list[list[str]]:
@@ -52,15 +63,35 @@ def test_a_recipe_names_every_option_of_its_command(name):
     values = parsed([recipe.command, "--recipe", name])
     written = {key.replace("-", "_") for key in recipe.values}
     left_out = {key for key in values if key not in NOT_OF_A_RECIPE} - written
-    allowed = {"weights"} if recipe.command == "finetune" else OF_A_TEACHER_TRAINED_FIRST
-    assert left_out <= allowed
+    kind = (
+        "finetune"
+        if recipe.command == "finetune"
+        else next(key for key in ("teacher-run", "teacher") if key in recipe.values)
+    )
+    assert left_out <= LEFT_OUT[kind]
     assert recipe.follows
 
 
-def test_the_readme_trains_with_the_recipes():
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
+def test_the_figures_come_from_the_recipes():
+    figures = (Path(__file__).parents[2] / "docs" / "figures.md").read_text()
     for name in ("sprsound2022-teacher", "sprsound2022-student"):
-        assert " ".join(words_on_top(name)[0]) in readme
+        assert " ".join(words_on_top(name)[0]) in figures
+    assert "--recipe sprsound2022-labels" in figures
+
+
+@pytest.mark.slow
+def test_a_run_tells_which_recipe_it_followed(auscult, place, small_options, tmp_path):
+    recipe = tmp_path / "mine.toml"
+    words = [f'data = ["icbhi2017:{place / "corpus"}"]', 'protocol = ["stream"]', "seconds = 2.0", "validation = 0.34"]
+    words += ['command = "distill"', "epochs = 9", "width = 0.0625", 'teacher = "none"']
+    recipe.write_text("\n".join(words))
+    code, said, complaint = auscult("distill", "--recipe", recipe, "--epochs", 1, "--runs", tmp_path / "runs", "--json")
+    assert code == 0, complaint
+    run = Run.load(Path(json.loads(said)["run"]))
+    assert run.options["recipe"] == {"name": str(recipe), "sha256": sha256(recipe.read_bytes()).hexdigest()}
+    assert (run.options["epochs"], run.model["width"], run.protocols) == (1, 0.0625, ("stream",))
+    told = json.loads(auscult("runs", tmp_path / "runs", "--json")[1])
+    assert told["runs"][0]["recipe"]["name"] == str(recipe)
 
 
 def test_recipes_are_listed(auscult):

@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lungsound.logmel import SPECS
-from lungsound.scores.watch import AUROC, WatchAuroc
+from lungsound.scores.watch import WatchAuroc
+from lungsound.training.settings import AUROC
 from lungsound.training.trainer import LabelModule, SeedEachEpoch, fit, make_trainer, resume_path, warm_up_cosine
 from lungsound.training.window_dataset import WindowDataset, batches
 
