@@ -1,6 +1,7 @@
 """The pages on extending, followed by a newcomer who knows nothing else."""
 
 import json
+import re
 
 import pytest
 from one_op_tflite import Model, Node, Spec, build
@@ -19,6 +20,19 @@ def made(folder, kind):
     """The runs of a kind that a page left, the oldest first."""
     files = sorted((folder / "runs").glob("*/run.json"), key=lambda file: file.stat().st_mtime)
     return [run for run in (json.loads(file.read_text()) for file in files) if run["kind"] == kind]
+
+
+@pytest.mark.slow
+def test_a_student(tmp_path, corpus):
+    page = Page.read("extending/student.md")
+    assert list(page.files) == ["students/ds_cnn.py"]
+    page.write(tmp_path)
+    told = page.run(tmp_path, ROOT=corpus)
+    (student,) = made(tmp_path, "student")
+    assert (student["model"]["trunk"], student["model"]["width"]) == ("ds_cnn", 0.25)
+    assert re.search(r"output bytes that differ from LiteRT +0 of ", told)
+    assert "first operator that waits for all of time" in told
+    assert (tmp_path / "firmware" / "au_depthwise_c99.c").is_file()
 
 
 @pytest.mark.slow
