@@ -10,11 +10,14 @@ import typer
 from export.bundle.opening import Bundle, Int8Format
 from export.bundle.runtimes import RUNTIMES
 from export.check import check
+from export.foreign import Foreign, export_module
 from lungsound.command import options
 from lungsound.command.console import print_json
 from lungsound.command.report import figure, figures_table
+from lungsound.command.usage import refuse_ignored
 from lungsound.errors import InputError
 from lungsound.front_end import normalised_logmel
+from lungsound.listening import PROTOCOLS
 from lungsound.terminal import activity, err, out, print_table
 from lungsound.training.runs import Run, newest_run
 
@@ -28,6 +31,7 @@ UNLIKE_FLOAT = 0.01
 
 
 def export_command(
+    context: typer.Context,
     run: Annotated[Path | None, typer.Argument(help="Folder of a student run; else the newest in RUNS.")] = None,
     int8: Annotated[list[Int8Format], typer.Option("--int8", help="Format of the int8 model; may be repeated.")] = BOTH,
     output: Annotated[
@@ -39,25 +43,62 @@ def export_command(
     ] = None,
     calibration: Annotated[int, typer.Option(min=1, help="Training windows to measure ranges on.")] = CALIBRATION,
     runs: options.Runs = Path("runs"),
+    module: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE.py:NAME",
+            help="Instead of a run: a Python file, which is EXECUTED, and what makes a torch network in it.",
+        ),
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="Of --module: its weights, .safetensors or a .pth of tensors alone.")
+    ] = None,
+    listening: Annotated[
+        Path | None,
+        typer.Option(help="Of --module: JSON file with listening and thresholds as a bundle's manifest.json has them."),
+    ] = None,
+    data: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CORPUS[:ROOT]",
+            help="Of --module: recordings for ranges and figures; may be repeated. Without them, made-up sound.",
+        ),
+    ] = None,
+    protocol: options.Protocols = list(PROTOCOLS),  # noqa: B006
     json_output: options.Json = False,
 ) -> None:
-    """Turn a trained student into a bundle: int8 and float models, manifest, card and golden vectors.
+    """Turn a trained student, or a torch network of your own, into a bundle: int8 and float models, manifest, card
+    and golden vectors.
 
     Ranges come from training windows. The bundle is measured against float on the validation windows, its golden
     vectors are replayed, and it is written whole or not at all.
 
-    JSON keys: bundle (folder), run (folder), synthetic, files (bytes by name), parameters, thresholds,
-    threshold_codes (null without .tflite), ranges (of: method, windows), validation (on: windows, float (with: n,
-    sp, se, score, se_any, score_any, auroc (by label)), int8 (by runtime: n, sp, se, score, se_any, score_any,
-    auroc (by label), differing_decisions (share), max_error (of a probability), mean_error)).
+    With --module the network maps one normalised log-mel [1, 1, frames, mels] to logits [1, labels]; the log-mel, the
+    window and the labels stand in --listening. The Python file is run on this machine: name one that you trust.
+
+    JSON keys: bundle (folder), run (folder; null with --module), synthetic, files (bytes by name), parameters,
+    thresholds, threshold_codes (null without .tflite), ranges (of: method, windows), validation (on: windows, float
+    (with: n, sp, se, score, se_any, score_any, auroc (by label)), int8 (by runtime: n, sp, se, score, se_any,
+    score_any, auroc (by label), differing_decisions (share), max_error (of a probability), mean_error)). Without
+    recordings the scores are left out.
     """
-    chosen = Run.load(run) if run is not None else newest_run(runs, "student")
-    folder = output or chosen.path / "bundle"
     with activity() as doing:
         doing("exporting")
-        bundle = export_run(chosen, folder, int8, percentile, calibration)
+        if module is None:
+            ignored = ("weights", "listening", "data", "protocol")
+            refuse_ignored(context, ignored, "ignored without --module; leave it out")
+            chosen = Run.load(run) if run is not None else newest_run(runs, "student")
+            bundle = export_run(chosen, output or chosen.path / "bundle", int8, percentile, calibration)
+        else:
+            refuse_ignored(context, ("run", "runs"), "ignored with --module; leave it out")
+            if listening is None or output is None:
+                raise InputError("--module needs --listening FILE.json and --output FOLDER; give both")
+            if not data:
+                refuse_ignored(context, ("protocol",), "ignored without --data; leave it out")
+            foreign = Foreign(module, weights, listening, tuple(data or ()), tuple(protocol))
+            bundle = export_module(foreign, output, int8, percentile, calibration)
     if json_output:
-        print_json(_export_answer(chosen, bundle))
+        print_json(_export_answer(None if module else chosen, bundle))
         return
     _print_export(bundle)
 
@@ -88,7 +129,7 @@ def export_run(
         If the run is no student's, its corpora have changed, or :func:`export.student_bundle.write_bundle` refuses.
     """
     from export.gate import Validation
-    from export.student_bundle import refuse_to_replace, write_bundle
+    from export.student_bundle import Origin, refuse_to_replace, write_bundle
     from lungsound.features import pcm_windows
     from lungsound.labels import LABELS
     from lungsound.training.data import DataOptions
@@ -109,7 +150,7 @@ def export_run(
     drawn = train.sample(min(calibration, len(train)), random_state=run.seed)
     heard = Validation(pcm_windows(validation, rate, seconds), validation[list(LABELS)].to_numpy(np.int64))
     features = normalised_logmel(listening, pcm_windows(drawn, rate, seconds)).astype(np.float32)
-    return write_bundle(folder, run, student, features, heard, formats, percentile)
+    return write_bundle(folder, Origin.of_run(run), student, features, heard, formats, percentile)
 
 
 def check_command(
@@ -133,11 +174,11 @@ def check_command(
         _print_check(report)
 
 
-def _export_answer(run: Run, bundle: Bundle) -> dict[str, Any]:
+def _export_answer(run: Run | None, bundle: Bundle) -> dict[str, Any]:
     manifest = bundle.manifest
     return {
         "bundle": str(bundle.path),
-        "run": str(run.path),
+        "run": run and str(run.path),
         "synthetic": manifest.synthetic,
         "files": {name: facts.size for name, facts in manifest.files.items()},
         "parameters": manifest.parameters,
@@ -151,8 +192,8 @@ def _export_answer(run: Run, bundle: Bundle) -> dict[str, Any]:
 def _print_export(bundle: Bundle) -> None:
     manifest = bundle.manifest
     found = manifest.validation
-    title = f"{' + '.join(manifest.data)}, validation, {found['windows']} windows"
-    title = f"{title} (synthetic corpus)" if manifest.synthetic else title
+    title = f"{' + '.join(manifest.data)}, validation" if manifest.data else "made-up sound"
+    title = f"{title}, {found['windows']} windows{' (synthetic corpus)' if manifest.synthetic else ''}"
     table = figures_table(title, "", "KB", "Sp", "Se", "Score", "unlike\nfloat", "max\nerror", "mean\nerror")
     table.add_row("float", _kilobytes(bundle, "onnxruntime_float"), *_scores(found["float"]), "", "", "")
     for name, scores in found["int8"].items():
@@ -171,7 +212,7 @@ def _kilobytes(bundle: Bundle, runtime: str) -> str:
 
 
 def _scores(scores: dict[str, Any]) -> list[str]:
-    return [figure(scores[name]) for name in ("sp", "se", "score")]
+    return [figure(scores[name]) if name in scores else "" for name in ("sp", "se", "score")]
 
 
 def _print_check(report: dict[str, Any]) -> None:

@@ -28,12 +28,12 @@ class Validation:
     ----------
     pcm : ndarray of int16, shape [N, samples]
         Sound.
-    labels : ndarray of int, shape [N, labels]
-        Truth.
+    labels : ndarray of int, shape [N, labels], optional
+        Truth; without it int8 is held against float alone.
     """
 
     pcm: NDArray[np.int16]
-    labels: NDArray[np.int64]
+    labels: NDArray[np.int64] | None
 
 
 def validation_figures(
@@ -64,8 +64,9 @@ def validation_figures(
     Returns
     -------
     dict
-        ``windows``; ``float``: :func:`lungsound.scores.metrics.label_scores`; ``int8`` by name: the same,
-        ``differing_decisions`` (share), ``max_error`` and ``mean_error`` of the probabilities against float.
+        ``windows``; ``float``: :func:`lungsound.scores.metrics.label_scores`, nothing without truth; ``int8`` by
+        name: the same, ``differing_decisions`` (share), ``max_error`` and ``mean_error`` of the probabilities against
+        float.
     """
     logits: dict[str, list[NDArray[np.float64]]] = {name: [] for name in ("float", *int8_models)}
     for start in progress(range(0, len(validation.pcm), _AT_ONCE), "validating int8"):
@@ -75,7 +76,9 @@ def validation_figures(
         for name, model in int8_models.items():
             logits[name].append(as_logits(model, model.run(as_input(model, codes, quantization))))
     joined = {name: np.concatenate(parts) for name, parts in logits.items()}
-    scores = {name: label_scores(validation.labels, values, values >= thresholds) for name, values in joined.items()}
+    scores: dict[str, dict[str, Any]] = {name: {} for name in joined}
+    if validation.labels is not None:
+        scores = {n: label_scores(validation.labels, values, values >= thresholds) for n, values in joined.items()}
     for name in int8_models:
         scores[name] |= _against(joined["float"], joined[name], thresholds)
     return {

@@ -1,13 +1,15 @@
-"""From a trained student to a bundle on disk, written whole or not at all."""
+"""From a trained network to a bundle on disk, written whole or not at all."""
 
 import platform
 from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
+from torch import nn
 
 from export.bundle.card import card
 from export.bundle.golden import Golden, golden_pcm
@@ -37,35 +39,70 @@ from lungsound.front_end import front_end
 from lungsound.listening import Listening
 from lungsound.quantization import Quantization
 from lungsound.training.runs import Run
-from students.student import Student
 
 CORRECTION = 64
 """Of the calibration windows, those that biases are corrected on; it takes a second each at full width."""
 
 
+@dataclass(frozen=True)
+class Origin:
+    """What a bundle tells of its network that the network does not; see :class:`export.bundle.manifest.Manifest`.
+
+    Attributes
+    ----------
+    listening, thresholds, student, data, synthetic, protocols, split, teacher, seed
+        As the manifest has them.
+    """
+
+    listening: Listening
+    thresholds: tuple[float, ...]
+    student: dict[str, Any]
+    data: tuple[str, ...]
+    synthetic: bool
+    protocols: tuple[str, ...]
+    split: dict[str, Any]
+    teacher: dict[str, Any]
+    seed: int
+
+    @classmethod
+    def of_run(cls, run: Run) -> Self:
+        """Take it from a student's training; where a corpus or weights lie on this machine stays here."""
+        return cls(
+            listening=run.listening,
+            thresholds=run.thresholds,
+            student=run.model,
+            data=tuple(name.partition(":")[0] for name in run.data),
+            synthetic=run.synthetic,
+            protocols=run.protocols,
+            split={key: run.split[key] for key in ("name", "hash")},
+            teacher={key: run.teacher[key] for key in ("name", "licence", "paper")},
+            seed=run.seed,
+        )
+
+
 def write_bundle(
     folder: Path,
-    run: Run,
-    student: Student,
+    origin: Origin,
+    network: nn.Module,
     calibration: NDArray[np.float32],
     validation: Validation,
     formats: Collection[Int8Format] = tuple(Int8Format),
     percentile: float | None = None,
 ) -> Bundle:
-    """Quantize a student, measure it, and write its bundle.
+    """Quantize a network, measure it, and write its bundle.
 
     Parameters
     ----------
     folder : Path
         Where the bundle shall stand; an older bundle there is replaced, anything else is not.
-    run : Run
-        The student's training.
-    student : Student
-        With its trained weights.
+    origin : Origin
+        Where it comes from.
+    network : Module
+        Maps normalised log-mels [1, 1, frames, n_mels] to logits [1, labels].
     calibration : ndarray of float32, shape [N, frames, n_mels]
-        Normalised log-mels of training windows, for the ranges.
+        Normalised log-mels for the ranges, of training windows where there are any.
     validation : Validation
-        Windows of the validation split.
+        Windows to hold int8 against float on; with the truth, int8 must also decide as float does.
     formats : collection of Int8Format
         Which int8 models; the float ONNX model is always there.
     percentile : float, optional
@@ -85,15 +122,22 @@ def write_bundle(
     refuse_to_replace(folder)
     if not formats:
         raise InputError("no int8 format given; choose tflite, onnx or both")
-    contents = build_models(student, run.listening, calibration, formats, percentile)
+    contents = build_models(network, origin.listening, calibration, formats, percentile)
     runtimes = {name: kind.load(contents[kind.file], 1) for name, kind in RUNTIMES.items() if kind.file in contents}
-    facts = _quantization_facts(run.thresholds, contents, runtimes)
-    figures = _figures(run, facts["input"], runtimes, validation)
-    refuse_other_decisions(figures)
-    contents[GOLDEN_FILE] = _golden(run.listening, facts["input"], runtimes).to_bytes()
+    facts = _quantization_facts(origin.thresholds, contents, runtimes)
+    figures = _figures(origin, facts["input"], runtimes, validation)
+    if validation.labels is not None:
+        refuse_other_decisions(figures)
+    contents[GOLDEN_FILE] = _golden(origin.listening, facts["input"], runtimes).to_bytes()
     method = "minimum and maximum" if percentile is None else f"percentile {percentile:g}"
-    ranges = {"method": method, "windows": len(calibration)}
-    manifest = Manifest(**facts, **_origin(run, student), ranges=ranges, validation=figures).with_files(contents)
+    manifest = Manifest(
+        **facts,
+        **vars(origin),
+        parameters=sum(parameter.numel() for parameter in network.parameters()),
+        ranges={"method": method, "windows": len(calibration)},
+        versions=versions() | {"machine": platform.machine()},
+        validation=figures,
+    ).with_files(contents)
     contents[CARD_FILE] = card(manifest).encode()
     manifest = manifest.with_files(contents)
     with whole_folder(folder) as temporary:
@@ -123,40 +167,23 @@ def refuse_to_replace(folder: Path) -> None:
 
 
 def build_models(
-    student: Student,
+    network: nn.Module,
     listening: Listening,
     calibration: NDArray[np.float32],
     formats: Collection[Int8Format],
     percentile: float | None,
 ) -> dict[str, bytes]:
     """Return the content of every model file by its name in the bundle; parameters as for :func:`write_bundle`."""
-    exact = onnx_float(student, listening)
+    exact = onnx_float(network, listening)
     models = {ONNX_FLOAT_FILE: exact.SerializeToString()}
     if Int8Format.TFLITE in formats:
-        float_model = float_tflite(student, listening)
+        float_model = float_tflite(network, listening)
         ranges = calibrate(float_model, calibration, percentile)
         corrected = corrected_biases(float_model, ranges, calibration[:CORRECTION])
         models[TFLITE_FILE] = int8_tflite(corrected, ranges)
     if Int8Format.ONNX in formats:
         models[ONNX_INT8_FILE] = onnx_int8(exact, calibration, percentile).SerializeToString()
     return models
-
-
-def _origin(run: Run, student: Student) -> dict[str, Any]:
-    """Return what the manifest takes from the run; where a corpus or weights lie on this machine stays here."""
-    return {
-        "listening": run.listening,
-        "thresholds": run.thresholds,
-        "student": run.model,
-        "parameters": sum(parameter.numel() for parameter in student.parameters()),
-        "data": tuple(name.partition(":")[0] for name in run.data),
-        "synthetic": run.synthetic,
-        "protocols": run.protocols,
-        "split": {key: run.split[key] for key in ("name", "hash")},
-        "teacher": {key: run.teacher[key] for key in ("name", "licence", "paper")},
-        "seed": run.seed,
-        "versions": versions() | {"machine": platform.machine()},
-    }
 
 
 def _quantization_facts(
@@ -168,18 +195,18 @@ def _quantization_facts(
         return {"input": quantization, "output": None, "threshold_codes": None}
     model = runtimes["litert_reference"]
     if model.input is None or model.output is None:
-        raise InputError(f"{TFLITE_FILE} is not int8 in and out; report this student's configuration")
+        raise InputError(f"{TFLITE_FILE} is not int8 in and out; give the network an output of its own")
     codes = model.output.threshold_codes(thresholds)
     return {"input": model.input, "output": model.output, "threshold_codes": codes}
 
 
 def _figures(
-    run: Run, quantization: Quantization, runtimes: dict[str, Runtime], validation: Validation
+    origin: Origin, quantization: Quantization, runtimes: dict[str, Runtime], validation: Validation
 ) -> dict[str, Any]:
     """Measure what `evaluate` would run; the reference kernels, a hundred times slower, only replay golden vectors."""
     int8 = {name: model for name, model in runtimes.items() if name in ("litert_xnnpack", "onnxruntime_int8")}
     exact = runtimes["onnxruntime_float"]
-    return validation_figures(run.listening, run.thresholds, quantization, exact, int8, validation)
+    return validation_figures(origin.listening, origin.thresholds, quantization, exact, int8, validation)
 
 
 def _golden(listening: Listening, quantization: Quantization, runtimes: dict[str, Runtime]) -> Golden:

@@ -20,6 +20,6 @@ def gathered(faults: list[str]) -> Iterator[None]:
         faults.append(str(error))
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """Return the first line of what a library said, at most 120 characters; the error's name where it said nothing."""
     return str(error).strip().splitlines()[0][:120] if str(error).strip() else type(error).__name__

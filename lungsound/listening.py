@@ -3,15 +3,18 @@
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Self
 
 from lungsound.errors import InputError
+from lungsound.files.plain_json import loads, take, take_list
 from lungsound.labels import LABELS, checked_labels
 from lungsound.logmel import LogMelSpec
 
 PROTOCOLS = ("cycles", "stream")
 """Annotated cycles tiled to the window, as the literature scores; sliding windows, as a device hears."""
 
+_LARGEST_FILE = 2**16
 _MOST_SAMPLES = _MOST_VALUES = 2**22  # of a window and its log-mel; a minute at 64 kHz
 
 
@@ -109,3 +112,34 @@ class Listening:
         if samples > _MOST_SAMPLES or size > _MOST_VALUES:
             raise InputError(f"{samples} samples and {size} log-mel values a window are absurdly many")
         return listening
+
+
+def read_listening(file: Path) -> tuple[Listening, tuple[float, ...]]:
+    """Read a JSON file about a model from elsewhere: what it listens to, and when it gives a label.
+
+    Parameters
+    ----------
+    file : Path
+        With the keys ``listening`` and ``thresholds`` as a bundle's manifest has them: logmel, seconds, hop_seconds
+        and labels; and the output value at and above which each label is given.
+
+    Raises
+    ------
+    InputError
+        If the file is not readable, a value is missing or wrong, or there is not one threshold a label.
+    """
+    try:
+        if file.exists() and not (file.is_file() or file.is_dir()):
+            raise InputError("is no file")
+        if file.stat().st_size > _LARGEST_FILE:
+            raise InputError("is larger than any such file")
+        values = loads(file.read_text())
+        listening = Listening.from_dict(take(values, "listening", dict))
+        thresholds = tuple(float(threshold) for threshold in take_list(values, "thresholds", float))
+        if len(thresholds) != len(listening.labels):
+            raise InputError(f"thresholds has {len(thresholds)} values for {len(listening.labels)} labels")
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read ({error.strerror}); name a JSON file") from error
+    except (InputError, UnicodeDecodeError) as error:
+        raise InputError(f"{file}: {error}; write listening and thresholds as a manifest.json has them") from error
+    return listening, thresholds

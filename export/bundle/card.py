@@ -7,10 +7,10 @@ from export.bundle.runtimes import RUNTIMES
 from lungsound.command.report import figure
 
 _CARD = """\
-# A lung-sound student for small devices
+# A lung-sound {kind} for small devices
 
-Listens to {seconds:g} s of sound and gives a logit each for {labels}. A {trunk} of {parameters:,} parameters,
-trained on {corpora}. For research and engineering: not a medical device, and no diagnosis comes from it.
+Listens to {seconds:g} s of sound and gives a logit each for {labels}. {what}
+For research and engineering: not a medical device, and no diagnosis comes from it.
 
 ## Input and output
 
@@ -29,17 +29,14 @@ trained on {corpora}. For research and engineering: not a medical device, and no
 
 ## Figures on validation
 
-Validation part of the split `{split[name]}` of {corpora}: {windows} windows, {protocols}. The thresholds were chosen
-on these windows, so the figures flatter; `auscult evaluate` gives those of a test part.
+{measured}
 
 {figures}
 
 ## Where it comes from
 
-- Teacher: {teacher[name]} ({teacher[paper]}).
-- Licence that goes with this student: {teacher[licence]}.
-- Corpus: {corpora}, split `{split[name]}` with hash `{split[hash]}`, seed {seed}.
-- Int8 ranges: {ranges[method]} over {ranges[windows]} training windows; weights per channel.
+{origin}
+- Int8 ranges: {ranges[method]} over {ranges[windows]} {heard}; weights per channel.
 - Made with {versions}.
 
 ## Limits
@@ -52,6 +49,27 @@ onnxruntime saturates inside int8 convolutions on x86 cores without VNNI, unless
 LiteRT's XNNPACK rounds once where its reference kernels and microcontrollers round twice, so that some output codes
 differ by one or two; `golden.npz` holds both.
 """
+
+_MEASURED = """\
+Validation part of the split `{split[name]}` of {corpora}: {windows} windows, {protocols}. The thresholds were chosen
+on these windows, so the figures flatter; `auscult evaluate` gives those of a test part."""
+
+_MEASURED_ELSEWHERE = """\
+Validation part of the split `{split[name]}` of {corpora}: {windows} windows, {protocols}. The network may have been
+trained on them: who trained it knows. `auscult evaluate` gives figures of other recordings."""
+
+_MADE_UP = """\
+No recordings were given: {windows} windows of made-up sound say how near int8 is to float, and nothing about how well
+the network hears. Export it again with `--data` for ranges and figures of real sound."""
+
+_FROM_TEACHER = """\
+- Teacher: {teacher[name]} ({teacher[paper]}).
+- Licence that goes with this student: {teacher[licence]}.
+- Corpus: {corpora}, split `{split[name]}` with hash `{split[hash]}`, seed {seed}."""
+
+_FROM_ELSEWHERE = """\
+- Network: `{student[module]}`, weights: `{student[weights]}` (sha256 `{student[sha256]}`).
+- Licence: {teacher[licence]}."""
 
 _FILES = {
     TFLITE_FILE: "fully int8, int8 in and out, for LiteRT and microcontrollers",
@@ -69,34 +87,55 @@ def card(manifest: Manifest) -> str:
         With the sizes of the model files.
     """
     listening = manifest.listening
+    elsewhere = "module" in manifest.student
     corpora = " and ".join(manifest.data)
-    known = "It knows the stethoscopes, chest sites and patients of its corpus; expect less elsewhere."
     if manifest.synthetic:
         corpora += " (synthetic: no figure here says anything about patients)"
-        known = "It was trained on synthetic sound and tests the tools alone."
+    facts: dict[str, Any] = {
+        "corpora": corpora,
+        "parameters": manifest.parameters,
+        "protocols": " and ".join(manifest.protocols),
+        "seed": manifest.seed,
+        "split": manifest.split,
+        "student": manifest.student,
+        "teacher": manifest.teacher,
+        "windows": manifest.validation["windows"],
+    }
+    if elsewhere:
+        measured, origin = _MEASURED_ELSEWHERE if manifest.data else _MADE_UP, _FROM_ELSEWHERE
+        what = f"A network of {manifest.parameters:,} parameters from elsewhere."
+    else:
+        measured, origin = _MEASURED, _FROM_TEACHER
+        trunk = manifest.student.get("trunk", "network")
+        what = f"A {trunk} of {manifest.parameters:,} parameters,\ntrained on {corpora}."
     return _CARD.format(
+        kind="network" if elsewhere else "student",
+        what=what,
+        measured=measured.format(**facts),
+        origin=origin.format(**facts),
+        heard="training windows" if manifest.data else "windows of made-up sound",
         seconds=listening.seconds,
         hop_seconds=listening.hop_seconds,
         samples=listening.samples,
         frames=listening.frames,
         logmel=listening.logmel,
         labels=" and ".join(listening.labels),
-        trunk=manifest.student.get("trunk", "network"),
-        parameters=manifest.parameters,
-        corpora=corpora,
         input=manifest.input,
         thresholds="\n".join(_thresholds(manifest)),
         files="\n".join(_files(manifest)),
-        split=manifest.split,
-        windows=manifest.validation["windows"],
-        protocols=" and ".join(manifest.protocols),
         figures="\n".join(_figures(manifest.validation)),
-        teacher=manifest.teacher,
-        seed=manifest.seed,
         ranges=manifest.ranges,
         versions=", ".join(f"{name} {version}" for name, version in manifest.versions.items()),
-        known=known,
+        known=_known(manifest, elsewhere),
     )
+
+
+def _known(manifest: Manifest, elsewhere: bool) -> str:
+    if elsewhere:
+        return "Who trained it knows what it was trained on; expect less elsewhere."
+    if manifest.synthetic:
+        return "It was trained on synthetic sound and tests the tools alone."
+    return "It knows the stethoscopes, chest sites and patients of its corpus; expect less elsewhere."
 
 
 def _thresholds(manifest: Manifest) -> list[str]:
@@ -117,6 +156,8 @@ def _files(manifest: Manifest) -> list[str]:
 
 
 def _figures(validation: dict[str, Any]) -> list[str]:
+    if not validation["float"]:
+        return _agreement(validation)
     rows = [
         "| | Sp | Se | Score | decisions unlike float | largest error of a probability |",
         "|---|---|---|---|---|---|",
@@ -125,6 +166,14 @@ def _figures(validation: dict[str, Any]) -> list[str]:
     for name, found in validation["int8"].items():
         against = f"{found['differing_decisions']:.2%} | {figure(found['max_error'])} |"
         rows.append(f"{_scores(RUNTIMES[name].title, found)} {against}")
+    return rows
+
+
+def _agreement(validation: dict[str, Any]) -> list[str]:
+    rows = ["| | decisions unlike float | largest error of a probability | mean error |", "|---|---|---|---|"]
+    for name, found in validation["int8"].items():
+        errors = f"{figure(found['max_error'])} | {figure(found['mean_error'])}"
+        rows.append(f"| {RUNTIMES[name].title} | {found['differing_decisions']:.2%} | {errors} |")
     return rows
 
 

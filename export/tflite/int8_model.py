@@ -1,5 +1,7 @@
 """A float .tflite and its ranges as a fully int8 .tflite."""
 
+import contextlib
+import io
 import warnings
 
 import numpy as np
@@ -38,8 +40,8 @@ def int8_tflite(float_model: bytes, ranges: Ranges) -> bytes:
     """
     chosen = chosen_ranges(float_model, ranges)
     statistics = {name: {"min": np.float32(low), "max": np.float32(high)} for name, (low, high) in chosen.items()}
-    with warnings.catch_warnings():
-        # The quantizer opens the model in a way that LiteRT warns of.
+    with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+        # The quantizer opens the model in a way that LiteRT warns of, and shows a bar of its own whatever it is told.
         warnings.filterwarnings("ignore", message=".*experimental_preserve_all_tensors")
         converter = quantizer.Quantizer(float_model, recipe.static_wi8_ai8())
         result = converter.quantize(statistics, enable_progress_bar=False, enable_progress_report=False)

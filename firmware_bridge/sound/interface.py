@@ -11,12 +11,9 @@ from export.bundle.golden import golden_pcm
 from export.bundle.manifest import Manifest
 from firmware_bridge.tflite.graph import Graph
 from lungsound.errors import InputError
-from lungsound.files.plain_json import loads, take, take_list
 from lungsound.front_end import front_end
-from lungsound.listening import Listening
+from lungsound.listening import Listening, read_listening
 from lungsound.quantization import Quantization
-
-_LARGEST_FILE = 2**16
 
 
 @dataclass(frozen=True)
@@ -72,22 +69,9 @@ class SoundInterface:
         Raises
         ------
         InputError
-            If the file is not readable, a value is missing or wrong, or there is not one threshold a label.
+            See :func:`lungsound.listening.read_listening`.
         """
-        try:
-            if file.exists() and not (file.is_file() or file.is_dir()):
-                raise InputError("is no file")
-            if file.stat().st_size > _LARGEST_FILE:
-                raise InputError("is larger than any such file")
-            values = loads(file.read_text())
-            listening = Listening.from_dict(take(values, "listening", dict))
-            thresholds = take_list(values, "thresholds", float)
-            if len(thresholds) != len(listening.labels):
-                raise InputError(f"thresholds has {len(thresholds)} values for {len(listening.labels)} labels")
-        except OSError as error:
-            raise InputError(f"{file}: cannot be read ({error.strerror}); name a JSON file") from error
-        except (InputError, UnicodeDecodeError) as error:
-            raise InputError(f"{file}: {error}; write listening and thresholds as a manifest.json has them") from error
+        listening, thresholds = read_listening(file)
         given, made = (_quantization(graph, index) for index in (graph.inputs[0], graph.outputs[0]))
         return cls(listening, given, made.threshold_codes(thresholds))
 

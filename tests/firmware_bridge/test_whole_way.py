@@ -12,7 +12,7 @@ from tiny_bundle import sound, tiny_bundle, trained
 from auscult.evaluate import evaluate_command
 from auscult.int8_bundle import Int8Bundle
 from export.bundle.golden import golden_pcm
-from export.student_bundle import write_bundle
+from export.student_bundle import Origin, write_bundle
 from firmware_bridge.bench_target import BENCH
 from firmware_bridge.device.qemu import build, run
 from firmware_bridge.folder.golden import litert_outputs
@@ -44,7 +44,7 @@ def bundle(shared, tmp_path_factory):
     run, student, features = trained()
     folder = tmp_path_factory.mktemp("whole_way") / "bundle"
     parity = sound(run.listening, range(20, 24))
-    return write_bundle(folder, replace(run, thresholds=thresholds), student, features, parity)
+    return write_bundle(folder, Origin.of_run(replace(run, thresholds=thresholds)), student, features, parity)
 
 
 def real_windows(shared, listening, recordings):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 FRAMES, MELS = 62, 64
-"""A window of 2 s in the log-mel device_4k."""
+"""Some 2 s of sound in the log-mel device_4k."""
 
 
 class DsCnn(nn.Module):

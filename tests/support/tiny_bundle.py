@@ -10,7 +10,7 @@ import torch
 from export.bundle.golden import golden_pcm
 from export.bundle.opening import Bundle
 from export.gate import Validation
-from export.student_bundle import write_bundle
+from export.student_bundle import Origin, write_bundle
 from lungsound.front_end import normalised_logmel
 from lungsound.listening import Listening
 from lungsound.logmel import SPECS
@@ -74,5 +74,5 @@ def tiny_bundle(tmp_path_factory) -> Bundle:
     if not _made:
         run, student, features = trained()
         folder = tmp_path_factory.mktemp("tiny") / "bundle"
-        _made.append(write_bundle(folder, run, student, features, sound(run.listening, range(20, 24))))
+        _made.append(write_bundle(folder, Origin.of_run(run), student, features, sound(run.listening, range(20, 24))))
     return _made[0]

@@ -25,7 +25,7 @@ from export.bundle.manifest import (
 from export.bundle.opening import Bundle, Int8Format
 from export.check import check
 from export.onnx.models import onnx_float
-from export.student_bundle import write_bundle
+from export.student_bundle import Origin, write_bundle
 from lungsound.errors import InputError
 from lungsound.front_end import decide
 
@@ -47,8 +47,8 @@ def quick(bundle, monkeypatch):
     run, student, features = trained()
 
     def write(folder: Path, **changes: object) -> Bundle:
-        arguments = {"run": run, "validation": sound(run.listening, range(20, 22))} | changes
-        return write_bundle(folder, student=student, calibration=features, **arguments)
+        arguments = {"origin": Origin.of_run(run), "validation": sound(run.listening, range(20, 22))} | changes
+        return write_bundle(folder, network=student, calibration=features, **arguments)
 
     return write
 
