@@ -2,12 +2,15 @@
 
 import json
 import re
+import shutil
+from pathlib import Path
 
 import pytest
 from one_op_tflite import Model, Node, Spec, build
 from pages import Page, python
 
 from firmware_bridge.device.targets import find_target, missing_packages
+from lungsound.corpora.registry import open_corpus
 
 
 @pytest.fixture(scope="session")
@@ -20,6 +23,48 @@ def made(folder, kind):
     """The runs of a kind that a page left, the oldest first."""
     files = sorted((folder / "runs").glob("*/run.json"), key=lambda file: file.stat().st_mtime)
     return [run for run in (json.loads(file.read_text()) for file in files) if run["kind"] == kind]
+
+
+@pytest.fixture
+def ward(tmp_path, corpus):
+    """The same recordings under the names that the page on corpora asks for."""
+    folder = tmp_path / "ward"
+    folder.mkdir()
+    opened = open_corpus("icbhi2017", corpus)
+    heard = opened.events.groupby("path")[["crackle", "wheeze"]].max()
+    for number, (path, row) in enumerate(heard.iterrows()):
+        sound = ("clear", "crackle", "wheeze", "both")[row["crackle"] + 2 * row["wheeze"]]
+        patient, _, site = Path(path).stem.split("_")[:3]
+        shutil.copy(path, folder / f"{patient}_{site}{number}_{sound}.wav")
+    return folder
+
+
+@pytest.mark.slow
+def test_a_corpus(tmp_path, ward):
+    page = Page.read("extending/corpus.md")
+    assert list(page.files) == ["lungsound/corpora/ward.py"]
+    page.write(tmp_path / "sources")
+    told = page.run(tmp_path / "sources", WARD=ward)
+    count = len(list(ward.iterdir()))
+    assert "corpus: ward" in told
+    assert f"ward.csv: {count} rows, {count} recordings" in told
+    (student,) = made(tmp_path / "sources", "student")
+    assert student["data"] == [f"ward:{ward}"]
+    assert list((tmp_path / "sources").glob("runs/*/evaluation/ward-test-*.csv"))
+
+
+@pytest.mark.slow
+def test_a_corpus_with_a_wrong_name_is_told(tmp_path, ward):
+    (ward / "p_left_cough.wav").write_bytes(next(ward.iterdir()).read_bytes())
+    page = Page.read("extending/corpus.md")
+    page.write(tmp_path / "sources")
+    found = python(
+        tmp_path / "sources",
+        "from pathlib import Path; from lungsound.corpora.registry import read_corpus; "
+        f"print(*read_corpus('ward', Path({str(ward)!r})).faults, sep='|')",
+    )
+    said = "is not PATIENT_SITE_SOUND.wav with one of clear, crackle, wheeze, both; rename it"
+    assert found.strip() == f"{ward / 'p_left_cough.wav'}: {said}"
 
 
 @pytest.mark.slow
