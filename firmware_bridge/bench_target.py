@@ -26,7 +26,7 @@ from lungsound.terminal import activity, print_table
 
 BENCH = BOARDS / "bench_main.c"
 WINDOWS = 5
-"""That c/bench_main.c hears in a session."""
+"""That bench_main.c hears in a session."""
 
 _SOUNDS = [0, 2, 5, 6, 7]  # of an interface's: silence, breath, breath with clicks and a whistle, clipped, full scale
 _TIMEOUT = 900.0

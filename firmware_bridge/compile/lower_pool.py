@@ -16,7 +16,7 @@ from firmware_bridge.tflite.graph import Op
 _POOL_OPTIONS, _REDUCER_OPTIONS = 5, 27  # of the union BuiltinOptions
 # Sums of at most this many int8 values fit int16.
 _MOST_IN_INT16 = 255
-# Of a mean in XNNPACK's rounding (c/au_reduce_c99.c, mean_of).
+# Of a mean in XNNPACK's rounding (au_reduce_c99.c, mean_of).
 _LEAST_SHIFT = -22
 
 

@@ -1,4 +1,4 @@
-"""What a graph becomes: streams of rows, and steps that turn rows into rows. The C engine (c/au_stream.h) walks the
+"""What a graph becomes: streams of rows, and steps that turn rows into rows. The C engine (au_stream.h) walks the
 same tables.
 """
 

@@ -1,7 +1,7 @@
 """The schedule, simulated when generating: which rows are alive when, hence how large every ring is and what one
 push costs.
 
-The policy is that of c/au_stream.c: after a row of input, the deepest step that is ready runs, again and again, until
+The policy is that of au_stream.c: after a row of input, the deepest step that is ready runs, again and again, until
 none is, or until the next would exceed what one push may cost; then it waits for the next push.
 """
 

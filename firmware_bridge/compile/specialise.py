@@ -19,12 +19,12 @@ IN_PLACE, GATHERED = "au_conv_paired", "au_conv_gathered"
 """Functions, and the files that hold them, for convolutions of two columns at a time."""
 FOURS = "au_depthwise_fours"
 """The same for depthwise convolutions of four channels at a time."""
-_HEADROOM = 20  # of both sides of a sum (c/au_elementwise_c99.c)
+_HEADROOM = 20  # of both sides of a sum (au_elementwise_c99.c)
 
 # Columns are gathered on the stack: a few where kernel rows can be used in place, more where halves are worth it.
 _MOST_GATHERED_BYTES = {"dsp8": 272, "dsp16": 4096, "mve": 272}
 _MOST_PIECES = 3
-_POINTER_BYTES, _PIECE_BYTES = 4, 12  # of a 32-bit core (c/au_packed.h)
+_POINTER_BYTES, _PIECE_BYTES = 4, 12  # of a 32-bit core (au_packed.h)
 _MOST_UNDER = 64
 _MOST_SUM = 1 << 30
 _MOST_OFFSET = (1 << 30) - 2
@@ -113,7 +113,7 @@ def _fours_fit(step: Step) -> bool:
 
 
 def _finishes(step: Step) -> bool:
-    """Whether sums stay below 2^30 and are scaled down, so that au_rescale (c/au_dsp.h) may finish them."""
+    """Whether sums stay below 2^30 and are scaled down, so that au_rescale (au_dsp.h) may finish them."""
     weights, bias = (_array(step, name) for name in ("weights", "bias"))
     count = len(bias)
     of_channel = weights.reshape(-1, count).T if step.kernel == "au_depthwise" else weights.reshape(count, -1)
@@ -171,7 +171,7 @@ def _most_pieces(step: Step) -> int:
 
 
 def _of_lanes(weights: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Weights [out, patch] as c/au_block_mve.h reads them: [out / 4, channels in another order, patch]."""
+    """Weights [out, patch] as au_block_mve.h reads them: [out / 4, channels in another order, patch]."""
     count, patch = weights.shape
     fours = np.zeros((count + -count % 4, patch), np.int64)
     fours[:count] = weights
@@ -179,7 +179,7 @@ def _of_lanes(weights: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 
 def _blocks(weights: npt.NDArray[np.int64], value_bytes: int) -> npt.NDArray[np.int64]:
-    """Weights [out, patch] as c/au_packed.h reads them: the bytes of [out / 2, groups of four, words, values, channels]
+    """Weights [out, patch] as au_packed.h reads them: the bytes of [out / 2, groups of four, words, values, channels]
     with 128 added to the first channel's. Those that only fill up a group or a column are below -128 and become 0.
     """
     count, patch = weights.shape
@@ -196,7 +196,7 @@ def _columns_first(step: Step, kernels: str) -> npt.NDArray[np.int64]:
     count = _channels(step)
     weights = _array(step, "weights").reshape(count, height, width, channels)
     order = np.arange(channels)
-    if kernels == "dsp16":  # c/au_block_dsp16.h unpacks four at a time
+    if kernels == "dsp16":  # au_block_dsp16.h unpacks four at a time
         fours = channels // 4 * 4
         order[:fours] = order[:fours].reshape(-1, 4)[:, _VALUES_OF_WORDS[1]].reshape(-1)
     columns = weights[..., order].transpose(0, 2, 1, 3).reshape(count, width, height * channels)
@@ -205,7 +205,7 @@ def _columns_first(step: Step, kernels: str) -> npt.NDArray[np.int64]:
 
 
 def _known_of_pairs(step: Step) -> CArray:
-    """Bias and scale of two channels as c/au_packed.h reads them; a second one that is not there is never stored."""
+    """Bias and scale of two channels as au_packed.h reads them; a second one that is not there is never stored."""
     bias, multiplier, shift, offset = (_in_multiples(values, 2) for values in _known(step))
     first, second = bias[:, 0], bias[:, 1]
     words = [first + 256 * second, second]
@@ -214,7 +214,7 @@ def _known_of_pairs(step: Step) -> CArray:
 
 
 def _known_of_fours(step: Step) -> CArray:
-    """Bias and scale of four channels as c/au_depthwise_fours.c reads them."""
+    """Bias and scale of four channels as au_depthwise_fours.c reads them."""
     bias, multiplier, shift, offset = (_in_multiples(values, 4) for values in _known(step))
     shifts = (shift << np.array([0, 8, 16, 24])).sum(axis=1, keepdims=True)
     return _words(np.concatenate([bias, multiplier, offset, shifts], axis=1))
@@ -250,7 +250,7 @@ def _array(step: Step, name: str) -> npt.NDArray[np.int64]:
 
 
 def _sum_of_alike(step: Step) -> CStruct | None:
-    """Return what au_add_alike (c/au_elementwise_dsp.c) is told, or None where it does not fit: broadcasting,
+    """Return what au_add_alike (au_elementwise_dsp.c) is told, or None where it does not fit: broadcasting,
     constants, XNNPACK's rounding, whose last shift is to the left, or factors beyond the usual.
     """
     fields = step.op.fields

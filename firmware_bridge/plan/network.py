@@ -21,7 +21,7 @@ ROUNDINGS = ("double", "single")
 MOST_PUSH_MACS = 2**32 - 2
 """The largest limit on a push that C's uint32_t holds; one more stands for no limit (NET_PUSH_COST)."""
 
-# Sizes of the C structures on a 32-bit core (c/au_stream.h), and of the counters that a context holds for each.
+# Sizes of the C structures on a 32-bit core (au_stream.h), and of the counters that a context holds for each.
 _STREAM_BYTES, _STEP_BYTES, _TAP_BYTES, _COUNTER_BYTES = 12, 40, 16, 2
 _ARRAY_BYTES = {"int8_t": 1, "au_value_t": 1, "int32_t": 4, "uint32_t": 4}
 
