@@ -22,7 +22,7 @@ app = typer.Typer(no_args_is_help=True, help="Check a corpus on disk, write it a
 def list_command(json_output: options.Json = False) -> None:
     """List the corpora that can be read: what they are, how they lie on disk, terms and paper.
 
-    JSON keys: corpora, a list of objects with name, what, layout, terms, paper, and root (folder or file).
+    JSON keys: corpora (a list: name, what, layout, terms, paper, root (folder or file)).
     """
     known = readers().values()
     if json_output:
@@ -45,9 +45,11 @@ def check(
 
     Exit code 1 where files are damaged, with a sentence for each of them.
 
-    JSON keys: corpus, root, synthetic, recordings, recordings_with_audio, seconds, events, events_with_audio, labels,
-    classes, classes_by_split, event_types, record_types, splits, splits_with_audio, patients, shared_patients, devices,
-    sample_rates, diagnoses (counts by name), and the lists of sentences missing, notes and problems.
+    JSON keys: corpus, root, synthetic, recordings, recordings_with_audio, seconds (of audio), events,
+    events_with_audio, labels, classes (count by name), classes_by_split (count by name), event_types (count by
+    name), record_types (count by name), splits (count by name), splits_with_audio (count by name), patients,
+    shared_patients (in training and test), devices (count by name), sample_rates (count by Hz), diagnoses (count by
+    name), missing (sentences), notes (sentences), problems (sentences).
     """
     from lungsound.corpora.check import check as check_corpus
 

@@ -71,22 +71,24 @@ def export_command(
     and golden vectors.
 
     Ranges come from training windows. The bundle is measured against float on the validation windows, its golden
-    vectors are replayed, and it is written whole or not at all.
+    vectors are replayed, and it is written whole or not at all. Without recordings there are no scores.
 
     With --module the network maps one normalised log-mel [1, 1, frames, mels] to logits [1, labels]; the log-mel, the
     window and the labels stand in --listening. The Python file is run on this machine: name one that you trust.
 
     JSON keys: bundle (folder), run (folder; null with --module), synthetic, files (bytes by name), parameters,
     thresholds, threshold_codes (null without .tflite), ranges (of: method, windows), validation (on: windows, float
-    (with: n, sp, se, score, se_any, score_any, auroc (by label)), int8 (by runtime: n, sp, se, score, se_any,
-    score_any, auroc (by label), differing_decisions (share), max_error (of a probability), mean_error)). Without
-    recordings the scores are left out.
+    (scores; of recordings: n, sp, se, score, se_any, score_any, auroc (by label)), int8 (by runtime:
+    differing_decisions (share), max_error (of a probability), mean_error; of recordings: n, sp, se, score, se_any,
+    score_any, auroc (by label))).
     """
     with activity() as doing:
         doing("exporting")
         if module is None:
             ignored = ("weights", "listening", "data", "protocol")
             refuse_ignored(context, ignored, "ignored without --module; leave it out")
+            if run is not None:
+                refuse_ignored(context, ["runs"], "ignored with RUN; leave it out")
             chosen = Run.load(run) if run is not None else newest_run(runs, "student")
             bundle = export_run(chosen, output or chosen.path / "bundle", int8, percentile, calibration)
         else:

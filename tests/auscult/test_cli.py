@@ -200,6 +200,12 @@ def test_options_that_evaluate_would_ignore_are_refused(auscult, small_student, 
     assert option in complaint
 
 
+def test_a_folder_of_runs_beside_a_run_is_refused(auscult, small_student):
+    code, said, complaint = auscult("export", small_student.path, "--runs", "elsewhere")
+    assert (code, said) == (2, "")
+    assert "--runs" in complaint
+
+
 def test_help_lists_the_heads_that_there_are(auscult):
     said = " ".join(auscult("distill", "--help")[1].replace("│", " ").split())
     *most, last = TEMPERATURES

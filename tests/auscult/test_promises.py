@@ -10,7 +10,9 @@ from auscult.cli import CONTENTS, load
 from firmware_bridge.device.targets import find_target, missing_packages
 
 EXAMPLES = {
+    "data list": [[]],
     "data check": [["icbhi2017", "--root", "{corpus}"]],
+    "data export": [["icbhi2017:{corpus}", "-o", "{new}/table.csv"]],
     "data synthesize": [["{new}/corpus", "--patients", 4]],
     "teachers": [[]],
     "recipes": [[]],
