@@ -3,10 +3,13 @@
 import subprocess
 import sys
 from pathlib import Path
+from types import GenericAlias
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 sys.path[:0] = [str(HERE / "_extensions"), str(ROOT)]
+
+from sphinx.application import Sphinx  # noqa: E402
 
 from lungsound import cpu_wheels as cpu_wheels  # noqa: E402  # before anything that imports torchvision or torchaudio
 from lungsound.files.versions import own_version  # noqa: E402
@@ -46,8 +49,7 @@ nitpick_ignore_regex = [
 
 autosummary_generate = True
 autosummary_ignore_module_all = True
-# Sphinx 9 fails on the signature of an alias such as dict[str, ...]; those who use it spell it.
-autodoc_default_options = {"members": True, "show-inheritance": True, "exclude-members": "Ranges"}
+autodoc_default_options = {"members": True, "show-inheritance": True}
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
@@ -71,4 +73,12 @@ def write_firmware() -> None:
     subprocess.run([*command, "--target", "host", "-o", str(FIRMWARE)], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
 
 
-write_firmware()
+def leave_out_aliases(app: Sphinx, what: str, name: str, obj: object, skip: bool, options: object) -> bool | None:
+    """Sphinx 9 fails on the signature of an alias such as dict[str, int]; those who use one spell it."""
+    return True if isinstance(obj, GenericAlias) else None
+
+
+def setup(app: Sphinx) -> None:
+    """Write what the pages include, and register with Sphinx."""
+    write_firmware()
+    app.connect("autodoc-skip-member", leave_out_aliases)
