@@ -77,10 +77,10 @@ def export_command(
     window and the labels stand in --listening. The Python file is run on this machine: name one that you trust.
 
     JSON keys: bundle (folder), run (folder; null with --module), synthetic, files (bytes by name), parameters,
-    thresholds, threshold_codes (null without .tflite), ranges (of: method, windows), validation (on: windows, float
-    (scores; of recordings: n, sp, se, score, se_any, score_any, auroc (by label)), int8 (by runtime:
-    differing_decisions (share), max_error (of a probability), mean_error; of recordings: n, sp, se, score, se_any,
-    score_any, auroc (by label))).
+    thresholds, threshold_codes (null without .tflite), ranges (of: method, windows), validation (on: windows, int8 (by runtime:
+    differing_decisions (share), max_error (of a probability), mean_error; with recordings: n, sp, se, score, se_any,
+    score_any, auroc (by label)); with recordings: float (with: n, sp, se, score, se_any, score_any, auroc (by
+    label))).
     """
     with activity() as doing:
         doing("exporting")
@@ -197,7 +197,7 @@ def _print_export(bundle: Bundle) -> None:
     title = f"{' + '.join(manifest.data)}, validation" if manifest.data else "made-up sound"
     title = f"{title}, {found['windows']} windows{' (synthetic corpus)' if manifest.synthetic else ''}"
     table = figures_table(title, "", "KB", "Sp", "Se", "Score", "unlike\nfloat", "max\nerror", "mean\nerror")
-    table.add_row("float", _kilobytes(bundle, "onnxruntime_float"), *_scores(found["float"]), "", "", "")
+    table.add_row("float", _kilobytes(bundle, "onnxruntime_float"), *_scores(found.get("float", {})), "", "", "")
     for name, scores in found["int8"].items():
         against = [f"{scores['differing_decisions']:.2%}", figure(scores["max_error"]), figure(scores["mean_error"])]
         table.add_row(RUNTIMES[name].title, _kilobytes(bundle, name), *_scores(scores), *against)

@@ -64,9 +64,9 @@ def validation_figures(
     Returns
     -------
     dict
-        ``windows``; ``float``: :func:`lungsound.scores.metrics.label_scores`, nothing without truth; ``int8`` by
-        name: the same, ``differing_decisions`` (share), ``max_error`` and ``mean_error`` of the probabilities against
-        float.
+        ``windows``; ``float``: :func:`lungsound.scores.metrics.label_scores`; ``int8`` by name: the same,
+        ``differing_decisions`` (share), ``max_error`` and ``mean_error`` of the probabilities against float. Without
+        truth there are no scores, and no ``float``.
     """
     logits: dict[str, list[NDArray[np.float64]]] = {name: [] for name in ("float", *int8_models)}
     for start in progress(range(0, len(validation.pcm), _AT_ONCE), "validating int8"):
@@ -81,11 +81,10 @@ def validation_figures(
         scores = {n: label_scores(validation.labels, values, values >= thresholds) for n, values in joined.items()}
     for name in int8_models:
         scores[name] |= _against(joined["float"], joined[name], thresholds)
-    return {
-        "windows": len(validation.pcm),
-        "float": scores["float"],
-        "int8": {name: scores[name] for name in int8_models},
-    }
+    figures: dict[str, Any] = {"windows": len(validation.pcm)}
+    if validation.labels is not None:
+        figures["float"] = scores["float"]
+    return figures | {"int8": {name: scores[name] for name in int8_models}}
 
 
 def refuse_other_decisions(figures: dict[str, Any]) -> None:

@@ -45,9 +45,10 @@ def load_module(place: str, weights: Path | None = None) -> nn.Module:
     made = _made(Path(file), name)
     if not isinstance(made, nn.Module):
         raise InputError(f"{place}: gives a {type(made).__name__}; it must return a torch.nn.Module")
+    made = made.float().eval()
     if weights is not None:
         _load(made, weights)
-    return made.float().eval()
+    return made
 
 
 def _made(file: Path, name: str) -> Any:

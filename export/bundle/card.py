@@ -156,7 +156,7 @@ def _files(manifest: Manifest) -> list[str]:
 
 
 def _figures(validation: dict[str, Any]) -> list[str]:
-    if not validation["float"]:
+    if "float" not in validation:
         return _agreement(validation)
     rows = [
         "| | Sp | Se | Score | decisions unlike float | largest error of a probability |",

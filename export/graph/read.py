@@ -76,12 +76,13 @@ class _Reading:
 
     def _given(self, node: fx.Node) -> Any:
         name = self._stored.get(node.name)
-        if name is None:
+        if name is None and isinstance(node.meta["val"], torch.Tensor):
             made = Node(Input(), (), tuple(node.meta["val"].shape), "", "logmel")
             self.nodes.append(made)
             return made
-        value = self._program.state_dict.get(name, self._program.constants.get(name))
-        assert isinstance(value, torch.Tensor)
+        value = self._program.state_dict.get(name or "", self._program.constants.get(name or ""))
+        if not isinstance(value, torch.Tensor):
+            raise InputError(f"the network computes with {node.name}, which is no tensor; compute with tensors alone")
         if node.users and not torch.isfinite(value).all():
             raise InputError(f"{name} holds values that are not finite; train the network again")
         return _float64(value.detach().cpu())

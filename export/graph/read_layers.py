@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from export.graph.call import Call
 from export.graph.nodes import (
@@ -59,26 +60,34 @@ def product_and_sum(call: Call) -> Node:
         raise call.refuse("with alpha or beta cannot be exported", "a linear layer")
     bias = call["self"]
     if not isinstance(call["mat2"], Node) and not isinstance(bias, Node) and bias.ndim == 1:
-        return _product(call, call["mat1"], call["mat2"], np.asarray(bias, np.float64))
+        return _product(call, call["mat1"], call["mat2"], call.constant("self"))
     return call.emit(Arithmetic("add"), _product(call, call["mat1"], call["mat2"]), call.as_node(bias))
 
 
 def _product(call: Call, left: Any, right: Any, bias: Any = None) -> Node:
-    if not isinstance(right, Node) and right.ndim == 2:
-        weight = np.asarray(right, np.float64).T
-        bias = np.zeros(len(weight)) if bias is None else bias
-        if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
-            raise call.refuse("has weights that are not finite", "finite weights")
-        return call.emit(Linear(weight, bias), left)
-    if not isinstance(left, Node) and left.ndim == 2:  # (x^T left^T)^T
-        columns = call.emit(Permute((1, 0)), right, shape=right.shape[::-1])
-        rows = _product_shape(call, columns, np.asarray(left, np.float64))
-        return call.emit(Permute((1, 0)), rows)
-    return call.emit(MatrixProduct(), call.as_node(left), call.as_node(right))
+    if not isinstance(right, Node):
+        weight = _one_matrix(call, right).T
+        return call.emit(Linear(weight, np.zeros(len(weight)) if bias is None else bias), left)
+    if not isinstance(left, Node):  # (right^T left^T)^T
+        weight = _one_matrix(call, left)
+        *batch, inside, columns = right.shape
+        last_two = (*range(len(batch)), len(batch) + 1, len(batch))
+        turned = call.emit(Permute(last_two), right, shape=(*batch, columns, inside))
+        rows = call.emit(Linear(weight, np.zeros(len(weight))), turned, shape=(*batch, columns, len(weight)))
+        return call.emit(Permute(last_two), rows)
+    return call.emit(MatrixProduct(), left, right)
 
 
-def _product_shape(call: Call, x: Node, weight: Any) -> Node:
-    return call.emit(Linear(weight, np.zeros(len(weight))), x, shape=(x.shape[0], len(weight)))
+def _one_matrix(call: Call, values: Any) -> NDArray[np.float64]:
+    """Return the constant matrix of a product, which torch may have repeated for every matrix beside it."""
+    matrices = np.asarray(values, np.float64)
+    matrices = matrices.reshape(-1, *matrices.shape[-2:])
+    if not np.isfinite(matrices).all():
+        raise call.refuse("has weights that are not finite", "finite weights")
+    if (matrices != matrices[0]).any():
+        raise call.refuse("has a constant that differs from matrix to matrix", "one linear layer")
+    matrix: NDArray[np.float64] = matrices[0]
+    return matrix
 
 
 def batch_norm(call: Call) -> tuple[Node]:

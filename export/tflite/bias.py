@@ -2,9 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
 
-import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
@@ -57,10 +55,10 @@ def corrected_biases(float_model: bytes, ranges: Ranges, features: NDArray[np.fl
         target, step = wanted[convolution.name], by_name[convolution.name]
         gain = np.maximum(target.active, _LEAST_ACTIVE) if convolution.highest is not None else 1.0
         for _ in range(_STEPS):
-            found = _statistics(_to_bytes(rounded.model), features, [convolution])[convolution.name]
+            found = _statistics(rounded.as_far_as(step), features, [convolution])[convolution.name]
             convolution.add_to_bias(-(found.mean - target.mean) / gain)
             convolution.round_into(rounded, step)
-    return _to_bytes(exact.model)
+    return exact.to_bytes()
 
 
 @dataclass(frozen=True)
@@ -103,9 +101,3 @@ def _statistics(
             passed = (channels > 0) & (channels < highest)
             sums[name] = sums[name] + [channels.mean(0, dtype=np.float64), passed.mean(0)]
     return {name: _Statistics(*(total / len(features))) for name, total in sums.items()}
-
-
-def _to_bytes(model: Any) -> bytes:
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
-    return bytes(builder.Output())

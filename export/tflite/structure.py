@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
@@ -89,6 +90,22 @@ class Structure:
             if constant is not None and (constant >= 0).all() and self.constant(step.inputs[place]) is None:
                 return step, step.inputs[place], constant
         return None
+
+    def to_bytes(self) -> bytes:
+        """Write the file again, with what was changed in it."""
+        builder = flatbuffers.Builder(1024)
+        builder.Finish(self.model.Pack(builder), file_identifier=b"TFL3")
+        return bytes(builder.Output())
+
+    def as_far_as(self, step: Step) -> bytes:
+        """Write a file that computes an operator and nothing behind it."""
+        operators, outputs, signatures = self.graph.operators, self.graph.outputs, self.model.signatureDefs
+        self.graph.operators = operators[: self.steps.index(step) + 1]
+        self.graph.outputs, self.model.signatureDefs = [step.output], []
+        try:
+            return self.to_bytes()
+        finally:
+            self.graph.operators, self.graph.outputs, self.model.signatureDefs = operators, outputs, signatures
 
     def _step(self, operator: Any) -> Step:
         code = self.model.operatorCodes[operator.opcodeIndex]

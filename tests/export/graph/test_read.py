@@ -8,6 +8,8 @@ from export.graph.nodes import Activation, Constant, Expand, Linear, Reshape
 from export.graph.read import read_graph
 from lungsound.errors import InputError
 
+MATRICES = torch.arange(60.0).reshape(2, 10, 3)
+
 
 class Inner(nn.Module):
     """A module inside of a network, so that sentences have a path to name."""
@@ -46,6 +48,10 @@ def read(function, **options):
         (lambda x: nn.functional.layer_norm(x, x.shape[1:]), r"blocks\.1: aten\.native_layer_norm .*batch norm"),
         (lambda x: x.clamp(-1, 1), r"aten\.clamp to -1 and 1 cannot be exported; use ReLU or ReLU6"),
         (lambda x: x / (x.abs() + 1), r"aten\.abs cannot be exported; use convolutions"),
+        (
+            lambda x: x @ MATRICES,
+            "differs from matrix to matrix",
+        ),
         (lambda x: x / x.exp(), r"aten\.exp"),
         (lambda x: x / (x + 1), r"aten\.div cannot be exported; use a product, or a constant divisor"),
         (lambda x: x**3, r"aten\.pow other than a square"),
@@ -115,6 +121,7 @@ class Gives(nn.Module):
         (nn.Linear(7, 2), r"raises RuntimeError on a window \[1, 1, 12, 10\]"),
         (Gives(lambda x: (x, x)), "gives a tuple"),
         (Gives(lambda x: {"logits": x}), "gives a dict"),
+        (Gives(lambda x: x.mean((2, 3)) + torch.rand(1, generator=torch.Generator())), "which is no tensor"),
         (Gives(lambda x: x), r"gives \[1, 1, 12, 10\] for a window"),
         (Gives(lambda x: x.mean()), r"gives \[\]"),
         (Gives(lambda x: torch.zeros(1, 2)), "the same logits for every window"),

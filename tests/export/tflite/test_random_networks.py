@@ -10,6 +10,9 @@ from torch import Tensor, nn
 
 from export.graph.read import read_graph
 from export.tflite.float_model import write_graph
+from export.tflite.int8_model import LOGIT_LIMIT, int8_tflite
+from export.tflite.ranges import calibrate
+from export.tflite.runtime import LiteRT
 
 F = nn.functional
 
@@ -36,6 +39,23 @@ def assert_equals_torch(network: nn.Module, frames: int, mels: int, dtype: torch
         expected = torch.cat([network.to(dtype)(window[None].to(dtype)) for window in x]).numpy()
     np.testing.assert_allclose(got, expected, rtol=0, atol=1e-5 * max(1.0, np.abs(expected).max()))
     return model
+
+
+def assert_int8_is_near(model: bytes, frames: int, mels: int) -> None:
+    """Hold the int8 form of a model against itself, within a tenth of the range of its logits."""
+    x = np.random.default_rng(1).standard_normal((8, frames, mels)).astype(np.float32)
+    int8 = int8_tflite(model, calibrate(model, x))
+    interpreter = Interpreter(
+        model_content=int8, experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    )
+    interpreter.allocate_tensors()
+    assert {detail["dtype"] for detail in interpreter.get_tensor_details()} <= {np.int8, np.int32}
+    runtime = LiteRT(int8, "reference")
+    assert runtime.input is not None
+    assert runtime.output is not None
+    got = runtime.output.dequantize(runtime.run(runtime.input.quantize(x)))
+    got, expected = (np.clip(values, -LOGIT_LIMIT, LOGIT_LIMIT) for values in (got, LiteRT(model).run(x)))
+    assert np.abs(got - expected).max() <= 0.1 * np.ptp(expected) + 2 * runtime.output.scale
 
 
 class Function(nn.Module):
@@ -75,6 +95,7 @@ COLUMNS = torch.randn(8, 5, generator=torch.Generator().manual_seed(2))
         (lambda x: F.softmax(x.flatten(2), -1) @ x.flatten(2).mT, "BATCH_MATMUL"),
         (lambda x: x.mean((2, 3)) @ COLUMNS, "CONV_2D"),
         (lambda x: (COLUMNS.T @ x[0].mean(2))[None], "CONV_2D"),
+        (lambda x: COLUMNS.T @ x.flatten(2), "CONV_2D"),
         (lambda x: F.linear(x.permute(0, 2, 3, 1), COLUMNS.T), "CONV_2D"),
         (lambda x: F.max_pool2d(x, 3, 2, 1), "PADV2"),
         (lambda x: F.max_pool2d(torch.relu(x), 3, 2, 1), "PAD"),
@@ -102,7 +123,7 @@ COLUMNS = torch.randn(8, 5, generator=torch.Generator().manual_seed(2))
         (lambda x: x.reshape(1, 2, 4, 12, 10).transpose(1, 2).reshape(1, 8, 12, 10), "TRANSPOSE"),
         (lambda x: torch.cat(x.chunk(2, 1)[::-1], 1) + x.split([3, 5], 1)[1].mean(), "SLICE"),
         (lambda x: x[:, 3] + x[:, -1] + x[:, 2:3, 1:].mean(), "SLICE"),
-        (lambda x: x.flatten(1).reshape(1, 24, 40).transpose(1, 2) * torch.arange(24.0), "TRANSPOSE"),
+        (lambda x: x.flatten(1).reshape(1, 24, 40).transpose(1, 2) * torch.arange(24.0) / 24, "TRANSPOSE"),
         (lambda x: F.batch_norm(x, torch.ones(8), torch.full((8,), 4.0)), "CONV_2D"),
         (lambda x: F.batch_norm(torch.relu(x), torch.ones(8), torch.full((8,), 4.0)), "MUL"),
         (lambda x: F.pad(x, (1, 2, 0, 3, 1, 0)), "PAD"),
@@ -113,6 +134,7 @@ def test_equals_torch(function, kind):
     model = assert_equals_torch(Function(function), 12, 10, torch.float32)  # the constants above are
     assert kind in kinds(model)
     assert "FULLY_CONNECTED" not in kinds(model)
+    assert_int8_is_near(model, 12, 10)
 
 
 def test_a_cnn_has_no_transpose_even_where_its_map_is_flattened():
