@@ -77,10 +77,10 @@ def export_command(
     window and the labels stand in --listening. The Python file is run on this machine: name one that you trust.
 
     JSON keys: bundle (folder), run (folder; null with --module), synthetic, files (bytes by name), parameters,
-    thresholds, threshold_codes (null without .tflite), ranges (of: method, windows), validation (on: windows, int8 (by runtime:
-    differing_decisions (share), max_error (of a probability), mean_error; with recordings: n, sp, se, score, se_any,
-    score_any, auroc (by label)); with recordings: float (with: n, sp, se, score, se_any, score_any, auroc (by
-    label))).
+    thresholds, threshold_codes (null without .tflite), ranges (of: method, windows), validation (on: windows, int8
+    (by runtime: differing_decisions (share), max_error (of a probability), mean_error; with recordings: n, sp, se,
+    score, se_any, score_any, auroc (by label)); with recordings: float (with: n, sp, se, score, se_any, score_any,
+    auroc (by label))).
     """
     with activity() as doing:
         doing("exporting")
