@@ -36,3 +36,8 @@ def test_no_folder_is_fuller_than_a_glance():
     files = [path for path in tracked("*") if path.relative_to(ROOT).parts[0] in FLOORS]
     counts = {folder: sum(path.parent == folder for path in files) for folder in {path.parent for path in files}}
     assert {str(folder): count for folder, count in counts.items() if count > FULLEST} == {}
+
+
+def test_no_two_test_files_share_a_name():
+    names = [path.name for path in tracked("tests/*test_*.py")]
+    assert sorted(names) == sorted(set(names)), "pytest would import only one of them"
