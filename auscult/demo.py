@@ -71,7 +71,7 @@ def demo_command(runs: options.Runs = Path("runs"), json_output: options.Json = 
 def draw_richest(run: Run, selection: Selection) -> Path:
     """Draw the test recording whose windows vary most in their labels into the run folder."""
     windows = selection.windows("test", [PROTOCOL], run.listening)
-    recording = richest_recording(windows)
+    recording = richest_recording(windows, run.listening.labels)
     corpus = selection.corpora[0]
     events = corpus.events[corpus.events["path"] == recording]
     picture = run.path / "picture.png"

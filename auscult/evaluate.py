@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lungsound.command import options
 from lungsound.command.console import print_json
 from lungsound.command.data_option import Data
-from lungsound.command.report import figure, scores_table
+from lungsound.command.report import figure, headline, scores_table
 from lungsound.command.usage import refuse_ignored
 from lungsound.corpora.selection import Selection
 from lungsound.corpora.splits import ALL
@@ -36,7 +36,7 @@ class Classifier(Protocol):
     split_hash: str
 
     def decide(self, windows: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """Return logits [N, 2] and decisions [N, 2] for every window."""
+        """Return logits [N, labels] and decisions [N, labels] for every window."""
         ...
 
 
@@ -56,7 +56,7 @@ class FloatRun:
 
         logmel = self.listening.logmel
         features = prepare(windows, logmel, self.listening.seconds, cache_folder())
-        logits = predict(self._forward(), windows, features, logmel)
+        logits = predict(self._forward(), features, logmel)
         return logits, (logits >= np.asarray(self.thresholds)).astype(np.int64)
 
     def _forward(self) -> Any:
@@ -104,8 +104,9 @@ def evaluate(classifier: Classifier, selection: Selection, part: str, protocol: 
     """Run a classifier over a part and score it; `cycles` gets the no-sound baseline beside it."""
     windows = selection.windows(part, [protocol], classifier.listening)
     logits, decisions = classifier.decide(windows)
-    table = predictions_table(windows, logits, decisions)
-    found = scores(table, protocol)
+    labels = classifier.listening.labels
+    table = predictions_table(windows, logits, decisions, labels)
+    found = scores(table, protocol, labels)
     if protocol == "cycles":
         found["no_sound"] = _no_sound(selection, windows, classifier.listening)
     name = "+".join(corpus.name for corpus in selection.corpora)
@@ -118,7 +119,7 @@ def _no_sound(selection: Selection, test: pd.DataFrame, listening: Listening) ->
     if not parts:
         return None
     train = pd.concat([selection.windows(part, ["cycles"], listening) for part in parts])
-    return no_sound_scores(train, test)
+    return no_sound_scores(train, test, listening.labels)
 
 
 def store_predictions(evaluation: Evaluation, folder: Path, name: str) -> Path:
@@ -151,13 +152,18 @@ def evaluate_command(
 ) -> None:
     """Score a run or a bundle on one part of a corpus, and store its prediction for every event.
 
-    JSON keys: target, model, part, synthetic, thresholds, corpus (names). By --protocol: cycles (scores: windows
-    (with: n, sp, se, score, se_any, score_any, auroc (by label)), by_patient (95 % interval of the Score), no_sound
-    (of the event length alone or null: n, sp, se, score, se_any, score_any, auroc (by label), binary (SPRSound's
-    scores), auroc_binary), predictions (file); of SPRSound: task_1-1 (SPRSound's scores)), stream (scores: windows
-    (with: n, sp, se, score, se_any, score_any, auroc (by label)), by_patient (95 % interval of the Score),
-    recordings (with: n, sp, se, score, se_any, score_any, auroc (by label)), predictions (file); of SPRSound:
-    task_2-1 (SPRSound's scores), task_2-2 (SPRSound's scores)).
+    The Score is that of the four classes that crackle and wheeze make. Other labels have the balanced accuracy in its
+    place: the mean over the labels of (sensitivity + specificity) / 2.
+
+    JSON keys: target, model, part, synthetic, labels, thresholds, corpus (names). By --protocol: cycles (scores:
+    windows (with: n, auroc (by label), sensitivity (by label), specificity (by label), f1 (by label),
+    balanced_accuracy; of crackle and wheeze: sp, se, score, se_any, score_any), by_patient (95 % interval of the Score
+    or the balanced accuracy), no_sound (of the event length alone or null: n, auroc (by label), sensitivity (by label),
+    specificity (by label), f1 (by label), balanced_accuracy, binary (SPRSound's scores), auroc_binary; of crackle and
+    wheeze: sp, se, score, se_any, score_any), predictions (file); of SPRSound: task_1-1 (SPRSound's scores), task_1-2
+    (SPRSound's scores), left_out (why by task)), stream (scores: windows (as those of cycles), by_patient (as that of
+    cycles), recordings (as windows), predictions (file); of SPRSound: task_2-1 (SPRSound's scores), task_2-2
+    (SPRSound's scores), left_out (why by task)).
     """
     if (target / RUN_FILE).is_file():
         refuse_ignored(context, ["rounding"], "means something for a bundle alone; leave it out")
@@ -173,7 +179,8 @@ def evaluate_command(
     if split == ALL and selection.hash == classifier.split_hash:
         raise InputError(f"--split {ALL}: {target} was trained on these recordings; name a part that it did not see")
     answer: dict[str, Any] = {"target": str(target), "model": classifier.name, "part": split}
-    answer |= {"synthetic": selection.synthetic, "thresholds": list(classifier.thresholds)}
+    answer |= {"synthetic": selection.synthetic, "labels": classifier.listening.labels}
+    answer["thresholds"] = list(classifier.thresholds)
     answer["corpus"] = [corpus.name for corpus in selection.corpora]
     for name in protocol:
         result = evaluate(classifier, selection, split, name)
@@ -197,11 +204,14 @@ def print_evaluation(result: Evaluation, model: str) -> None:
     title = f"{model}: {result.corpus} {result.part}, {result.protocol}"
     print_table(scores_table(title, columns, synthetic=result.synthetic))
     low, high = found["by_patient"]
-    out.print(f"Score, 95 % interval over patients: {figure(low)} to {figure(high)}", highlight=False)
+    *_, name = headline(found["windows"])
+    out.print(f"{name}, 95 % interval over patients: {figure(low)} to {figure(high)}", highlight=False)
     for name, task in found.items():
         if name.startswith("task_"):
             line = "  ".join(f"{key.upper()} {figure(value)}" for key, value in task.items())
             out.print(f"SPRSound {name.replace('_', ' ')}: {line}", highlight=False)
+    for task, reason in found.get("left_out", {}).items():
+        err.print(f"note: SPRSound task {task} is left out, {reason}", style="yellow", highlight=False)
     if "task_1-1" in found and found.get("no_sound"):
         binary = found["no_sound"]["binary"]
         out.print(f"SPRSound task 1-1, no sound: Score {figure(binary['score'])}", highlight=False)

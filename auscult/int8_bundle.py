@@ -50,7 +50,7 @@ class Int8Bundle:
         self.split_hash = manifest.split["hash"]
 
     def decide(self, windows: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """Return logits [N, 2] and decisions [N, 2]; nothing between samples and decisions is float but the log-mel."""
+        """Return logits and decisions [N, labels]; nothing between samples and decisions is float but the log-mel."""
         logits, decisions = [], []
         for start in progress(range(0, len(windows), BATCH), "running the int8 model"):
             part = windows.iloc[start : start + BATCH]

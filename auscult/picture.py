@@ -1,5 +1,6 @@
 """A picture of what a student hears, where it looks and what it decides."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib as mpl
@@ -11,17 +12,17 @@ from matplotlib.figure import Figure
 
 from lungsound.audio import read_pcm, to_float
 from lungsound.files.atomic import whole_file
-from lungsound.labels import LABELS
 from lungsound.listening import Listening
 from lungsound.logmel import log_mel, mel_edges, normalise
 from students.student import Student
 
-COLOURS = {"crackle": "tab:red", "wheeze": "tab:cyan"}
+COLOURS = ("tab:red", "tab:cyan", "tab:orange", "tab:green", "tab:purple", "tab:brown", "tab:pink", "tab:olive")
+"""Of the labels in their order; more labels take them again."""
 
 
-def richest_recording(windows: pd.DataFrame) -> str:
+def richest_recording(windows: pd.DataFrame, labels: Sequence[str]) -> str:
     """Return the path of the recording whose stream windows vary most in their labels."""
-    return str(windows.groupby("path", sort=True)[list(LABELS)].var(ddof=0).fillna(0).sum(axis=1).idxmax())
+    return str(windows.groupby("path", sort=True)[list(labels)].var(ddof=0).fillna(0).sum(axis=1).idxmax())
 
 
 def draw(
@@ -62,12 +63,14 @@ def draw(
         attention = student.head.attention(feature_map).numpy()
     seconds = np.asarray(starts) / listening.logmel.sample_rate
 
-    figure = Figure(figsize=(11, 7.5), layout="constrained")
-    axes: list[Axes] = list(figure.subplots(4, 1, sharex=True, height_ratios=(3, 1.6, 1.6, 1.5)))
+    labels = listening.labels
+    heights = [3, *[1.6] * len(labels), 1.5]
+    figure = Figure(figsize=(11, 7.5 / 7.7 * sum(heights)), layout="constrained")
+    axes: list[Axes] = list(figure.subplots(len(heights), 1, sharex=True, height_ratios=heights))
     _draw_logmel(axes[0], listening, wave, events)
-    for column, label in enumerate(LABELS):
-        _draw_attention(axes[1 + column], label, seconds, listening, attention[:, column])
-    _draw_decisions(axes[3], seconds, listening, margins)
+    for column in range(len(labels)):
+        _draw_attention(axes[1 + column], column, seconds, listening, attention[:, column])
+    _draw_decisions(axes[-1], seconds, listening, margins)
     axes[0].set_title(title)
     with mpl.rc_context({"svg.hashsalt": "auscult"}), whole_file(file) as temporary:
         figure.savefig(temporary, format="png", dpi=110)
@@ -83,12 +86,16 @@ def _draw_logmel(axes: Axes, listening: Listening, wave: np.ndarray, events: pd.
     shown = [100, 200, 400, 800, 1600]
     axes.set_yticks([int(np.abs(centres - hertz).argmin()) for hertz in shown], [str(hertz) for hertz in shown])
     axes.set_ylabel("log-mel, Hz")
-    for label, height in zip(LABELS, (0.97, 0.92), strict=True):
-        marked = events[events[label] == 1]
-        axes.hlines([spec.n_mels * height] * len(marked), marked["start"], marked["end"], COLOURS[label], linewidth=4)
+    for column, label in enumerate(listening.labels):
+        marked, height = events[events[label] == 1], spec.n_mels * (0.97 - 0.05 * column)
+        axes.hlines([height] * len(marked), marked["start"], marked["end"], _colour(column), linewidth=4)
 
 
-def _draw_attention(axes: Axes, label: str, seconds: np.ndarray, listening: Listening, attention: np.ndarray) -> None:
+def _colour(column: int) -> str:
+    return COLOURS[column % len(COLOURS)]
+
+
+def _draw_attention(axes: Axes, column: int, seconds: np.ndarray, listening: Listening, attention: np.ndarray) -> None:
     """Lay the attention of every window where it was heard; where windows overlap, the larger one shows."""
     rows, bands = attention.shape[1:]
     step = listening.seconds / rows
@@ -99,14 +106,14 @@ def _draw_attention(axes: Axes, label: str, seconds: np.ndarray, listening: List
         np.maximum(part, weights[: len(part)], out=part)
     axes.imshow(image.T, origin="lower", aspect="auto", extent=(0, len(image) * step, 0, bands), cmap="Greys")
     axes.set_yticks([])
-    axes.set_ylabel(f"{label}\nattention", color=COLOURS[label])
+    axes.set_ylabel(f"{listening.labels[column]}\nattention", color=_colour(column))
 
 
 def _draw_decisions(axes: Axes, seconds: np.ndarray, listening: Listening, margins: np.ndarray) -> None:
-    for column, label in enumerate(LABELS):
+    for column, label in enumerate(listening.labels):
         middle = seconds + listening.seconds / 2
-        axes.plot(middle, margins[:, column], "o-", color=COLOURS[label], label=label)
+        axes.plot(middle, margins[:, column], "o-", color=_colour(column), label=label)
     axes.axhline(0, color="black", linewidth=0.8)
     axes.set_ylabel("logit above\nthreshold")
-    axes.set_xlabel("seconds; bars above: annotated crackles and wheezes; points: middle of each window")
+    axes.set_xlabel("seconds; bars above: annotated sounds; points: middle of each window")
     axes.legend(loc="upper right", ncols=2)

@@ -26,7 +26,7 @@ def runs_command(
     and thresholds were chosen, so they flatter.
 
     JSON keys: folder, runs (a list: name, kind, model, data, synthetic, protocols, teacher, finished (when run.json
-    was written), thresholds, validation, recipe), unfinished (names), damaged (a list: name, problem).
+    was written), labels, thresholds, validation, recipe), unfinished (names), damaged (a list: name, problem).
     """
     found = runs_in(folder)
     if json_output:
@@ -81,6 +81,7 @@ def _row(run: Run) -> dict[str, Any]:
         "protocols": run.protocols,
         "teacher": run.teacher.get("name"),
         "finished": finished.isoformat(timespec="seconds"),
+        "labels": run.listening.labels,
         "thresholds": run.thresholds,
         "validation": run.validation,
         "recipe": run.options.get("recipe"),

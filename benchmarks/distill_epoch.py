@@ -36,15 +36,16 @@ def measure(size: str, windows: int, width: float) -> dict[str, float]:
     options = DataOptions()
     listening = options.listening()
     table = options.select().windows("train", options.protocols, listening).head(windows)
-    part = Part(table, prepare(table, listening.logmel, listening.seconds, cache))
+    labels = table[list(listening.labels)].to_numpy(np.int64)
+    part = Part(table, prepare(table, listening.logmel, listening.seconds, cache), labels)
     heard = DataOptions(logmel="m2d").listening()
     teacher = Teacher(TeacherConfig(M2DConfig.of_size(size, (heard.logmel.n_mels, heard.frames)))).eval()
     teacher_features = prepare(table, heard.logmel, heard.seconds, cache)
     with tempfile.TemporaryDirectory() as folder:
         outputs = teacher_outputs(teacher, heard, part, Path(folder))
         stored = {"logits": outputs.logits, "embedding": outputs.embedding}
-        dataset = WindowDataset(table, part.features, listening.logmel, stored)
-        inside = WindowDataset(table, part.features, listening.logmel, {"heard": teacher_features})
+        dataset = WindowDataset(labels, part.features, listening.logmel, stored)
+        inside = WindowDataset(labels, part.features, listening.logmel, {"heard": teacher_features})
         module = DistillModule(
             Student(StudentConfig(width=width)), outputs.embedding.shape[1], LossWeights(), 1e-3, 0, torch.nn.Identity()
         )

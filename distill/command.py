@@ -12,6 +12,7 @@ from lungsound.command.data_option import Data
 from lungsound.command.recipes import Recipe, recipe_option
 from lungsound.command.report import scores_table
 from lungsound.command.usage import is_given, refuse_beside_resume, refuse_ignored
+from lungsound.corpora.selection import usual_labels
 from lungsound.errors import InputError
 from lungsound.files.cache import cache_folder
 from lungsound.terminal import activity, err, out, print_table
@@ -59,6 +60,7 @@ def distill_command(
         int, typer.Option(min=1, help="Epochs of a teacher that is trained first.")
     ] = TEACHER.epochs,
     data: Data = list(DEFAULT.data),  # noqa: B006
+    label: options.Labels = None,
     protocol: options.Protocols = list(DEFAULT.protocols),  # noqa: B006
     logmel: Annotated[str, typer.Option(help="Log-mel specification of the student.")] = DEFAULT.logmel,
     seconds: options.Seconds = DEFAULT.seconds,
@@ -90,7 +92,8 @@ def distill_command(
     weights.safetensors and run.json; the epoch and the thresholds are chosen on validation.
 
     JSON keys: run (folder), synthetic, teacher (its card: name, licence, paper, note, weights; where known: run,
-    split_hash, from_run), thresholds, validation (with: n, sp, se, score, se_any, score_any, auroc (by label)).
+    split_hash, from_run), labels, thresholds, validation (with: n, auroc (by label), sensitivity (by label),
+    specificity (by label), f1 (by label), balanced_accuracy; of crackle and wheeze: sp, se, score, se_any, score_any).
     """
     if resume is not None:
         refuse_beside_resume(context)
@@ -121,6 +124,7 @@ def distill_command(
             logit_weight, embedding_weight = _no_weights(context, logit_weight, embedding_weight)
         losses = LossWeights(label_weight, logit_weight, embedding_weight, temperature)
         _refuse_ignored(context, losses, alone=teacher == NONE)
+        chosen = replace(chosen, labels=_labels(label, data, teacher_run or from_run))
         settings = DistillSettings(
             str(teacher_run) if teacher_run else None,
             chosen,
@@ -159,6 +163,13 @@ def _logmel(context: typer.Context, logmel: str, from_run: Path | None) -> str:
     if from_run is None or is_given(context, "logmel"):
         return logmel
     return str(Run.load(from_run).options["logmel"])
+
+
+def _labels(asked: list[str] | None, data: list[str], run: Path | None) -> tuple[str, ...]:
+    """Return the labels that were asked for; where nobody did, the teacher's or first run's, or the usual."""
+    if asked:
+        return tuple(asked)
+    return Run.load(run).listening.labels if run else usual_labels(data)
 
 
 def _student(context: typer.Context, asked: "StudentConfig", from_run: Path | None) -> "StudentConfig":
@@ -204,6 +215,7 @@ def _tell(finished: Run, json_output: bool) -> None:
                 "run": str(finished.path),
                 "synthetic": finished.synthetic,
                 "teacher": finished.teacher,
+                "labels": finished.listening.labels,
                 "thresholds": list(finished.thresholds),
                 "validation": finished.validation,
             }

@@ -62,7 +62,7 @@ def start_of(settings: DistillSettings) -> Start:
         If the weights or the run do not exist or do not fit.
     """
     torch.manual_seed(settings.seed)
-    student = Student(settings.student)
+    student = Student(replace(settings.student, classes=len(settings.data.labels)))
     student.check_window(settings.data.listening())
     if settings.from_run is not None:
         return _from_run(settings, Run.load(Path(settings.from_run)), student)

@@ -1,5 +1,7 @@
 """The teacher's side of a distillation: whose outputs a student learns from, and who is to be credited."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +52,8 @@ def teacher_run_of(settings: DistillSettings) -> Run | None:
     Raises
     ------
     InputError
-        If the teacher counts and there is none, it decides nothing, or it listens to another window.
+        If the teacher counts and there is none, it decides nothing, it listens to another window, or its logits count
+        and lack a label.
     """
     if not settings.losses.teacher:
         return None
@@ -63,6 +66,12 @@ def teacher_run_of(settings: DistillSettings) -> Run | None:
         raise InputError(
             f"{run.path}: the teacher listens to {run.listening.seconds} s, the student to "
             f"{settings.data.seconds} s; give --seconds {run.listening.seconds} or another teacher"
+        )
+    missing = [label for label in settings.data.labels if label not in run.listening.labels]
+    if missing and settings.losses.logits:
+        raise InputError(
+            f"{run.path}: the teacher tells {', '.join(run.listening.labels)}, not {', '.join(missing)}; give labels "
+            "among its own, or --logit-weight 0"
         )
     return run
 
@@ -77,14 +86,20 @@ def warn_of_another_split(teacher_run: Run, data: TrainingData) -> None:
         )
 
 
-def outputs_of(teacher_run: Run, part: Part, cache: Path) -> TeacherOutputs:
-    """Return what the teacher of a run says of every window, from the store if it is there."""
+def outputs_of(teacher_run: Run, part: Part, labels: Sequence[str], cache: Path) -> TeacherOutputs:
+    """Return what the teacher of a run says of every window, from the store if it is there.
+
+    Its logits are those of `labels`, in this order; of labels that it does not tell there are none.
+    """
     teacher: Teacher | StudentAsTeacher
     if teacher_run.kind == "student":
         teacher = StudentAsTeacher(Student.load(teacher_run.model, teacher_run.weights))
     else:
         teacher = Teacher.load(teacher_run.model, teacher_run.weights)
-    return teacher_outputs(teacher, teacher_run.listening, part, cache)
+    outputs, told = teacher_outputs(teacher, teacher_run.listening, part, cache), teacher_run.listening.labels
+    if tuple(labels) == told:
+        return outputs
+    return replace(outputs, logits=outputs.logits[:, [told.index(label) for label in labels if label in told]])
 
 
 def student_name(student: StudentConfig, teacher: dict[str, Any]) -> str:

@@ -56,11 +56,11 @@ def distill(settings: DistillSettings, folder: Path, cache: Path) -> Run:
     outputs = None
     if teacher_run is not None:
         warn_of_another_split(teacher_run, data)
-        outputs = outputs_of(teacher_run, data.train, cache)
+        outputs = outputs_of(teacher_run, data.train, data.listening.labels, cache)
     student = _train(settings, mode, data, outputs, folder).eval()
     validation = data.validation
-    logits = predict(student, validation.windows, validation.features, data.listening.logmel)
-    thresholds = choose_thresholds(validation.labels, logits)
+    logits = predict(student, validation.features, data.listening.logmel)
+    thresholds = choose_thresholds(validation.labels, logits, data.listening.labels)
     return finished_run(
         folder,
         "student",
@@ -69,7 +69,7 @@ def distill(settings: DistillSettings, folder: Path, cache: Path) -> Run:
         data,
         teacher=credit(teacher_run, start.credit),
         thresholds=thresholds,
-        validation=label_scores(validation.labels, logits, logits >= thresholds),
+        validation=label_scores(validation.labels, logits, logits >= thresholds, data.listening.labels),
     )
 
 
@@ -112,10 +112,9 @@ def _train(
     )
     stored = {} if outputs is None else {"logits": outputs.logits, "embedding": outputs.embedding}
     logmel = data.listening.logmel
-    train = WindowDataset(data.train.windows, data.train.features, logmel, stored)
-    validation = WindowDataset(data.validation.windows, data.validation.features, logmel)
-    trainer = make_trainer(
-        folder, settings.epochs, settings.seed, monitor=settings.watch, mode=mode, callbacks=[WatchAuroc()]
-    )
+    train = WindowDataset(data.train.labels, data.train.features, logmel, stored)
+    validation = WindowDataset(data.validation.labels, data.validation.features, logmel)
+    watch = WatchAuroc(data.listening.labels)
+    trainer = make_trainer(folder, settings.epochs, settings.seed, monitor=settings.watch, mode=mode, callbacks=[watch])
     fit(trainer, module, batches(train, settings.batch_size, settings.seed), batches(validation, 256), folder)
     return student

@@ -13,7 +13,7 @@ from export.check import check
 from export.foreign import Foreign, export_module
 from lungsound.command import options
 from lungsound.command.console import print_json
-from lungsound.command.report import figure, figures_table
+from lungsound.command.report import figure, figures_table, headline
 from lungsound.command.usage import refuse_ignored
 from lungsound.errors import InputError
 from lungsound.front_end import normalised_logmel
@@ -77,10 +77,11 @@ def export_command(
     window and the labels stand in --listening. The Python file is run on this machine: name one that you trust.
 
     JSON keys: bundle (folder), run (folder; null with --module), synthetic, files (bytes by name), parameters,
-    thresholds, threshold_codes (null without .tflite), ranges (of: method, windows), validation (on: windows, int8
-    (by runtime: differing_decisions (share), max_error (of a probability), mean_error; with recordings: n, sp, se,
-    score, se_any, score_any, auroc (by label)); with recordings: float (with: n, sp, se, score, se_any, score_any,
-    auroc (by label))).
+    labels, thresholds, threshold_codes (null without .tflite), ranges (of: method, windows), validation (on: windows,
+    int8 (by runtime: differing_decisions (share), max_error (of a probability), mean_error; with recordings: n, auroc
+    (by label), sensitivity (by label), specificity (by label), f1 (by label), balanced_accuracy; of crackle and wheeze:
+    sp, se, score, se_any, score_any); with recordings: float (with: n, auroc (by label), sensitivity (by label),
+    specificity (by label), f1 (by label), balanced_accuracy; of crackle and wheeze: sp, se, score, se_any, score_any)).
     """
     with activity() as doing:
         doing("exporting")
@@ -133,7 +134,6 @@ def export_run(
     from export.gate import Validation
     from export.student_bundle import Origin, refuse_to_replace, write_bundle
     from lungsound.features import pcm_windows
-    from lungsound.labels import LABELS
     from lungsound.training.data import DataOptions
     from students.student import Student
 
@@ -150,7 +150,7 @@ def export_run(
     rate, seconds = listening.logmel.sample_rate, listening.seconds
     train, validation = (selection.windows(part, run.protocols, listening) for part in ("train", "validation"))
     drawn = train.sample(min(calibration, len(train)), random_state=run.seed)
-    heard = Validation(pcm_windows(validation, rate, seconds), validation[list(LABELS)].to_numpy(np.int64))
+    heard = Validation(pcm_windows(validation, rate, seconds), validation[list(listening.labels)].to_numpy(np.int64))
     features = normalised_logmel(listening, pcm_windows(drawn, rate, seconds)).astype(np.float32)
     return write_bundle(folder, Origin.of_run(run), student, features, heard, formats, percentile)
 
@@ -184,6 +184,7 @@ def _export_answer(run: Run | None, bundle: Bundle) -> dict[str, Any]:
         "synthetic": manifest.synthetic,
         "files": {name: facts.size for name, facts in manifest.files.items()},
         "parameters": manifest.parameters,
+        "labels": manifest.listening.labels,
         "thresholds": manifest.thresholds,
         "threshold_codes": manifest.threshold_codes,
         "ranges": manifest.ranges,
@@ -196,11 +197,13 @@ def _print_export(bundle: Bundle) -> None:
     found = manifest.validation
     title = f"{' + '.join(manifest.data)}, validation" if manifest.data else "made-up sound"
     title = f"{title}, {found['windows']} windows{' (synthetic corpus)' if manifest.synthetic else ''}"
-    table = figures_table(title, "", "KB", "Sp", "Se", "Score", "unlike\nfloat", "max\nerror", "mean\nerror")
-    table.add_row("float", _kilobytes(bundle, "onnxruntime_float"), *_scores(found.get("float", {})), "", "", "")
+    figures = headline(found.get("float", {}))
+    heads = [name.replace(" ", "\n") for name in figures]
+    table = figures_table(title, "", "KB", *heads, "unlike\nfloat", "max\nerror", "mean\nerror")
+    table.add_row("float", _kilobytes(bundle, "onnxruntime_float"), *figures.values(), "", "", "")
     for name, scores in found["int8"].items():
         against = [f"{scores['differing_decisions']:.2%}", figure(scores["max_error"]), figure(scores["mean_error"])]
-        table.add_row(RUNTIMES[name].title, _kilobytes(bundle, name), *_scores(scores), *against)
+        table.add_row(RUNTIMES[name].title, _kilobytes(bundle, name), *headline(scores).values(), *against)
         if scores["differing_decisions"] > UNLIKE_FLOAT:
             err.print(
                 f"note: {RUNTIMES[name].title} often decides otherwise than float", style="yellow", highlight=False
@@ -211,10 +214,6 @@ def _print_export(bundle: Bundle) -> None:
 
 def _kilobytes(bundle: Bundle, runtime: str) -> str:
     return f"{bundle.manifest.files[RUNTIMES[runtime].file].size / 1000:.1f}"
-
-
-def _scores(scores: dict[str, Any]) -> list[str]:
-    return [figure(scores[name]) if name in scores else "" for name in ("sp", "se", "score")]
 
 
 def _print_check(report: dict[str, Any]) -> None:

@@ -77,8 +77,9 @@ def validation_figures(
             logits[name].append(as_logits(model, model.run(as_input(model, codes, quantization))))
     joined = {name: np.concatenate(parts) for name, parts in logits.items()}
     scores: dict[str, dict[str, Any]] = {name: {} for name in joined}
-    if validation.labels is not None:
-        scores = {n: label_scores(validation.labels, values, values >= thresholds) for n, values in joined.items()}
+    if (truth := validation.labels) is not None:
+        labels = listening.labels
+        scores = {n: label_scores(truth, values, values >= thresholds, labels) for n, values in joined.items()}
     for name in int8_models:
         scores[name] |= _against(joined["float"], joined[name], thresholds)
     figures: dict[str, Any] = {"windows": len(validation.pcm)}

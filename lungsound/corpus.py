@@ -99,7 +99,7 @@ class Corpus:
         missing = [label for label in labels if label not in self.labels]
         if missing:
             raise InputError(
-                f"{self.name}: not annotated with {', '.join(missing)}; choose --label from {', '.join(self.labels)}"
+                f"{self.name}: not annotated with {', '.join(missing)}; it offers {', '.join(self.labels)}"
             )
 
 

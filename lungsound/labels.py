@@ -37,6 +37,7 @@ SPRSOUND_RECORDS = ("Normal", "Poor Quality", "CAS", "DAS", "CAS & DAS")
 
 _LONGEST_LABEL = 40
 _NO_LABELS = ("normal", "any")
+_PREFIXES = ("logit_", "decided_")  # of columns that predictions have for every label
 
 
 def checked_labels(labels: Sequence[str]) -> tuple[str, ...]:
@@ -45,8 +46,8 @@ def checked_labels(labels: Sequence[str]) -> tuple[str, ...]:
     Raises
     ------
     InputError
-        If there is none, one is no such text or comes twice, or one says what no label can: ``normal``, the absence
-        of all of them, or ``any``.
+        If there is none, one is no such text or comes twice, or one says what no label can: ``normal`` is the absence
+        of all, ``any`` the presence of one.
     """
     if not labels:
         raise InputError("no labels; name at least one")
@@ -58,8 +59,10 @@ def checked_labels(labels: Sequence[str]) -> tuple[str, ...]:
                 f"label {label[:_LONGEST_LABEL]!r}: must be 1 to {_LONGEST_LABEL} printable ASCII characters "
                 "without quotes, backslashes, question marks, asterisks and spaces at its ends"
             )
-        if label.lower() in _NO_LABELS:
-            raise InputError(f"label {label!r}: normal is what has no label, any what has one; leave it out")
+        if label.lower() in _NO_LABELS or label.startswith(_PREFIXES):
+            raise InputError(
+                f"label {label!r}: says what no label can (normal, any, logit_..., decided_...); rename it"
+            )
     if len(set(labels)) < len(labels):
         raise InputError(f"labels {', '.join(labels)}: one of them comes twice; name each once")
     return tuple(labels)

@@ -62,12 +62,14 @@ class Listening:
         self.logmel.frames(self.samples)
 
     @classmethod
-    def with_whole_hop(cls, logmel: LogMelSpec, seconds: float, hop_seconds: float) -> Self:
+    def with_whole_hop(
+        cls, logmel: LogMelSpec, seconds: float, hop_seconds: float, labels: tuple[str, ...] = LABELS
+    ) -> Self:
         """Round the hop to whole log-mel frames (at least one), so that overlapping windows share frames."""
         if not 0 < hop_seconds < math.inf:
             raise InputError(f"the hop of windows must be positive, got {hop_seconds} s")
         frames = max(1, round(hop_seconds * logmel.sample_rate / logmel.hop))
-        return cls(logmel, float(seconds), frames * logmel.hop / logmel.sample_rate)
+        return cls(logmel, float(seconds), frames * logmel.hop / logmel.sample_rate, labels)
 
     @property
     def samples(self) -> int:

@@ -12,6 +12,7 @@ from lungsound.command.data_option import Data
 from lungsound.command.recipes import Recipe, recipe_option
 from lungsound.command.report import scores_table
 from lungsound.command.usage import refuse_beside_resume, refuse_ignored
+from lungsound.corpora.selection import usual_labels
 from lungsound.errors import InputError
 from lungsound.files.cache import cache_folder
 from lungsound.terminal import activity, err, out, print_table
@@ -44,6 +45,7 @@ def finetune_command(
     from_run: options.FromRun = None,
     freeze: Annotated[bool, typer.Option("--freeze/--no-freeze", help="Train the fusion and the head alone.")] = False,
     data: Data = list(DEFAULT.data.data),  # noqa: B006
+    label: options.Labels = None,
     protocol: options.Protocols = list(DEFAULT.data.protocols),  # noqa: B006
     logmel: Annotated[
         str | None,
@@ -72,7 +74,8 @@ def finetune_command(
     The epoch and the thresholds are chosen on validation.
 
     JSON keys: run (folder), synthetic, teacher (its card: name, licence, paper, note, weights; where known:
-    from_run), thresholds, validation (with: n, sp, se, score, se_any, score_any, auroc (by label)).
+    from_run), labels, thresholds, validation (with: n, auroc (by label), sensitivity (by label), specificity (by
+    label), f1 (by label), balanced_accuracy; of crackle and wheeze: sp, se, score, se_any, score_any).
     """
     if resume is not None:
         refuse_beside_resume(context)
@@ -113,6 +116,7 @@ def finetune_command(
                 drop_shared,
                 validation,
                 split_seed,
+                _labels(label, data, from_run),
             ),
             epochs=epochs,
             batch_size=batch_size,
@@ -132,6 +136,7 @@ def finetune_command(
                 "run": str(run.path),
                 "synthetic": run.synthetic,
                 "teacher": run.teacher,
+                "labels": run.listening.labels,
                 "thresholds": run.thresholds,
                 "validation": run.validation,
             }
@@ -172,6 +177,14 @@ def teachers_command(json_output: options.Json = False) -> None:
         out.print(f"{alias} = {name}", highlight=False)
     for licence in sorted({card.licence for _, card in cards}):
         out.print(f"licence: {licence}", highlight=False)
+
+
+def _labels(asked: list[str] | None, data: list[str], from_run: Path | None) -> tuple[str, ...]:
+    """Return the labels that were asked for; where nobody did, those of the run that is trained on, or the usual."""
+    if asked:
+        return tuple(asked)
+    before = Run.load(from_run) if from_run else None
+    return before.listening.labels if before and before.kind != "encoder" else usual_labels(data)
 
 
 def _layers(text: str) -> "Layers":

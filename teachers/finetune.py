@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from torchaudio.transforms import FrequencyMasking, TimeMasking
 
+from lungsound.labels import LABELS
 from lungsound.scores.watch import WatchAuroc
 from lungsound.training.settings import AUROC
 from lungsound.training.trainer import LabelModule, fit, make_trainer
@@ -99,6 +100,7 @@ def train_teacher(
     epochs: int,
     learning_rate: float,
     seed: int,
+    labels: Sequence[str] = LABELS,
     weight_decay: float = 0.05,
     frequency_mask: int = 10,
     time_mask: int = 40,
@@ -120,6 +122,8 @@ def train_teacher(
         See :func:`lungsound.training.trainer.make_trainer`.
     learning_rate, weight_decay
         See :class:`lungsound.training.trainer.LabelModule`.
+    labels : sequence of str
+        Names of the labels.
     frequency_mask, time_mask : int
         See :class:`SpecAugment`.
     watch : tuple of str
@@ -136,6 +140,6 @@ def train_teacher(
     module = FinetuneModule(teacher, learning_rate, weight_decay, augment, frozen=frozen)
     monitor, mode = watch
     trainer = make_trainer(
-        folder, epochs, seed, monitor=monitor, mode=mode, callbacks=[WatchAuroc()], gradient_clip=1.0
+        folder, epochs, seed, monitor=monitor, mode=mode, callbacks=[WatchAuroc(labels)], gradient_clip=1.0
     )
     return fit(trainer, module, train_loader, validation_loader, folder)

@@ -70,7 +70,7 @@ class TeacherOutput(NamedTuple):
     Attributes
     ----------
     logits : Tensor of float, shape [B, C]
-        One a label, in the order of `labels.LABELS`.
+        One a label, in the order of the run's labels.
     embedding : Tensor of float, shape [B, E]
         The fused and pooled layers, on which the logits depend linearly.
     """

@@ -55,18 +55,19 @@ def finetune(settings: FinetuneSettings, folder: Path, cache: Path) -> Run:
     logmel, teacher, validation = data.listening.logmel, start.teacher, data.validation
     train_teacher(
         teacher,
-        batches(WindowDataset(data.train.windows, data.train.features, logmel), settings.batch_size, settings.seed),
-        batches(WindowDataset(validation.windows, validation.features, logmel), 64),
+        batches(WindowDataset(data.train.labels, data.train.features, logmel), settings.batch_size, settings.seed),
+        batches(WindowDataset(validation.labels, validation.features, logmel), 64),
         folder,
         epochs=settings.epochs,
         learning_rate=settings.learning_rate,
         seed=settings.seed,
+        labels=data.listening.labels,
         watch=(settings.watch, mode),
         frozen=_frozen(settings, teacher),
     )
     teacher.eval()
-    logits = predict(lambda x: teacher(x).logits, validation.windows, validation.features, logmel, 64)
-    thresholds = choose_thresholds(validation.labels, logits)
+    logits = predict(lambda x: teacher(x).logits, validation.features, logmel, 64)
+    thresholds = choose_thresholds(validation.labels, logits, data.listening.labels)
     return finished_run(
         folder,
         "teacher",
@@ -75,7 +76,7 @@ def finetune(settings: FinetuneSettings, folder: Path, cache: Path) -> Run:
         data,
         teacher=start.credit,
         thresholds=thresholds,
-        validation=label_scores(validation.labels, logits, logits >= thresholds),
+        validation=label_scores(validation.labels, logits, logits >= thresholds, data.listening.labels),
     )
 
 

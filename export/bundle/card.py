@@ -1,10 +1,11 @@
 """The card of a bundle: what it is, what it was measured on, what it must not be used for."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from export.bundle.manifest import ONNX_FLOAT_FILE, ONNX_INT8_FILE, TFLITE_FILE, Manifest
 from export.bundle.runtimes import RUNTIMES
-from lungsound.command.report import figure
+from lungsound.command.report import figure, headline
 
 _CARD = """\
 # A lung-sound {kind} for small devices
@@ -41,7 +42,7 @@ For research and engineering: not a medical device, and no diagnosis comes from 
 
 ## Limits
 
-{known} There are two labels: other sounds, poor contact and silence come out as neither.
+{known} It gives {labels} alone: other sounds, poor contact and silence have no label.
 
 onnxruntime saturates inside int8 convolutions on x86 cores without VNNI, unless the session has the configuration entry
 `session.x64quantprecision` = `1`, as `auscult check` has.
@@ -119,7 +120,7 @@ def card(manifest: Manifest) -> str:
         samples=listening.samples,
         frames=listening.frames,
         logmel=listening.logmel,
-        labels=" and ".join(listening.labels),
+        labels=_listed(listening.labels),
         input=manifest.input,
         thresholds="\n".join(_thresholds(manifest)),
         files="\n".join(_files(manifest)),
@@ -158,15 +159,13 @@ def _files(manifest: Manifest) -> list[str]:
 def _figures(validation: dict[str, Any]) -> list[str]:
     if "float" not in validation:
         return _agreement(validation)
-    rows = [
-        "| | Sp | Se | Score | decisions unlike float | largest error of a probability |",
-        "|---|---|---|---|---|---|",
-    ]
-    rows.append(_scores("float", validation["float"]) + " | |")
+    figures = headline(validation["float"])
+    heads = ["", *figures, "decisions unlike float", "largest error of a probability"]
+    rows = [heads, ["---"] * len(heads), ["float", *figures.values(), "", ""]]
     for name, found in validation["int8"].items():
-        against = f"{found['differing_decisions']:.2%} | {figure(found['max_error'])} |"
-        rows.append(f"{_scores(RUNTIMES[name].title, found)} {against}")
-    return rows
+        against = [f"{found['differing_decisions']:.2%}", figure(found["max_error"])]
+        rows.append([RUNTIMES[name].title, *headline(found).values(), *against])
+    return [f"| {' | '.join(row)} |" for row in rows]
 
 
 def _agreement(validation: dict[str, Any]) -> list[str]:
@@ -177,5 +176,6 @@ def _agreement(validation: dict[str, Any]) -> list[str]:
     return rows
 
 
-def _scores(name: str, scores: dict[str, Any]) -> str:
-    return f"| {name} | {figure(scores['sp'])} | {figure(scores['se'])} | {figure(scores['score'])} |"
+def _listed(labels: Sequence[str]) -> str:
+    """Return labels as a sentence has them."""
+    return " and ".join([", ".join(labels[:-1]), labels[-1]] if len(labels) > 1 else labels)

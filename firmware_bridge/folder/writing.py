@@ -15,7 +15,7 @@ from firmware_bridge.plan.model import Model
 from firmware_bridge.plan.network import Network, report, report_text
 from firmware_bridge.sound.frontend import write_frontend
 from firmware_bridge.sound.interface import SoundInterface
-from firmware_bridge.sound.listener import Pace, write_listener
+from firmware_bridge.sound.listener import Pace, label_constants, write_listener
 from lungsound.files.plain_json import dumps
 from lungsound.files.versions import own_version
 
@@ -128,7 +128,7 @@ def _readme_values(footprint: Footprint, target: Target) -> dict[str, Any]:
     made = graph.tensors[graph.outputs[0]]
     pace = Pace.of(interface.listening, shares, overlapping=footprint.overlapping) if network.push_limit else None
     logits = [(code - made.zero_point) * made.scale for code in interface.threshold_codes]
-    return values | {"pace": pace, "logits": logits}
+    return values | {"pace": pace, "logits": logits, "constants": label_constants(interface.listening.labels)}
 
 
 def _write_golden(folder: Path, content: bytes, network: Network) -> None:

@@ -1,6 +1,8 @@
 """The front end and the network joined in C: one window of sound, or a decision every hop of a sliding window."""
 
+import itertools
 import math
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -61,6 +63,20 @@ class Pace:
         return 1 << (self.longest_tick.bit_length() - 1)
 
 
+def label_constants(labels: Sequence[str]) -> list[str]:
+    """Return the names that labels have in C, in their order: each once, whatever the labels' text.
+
+    Capitals, with an underscore for whatever is no letter or digit: AUSCULT_LABEL_FINE_CRACKLE. A number follows where
+    two labels would have the same name, and stands alone for a label without letters and digits.
+    """
+    names: list[str] = []
+    for label in labels:
+        word = "_".join(re.findall("[A-Z0-9]+", label.upper())) or "0"
+        spelt = (word if number == 1 else f"{word}_{number}" for number in itertools.count(1))
+        names.append(next(name for name in map("AUSCULT_LABEL_{}".format, spelt) if name not in names))
+    return names
+
+
 def write_listener(
     folder: Path, listening: Listening, threshold_codes: Sequence[int], *, overlapping: bool
 ) -> list[Path]:
@@ -90,6 +106,7 @@ def write_listener(
         sample_rate=listening.logmel.sample_rate,
         hop=listening.hop_samples if overlapping else listening.samples,
         labels=listening.labels,
+        constants=label_constants(listening.labels),
         thresholds=threshold_codes,
         windows=open_windows(listening) if overlapping else 1,
     )

@@ -11,6 +11,14 @@ Protocols = Annotated[
     list[str],
     typer.Option("--protocol", help=f"How sound is cut: {' or '.join(PROTOCOLS)}; may be repeated to mix both."),
 ]
+Labels = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--label",
+        help="Label to tell, of those that the corpora are annotated with; may be repeated. Else crackle and wheeze, "
+        "or all that they share.",
+    ),
+]
 Seconds = Annotated[float, typer.Option(help="Length of a window in seconds.")]
 Hop = Annotated[float, typer.Option(help="Seconds from one window of a stream to the next.")]
 DropShared = Annotated[

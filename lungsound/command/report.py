@@ -3,14 +3,29 @@
 from collections.abc import Mapping
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
-_FIGURES = {"sp": "Sp", "se": "Se", "score": "Score", "se_any": "Se any"}
+_FOUR_CLASSES = {"sp": "Sp", "se": "Se", "score": "Score"}
+_FIGURES = _FOUR_CLASSES | {"se_any": "Se any", "balanced_accuracy": "balanced accuracy"}
+_BY_LABEL = {"auroc": "AUROC", "sensitivity": "sensitivity", "specificity": "specificity", "f1": "F1"}
 
 
 def figure(value: float | None) -> str:
     """Return a figure with three digits, or a dash where there is none."""
     return "-" if value is None or value != value else f"{value:.3f}"
+
+
+def headline(scores: Mapping[str, Any]) -> dict[str, str]:
+    """Return the figures that stand for all: of crackle and wheeze Sp, Se and Score, elsewhere the balanced accuracy.
+
+    Parameters
+    ----------
+    scores : mapping
+        As :func:`lungsound.scores.metrics.label_scores` returns them; nothing comes of none.
+    """
+    chosen = _FOUR_CLASSES if "score" in scores else {"balanced_accuracy": "balanced accuracy"}
+    return {name: figure(scores[key]) for key, name in chosen.items() if key in scores}
 
 
 def figures_table(title: str, names: str, *columns: str) -> Table:
@@ -45,7 +60,10 @@ def scores_table(title: str, columns: Mapping[str, Mapping[str, Any]], *, synthe
     table = figures_table(f"{title} (synthetic corpus)" if synthetic else title, "", *columns)
     table.add_row("n", *(str(scores["n"]) for scores in found))
     for key, name in _FIGURES.items():
-        table.add_row(name, *(figure(scores.get(key)) for scores in found))
-    for label in dict.fromkeys(label for scores in found for label in scores["auroc"]):
-        table.add_row(f"AUROC {label}", *(figure(scores["auroc"].get(label)) for scores in found))
+        if any(key in scores for scores in found):
+            table.add_row(name, *(figure(scores.get(key)) for scores in found))
+    for key, name in _BY_LABEL.items():
+        for label in dict.fromkeys(label for scores in found for label in scores.get(key, ())):
+            values = (figure(scores.get(key, {}).get(label)) for scores in found)
+            table.add_row(escape(f"{name} {label}"), *values)
     return table

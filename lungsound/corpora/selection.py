@@ -10,9 +10,40 @@ from lungsound.corpora.registry import open_corpus, parse_data
 from lungsound.corpora.splits import Split, assign, warnings
 from lungsound.corpus import Corpus
 from lungsound.errors import InputError
+from lungsound.labels import LABELS
 from lungsound.listening import Listening, check_protocols
-from lungsound.terminal import progress
+from lungsound.terminal import err, progress
 from lungsound.windows import cycles, stream
+
+
+def usual_labels(data: Sequence[str]) -> tuple[str, ...]:
+    """Return the labels that count where nobody names any.
+
+    Parameters
+    ----------
+    data : sequence of str
+        Corpora on the command line.
+
+    Returns
+    -------
+    tuple of str
+        Crackle and wheeze where every corpus has them, else all that the corpora share, in the order of the first,
+        which is said on stderr.
+
+    Raises
+    ------
+    InputError
+        If they share none, or a corpus cannot be read.
+    """
+    corpora = [open_corpus(*parse_data(text)) for text in data]
+    shared = [label for label in corpora[0].labels if all(label in corpus.labels for corpus in corpora)]
+    if not shared:
+        offers = "; ".join(f"{corpus.name} offers {', '.join(corpus.labels)}" for corpus in corpora)
+        raise InputError(f"the corpora share no label: {offers}; train on one of them")
+    if set(LABELS) <= set(shared):
+        return LABELS
+    err.print(f"labels: {', '.join(shared)}, all that the corpora share", highlight=False)
+    return tuple(shared)
 
 
 @dataclass(frozen=True)
@@ -83,7 +114,7 @@ class Selection:
         Raises
         ------
         InputError
-            If the part is empty or a protocol is unknown.
+            If the part is empty, a protocol is unknown or a corpus lacks a label.
         """
         check_protocols(protocols)
         tables = []

@@ -1,15 +1,16 @@
-"""Scores of the field: ICBHI 2017, SPRSound 2022, and AUROC per label."""
+"""Scores of windows: those of each label, and ICBHI 2017's of the four classes."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lungsound.labels import LABELS, SPRSOUND_RECORDS, classes_from_labels
+from lungsound.labels import classes_from_labels, four_classes
 
 
-def _share(hits: NDArray[np.bool_]) -> float:
+def share(hits: NDArray[np.bool_]) -> float:
     """Mean of a boolean array; NaN where there is nothing to count."""
     return float(hits.mean()) if hits.size else float("nan")
 
@@ -30,68 +31,10 @@ def icbhi_scores(truth: ArrayLike, prediction: ArrayLike) -> dict[str, float]:
     """
     truth, prediction = np.asarray(truth), np.asarray(prediction)
     abnormal = truth != 0
-    sp = _share(prediction[~abnormal] == 0)
-    se = _share(prediction[abnormal] == truth[abnormal])
-    se_any = _share(prediction[abnormal] != 0)
+    sp = share(prediction[~abnormal] == 0)
+    se = share(prediction[abnormal] == truth[abnormal])
+    se_any = share(prediction[abnormal] != 0)
     return {"sp": sp, "se": se, "score": (se + sp) / 2, "se_any": se_any, "score_any": (se_any + sp) / 2}
-
-
-def sprsound_scores(truth: ArrayLike, prediction: ArrayLike, neutral: Sequence[int] = ()) -> dict[str, float]:
-    """Return the SPRSound 2022 challenge scores.
-
-    Parameters
-    ----------
-    truth, prediction : array_like of int, shape [N]
-        Class indices of the task, 0 being normal.
-    neutral : sequence of int
-        True classes that count in neither SE nor SP (Poor Quality in tasks 2-1 and 2-2).
-
-    Returns
-    -------
-    dict
-        ``sp``, ``se`` (exact class), ``as`` = (se + sp) / 2, ``hs`` = 2 se sp / (se + sp) and
-        ``score`` = (as + hs) / 2.
-    """
-    truth, prediction = np.asarray(truth), np.asarray(prediction)
-    abnormal = (truth != 0) & ~np.isin(truth, list(neutral))
-    sp = _share(prediction[truth == 0] == 0)
-    se = _share(prediction[abnormal] == truth[abnormal])
-    average = (se + sp) / 2
-    harmonic = 2 * se * sp / (se + sp) if se + sp != 0 else 0.0
-    return {"sp": sp, "se": se, "as": average, "hs": harmonic, "score": (average + harmonic) / 2}
-
-
-def sprsound_events(truth: Sequence[str], labels: ArrayLike) -> dict[str, float]:
-    """Task 1-1: Normal against Adventitious events.
-
-    Parameters
-    ----------
-    truth : sequence of str, length N
-        SPRSound's own event labels.
-    labels : array_like of int, shape [N, 2]
-        Decisions for crackle and wheeze. Task 1-2 asks for seven types, which two labels cannot name.
-    """
-    adventitious = np.array([name != "Normal" for name in truth], dtype=np.int64)
-    return sprsound_scores(adventitious, np.asarray(labels).any(axis=-1).astype(np.int64))
-
-
-def sprsound_records(truth: Sequence[str], labels: ArrayLike) -> dict[str, dict[str, float]]:
-    """Tasks 2-1 (Normal, Poor Quality, Adventitious) and 2-2 (five classes) from two labels a recording.
-
-    Parameters
-    ----------
-    truth : sequence of str, length N
-        SPRSound's own record labels.
-    labels : array_like of int, shape [N, 2]
-        Decisions for crackle (discontinuous: DAS) and wheeze (continuous: CAS). Poor Quality is never
-        predicted and, as in the challenge entries that published their scoring, counts in neither SE nor SP.
-    """
-    five = np.array([SPRSOUND_RECORDS.index(name) for name in truth])
-    decided = np.array([0, 3, 2, 4])[classes_from_labels(labels)]
-    return {
-        "2-1": sprsound_scores(np.minimum(five, 2), np.minimum(decided, 2), neutral=(1,)),
-        "2-2": sprsound_scores(five, decided, neutral=(1,)),
-    }
 
 
 def auroc(truth: ArrayLike, score: ArrayLike) -> float:
@@ -104,29 +47,53 @@ def auroc(truth: ArrayLike, score: ArrayLike) -> float:
     return float(roc_auc_score(truth, score))
 
 
-def label_scores(truth: ArrayLike, logits: ArrayLike, decisions: ArrayLike) -> dict[str, Any]:
-    """Return everything that two binary labels allow to say.
+def label_scores(truth: ArrayLike, logits: ArrayLike, decisions: ArrayLike, labels: Sequence[str]) -> dict[str, Any]:
+    """Return everything that binary labels allow to say.
 
     Parameters
     ----------
-    truth : array_like of int, shape [N, 2]
-        Crackle and wheeze.
-    logits : array_like of float, shape [N, 2]
+    truth : array_like of int, shape [N, C]
+        0 or 1.
+    logits : array_like of float, shape [N, C]
         Model outputs.
-    decisions : array_like of bool or int, shape [N, 2]
+    decisions : array_like of bool or int, shape [N, C]
         Which labels are given.
+    labels : sequence of str, length C
+        Their names.
 
     Returns
     -------
     dict
-        The keys of :func:`icbhi_scores`, ``auroc`` by label and of ``any`` (the larger logit), and ``n``.
+        ``n``; ``auroc``, ``sensitivity``, ``specificity`` and ``f1``, each by label and for ``any`` of them (its logit
+        is the largest); ``balanced_accuracy``, the mean over the labels of (sensitivity + specificity) / 2; where the
+        labels are crackle and wheeze also the keys of :func:`icbhi_scores`. NaN where a value does not occur.
     """
-    truth, logits = np.asarray(truth), np.asarray(logits, dtype=np.float64)
-    scores: dict[str, Any] = icbhi_scores(classes_from_labels(truth), classes_from_labels(decisions))
-    scores["auroc"] = {label: auroc(truth[:, i], logits[:, i]) for i, label in enumerate(LABELS)}
-    scores["auroc"]["any"] = auroc(truth.any(axis=1), logits.max(axis=1))
+    truth, decisions = (np.asarray(values).astype(np.int64) for values in (truth, decisions))
+    logits = np.asarray(logits, dtype=np.float64)
+    scores: dict[str, Any] = {}
+    if four_classes(labels):
+        scores |= icbhi_scores(classes_from_labels(truth), classes_from_labels(decisions))
+    sides = [np.column_stack([values, values.max(axis=1)]) for values in (truth, decisions, logits)]
+    by_label = [_binary_scores(*columns) for columns in zip(*(side.T for side in sides), strict=True)]
+    for figure in ("auroc", "sensitivity", "specificity", "f1"):
+        scores[figure] = {name: found[figure] for name, found in zip((*labels, "any"), by_label, strict=True)}
+    balanced = [(found["sensitivity"] + found["specificity"]) / 2 for found in by_label[:-1]]
+    defined = [value for value in balanced if not math.isnan(value)]
+    scores["balanced_accuracy"] = float(np.mean(defined)) if defined else math.nan
     scores["n"] = len(truth)
     return scores
+
+
+def _binary_scores(truth: NDArray[Any], decisions: NDArray[Any], logits: NDArray[Any]) -> dict[str, float]:
+    """Score one label, from arrays of shape [N]."""
+    from sklearn.metrics import f1_score
+
+    return {
+        "auroc": auroc(truth, logits),
+        "sensitivity": share(decisions[truth == 1] == 1),
+        "specificity": share(decisions[truth == 0] == 0),
+        "f1": float(f1_score(truth, decisions, zero_division=np.nan)),
+    }
 
 
 def choose_threshold(truth: ArrayLike, logits: ArrayLike) -> float:
@@ -137,25 +104,46 @@ def choose_threshold(truth: ArrayLike, logits: ArrayLike) -> float:
     if truth.min(initial=1) == truth.max(initial=0):
         return 0.0
     false_alarms, hits, thresholds = roc_curve(truth, logits)
-    return float(thresholds[np.argmax(hits - false_alarms)])
+    # The first threshold is infinite: never.
+    return float(thresholds[1:][np.argmax((hits - false_alarms)[1:])])
 
 
-def choose_thresholds(truth: ArrayLike, logits: ArrayLike, rounds: int = 4, steps: int = 101) -> tuple[float, float]:
-    """Choose a threshold per label that maximises the four-class Score, one label at a time.
+def choose_thresholds(truth: ArrayLike, logits: ArrayLike, labels: Sequence[str]) -> tuple[float, ...]:
+    """Choose a threshold per label: for the best four-class Score where they are crackle and wheeze.
 
-    Meant for the validation split alone. Candidates are quantiles of the logits; among equals the one
-    nearest to zero wins, so that ties do not depend on the order of the candidates.
+    Elsewhere each label has the best balanced accuracy (:func:`choose_threshold`). Meant for the validation split
+    alone.
 
     Parameters
     ----------
-    truth : array_like of int, shape [N, 2]
-        Crackle and wheeze.
-    logits : array_like of float, shape [N, 2]
+    truth : array_like of int, shape [N, C]
+        0 or 1.
+    logits : array_like of float, shape [N, C]
         Model outputs.
+    labels : sequence of str, length C
+        Their names.
+    """
+    truth, logits = np.asarray(truth), np.asarray(logits, dtype=np.float64)
+    if four_classes(labels):
+        return _best_score_thresholds(truth, logits)
+    return tuple(choose_threshold(truth[:, column], logits[:, column]) for column in range(len(labels)))
+
+
+def _best_score_thresholds(
+    truth: NDArray[Any], logits: NDArray[np.float64], rounds: int = 4, steps: int = 101
+) -> tuple[float, float]:
+    """Maximise the four-class Score, one label at a time.
+
+    Candidates are quantiles of the logits; among equals the one nearest to zero wins, so that ties do not depend on
+    the order of the candidates.
+
+    Parameters
+    ----------
+    truth, logits : ndarray, shape [N, 2]
+        Of the two labels.
     rounds, steps : int
         Coordinate passes and candidates a pass.
     """
-    truth, logits = np.asarray(truth), np.asarray(logits, dtype=np.float64)
     classes = classes_from_labels(truth)
     chosen = np.zeros(2)
     candidates = [np.append(np.quantile(logits[:, i], np.linspace(0, 1, steps)), 0.0) for i in range(2)]

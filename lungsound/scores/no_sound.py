@@ -4,14 +4,15 @@ Tiling an event to a window shows the network how long it was. A logistic regres
 says how much of a `cycles` figure needs no ear.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lungsound.labels import LABELS
-from lungsound.scores.metrics import auroc, choose_threshold, choose_thresholds, label_scores, sprsound_scores
+from lungsound.scores.metrics import auroc, choose_threshold, choose_thresholds, label_scores
+from lungsound.scores.sprsound import sprsound_scores
 
 
 def _log_seconds(windows: pd.DataFrame) -> NDArray[np.float64]:
@@ -30,23 +31,25 @@ def _log_odds(train: pd.DataFrame, truth: NDArray[np.int64], test: pd.DataFrame)
     return np.asarray(model.decision_function(_log_seconds(test)))
 
 
-def no_sound_logits(train: pd.DataFrame, test: pd.DataFrame) -> NDArray[np.float64]:
+def no_sound_logits(train: pd.DataFrame, test: pd.DataFrame, labels: Sequence[str]) -> NDArray[np.float64]:
     """Fit one logistic regression a label on the log duration of training events and apply it.
 
     Parameters
     ----------
     train, test : DataFrame
         Windows of the `cycles` protocol (columns ``start``, ``end`` and the labels).
+    labels : sequence of str, length C
+        Their names.
 
     Returns
     -------
-    ndarray of float64, shape [len(test), 2]
+    ndarray of float64, shape [len(test), C]
         Logits per label.
     """
-    return np.stack([_log_odds(train, train[label].to_numpy(np.int64), test) for label in LABELS], axis=1)
+    return np.stack([_log_odds(train, train[label].to_numpy(np.int64), test) for label in labels], axis=1)
 
 
-def no_sound_scores(train: pd.DataFrame, test: pd.DataFrame) -> dict[str, Any]:
+def no_sound_scores(train: pd.DataFrame, test: pd.DataFrame, labels: Sequence[str]) -> dict[str, Any]:
     """Score the baseline on `test`; regressions and thresholds both come from `train`.
 
     Returns
@@ -55,11 +58,11 @@ def no_sound_scores(train: pd.DataFrame, test: pd.DataFrame) -> dict[str, Any]:
         As :func:`lungsound.scores.metrics.label_scores`; ``binary`` holds SPRSound's scores of a regression on
         abnormal against normal, decided at the training set's balanced threshold, and ``auroc_binary`` its AUROC.
     """
-    labels = list(LABELS)
-    thresholds = choose_thresholds(train[labels].to_numpy(), no_sound_logits(train, train))
-    logits = no_sound_logits(train, test)
-    scores = label_scores(test[labels].to_numpy(), logits, logits >= np.asarray(thresholds))
-    abnormal, truth = (np.asarray(part[labels].any(axis=1), dtype=np.int64) for part in (train, test))
+    names = list(labels)
+    thresholds = choose_thresholds(train[names].to_numpy(), no_sound_logits(train, train, labels), labels)
+    logits = no_sound_logits(train, test, labels)
+    scores = label_scores(test[names].to_numpy(), logits, logits >= np.asarray(thresholds), labels)
+    abnormal, truth = (np.asarray(part[names].any(axis=1), dtype=np.int64) for part in (train, test))
     threshold = choose_threshold(abnormal, _log_odds(train, abnormal, train))
     odds = _log_odds(train, abnormal, test)
     scores["binary"] = sprsound_scores(truth, (odds >= threshold).astype(np.int64))

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from lungsound.errors import InputError
-from lungsound.labels import LABELS
 from lungsound.scores.metrics import auroc
 from lungsound.training.settings import AUROC
 from lungsound.training.trainer import VALIDATION_LOSS
@@ -52,7 +51,7 @@ class WatchAuroc(lightning.Callback):
         Names of the labels, in the order of the logits.
     """
 
-    def __init__(self, labels: Sequence[str] = LABELS) -> None:
+    def __init__(self, labels: Sequence[str]) -> None:
         self._labels = tuple(labels)
         self._seen: list[tuple[Tensor, Tensor]] = []
 

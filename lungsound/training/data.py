@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lungsound.corpora.selection import Selection
 from lungsound.errors import InputError
 from lungsound.features import prepare, statistics
-from lungsound.labels import LABELS
+from lungsound.labels import LABELS, checked_labels
 from lungsound.listening import Listening, check_protocols
 from lungsound.logmel import SPECS
 from lungsound.terminal import err
@@ -38,6 +38,8 @@ class DataOptions:
         Share of the training patients carved out for validation.
     split_seed : int
         Of that draw.
+    labels : tuple of str
+        Those of the corpora's labels that count, in the order of the model's outputs.
     """
 
     data: tuple[str, ...] = ("synthetic",)
@@ -48,9 +50,11 @@ class DataOptions:
     drop_shared: bool = False
     validation: float = 0.2
     split_seed: int = 0
+    labels: tuple[str, ...] = LABELS
 
     def __post_init__(self) -> None:
         check_protocols(self.protocols)
+        checked_labels(self.labels)
         self.listening()  # refuses a window that cannot be before anything is read or trained
 
     def listening(self) -> Listening:
@@ -63,7 +67,7 @@ class DataOptions:
         """
         if self.logmel not in SPECS:
             raise InputError(f"log-mel {self.logmel!r}: unknown; choose from {', '.join(SPECS)}")
-        return Listening.with_whole_hop(SPECS[self.logmel], self.seconds, self.hop_seconds)
+        return Listening.with_whole_hop(SPECS[self.logmel], self.seconds, self.hop_seconds, self.labels)
 
     def select(self) -> Selection:
         """Open the corpora and split them."""
@@ -72,7 +76,8 @@ class DataOptions:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "DataOptions":
         """Make it from the values of ``dataclasses.asdict`` after their way through JSON."""
-        return cls(**values | {name: tuple(values[name]) for name in ("data", "protocols")})
+        labels = values.get("labels", LABELS)  # an earlier state had no others
+        return cls(**values | {"labels": tuple(labels)} | {name: tuple(values[name]) for name in ("data", "protocols")})
 
     @classmethod
     def of_run(cls, run: Run) -> "DataOptions":
@@ -86,6 +91,7 @@ class DataOptions:
             drop_shared=run.split["drop_shared"],
             validation=run.split["validation"],
             split_seed=run.split["seed"],
+            labels=run.listening.labels,
         )
 
     def split_record(self, selection: Selection) -> dict[str, Any]:
@@ -101,15 +107,21 @@ class DataOptions:
 
 @dataclass(frozen=True)
 class Part:
-    """Windows of one part of a split and their log-mels before normalisation ([N, frames, n_mels], float32)."""
+    """Windows of one part of a split.
+
+    Attributes
+    ----------
+    windows : DataFrame
+        Columns `lungsound.windows.WINDOW_COLUMNS` and the labels.
+    features : ndarray of float32, shape [N, frames, n_mels]
+        Their log-mels before normalisation.
+    labels : ndarray of int64, shape [N, labels]
+        0 or 1, in the order of the model's outputs.
+    """
 
     windows: pd.DataFrame
     features: NDArray[np.float32]
-
-    @property
-    def labels(self) -> NDArray[np.int64]:
-        """Crackle and wheeze, shape [N, 2]."""
-        return np.asarray(self.windows[list(LABELS)], dtype=np.int64)
+    labels: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -130,9 +142,19 @@ def prepare_training(options: DataOptions, cache: Path) -> TrainingData:
 
     def part(name: str) -> Part:
         windows = selection.windows(name, options.protocols, listening)
-        return Part(windows, prepare(windows, listening.logmel, listening.seconds, cache))
+        labels = windows[list(listening.labels)].to_numpy(np.int64)
+        _tell_of_constant(listening.labels, labels, name)
+        return Part(windows, prepare(windows, listening.logmel, listening.seconds, cache), labels)
 
     train, validation = part("train"), part("validation")
     mean, std = statistics(train.features)
     measured = replace(listening, logmel=listening.logmel.with_statistics(mean, std))
     return TrainingData(measured, selection, train, validation)
+
+
+def _tell_of_constant(labels: tuple[str, ...], values: NDArray[np.int64], part: str) -> None:
+    """Say on stderr which labels every window of a part has, or none: nothing is learnt or chosen by them there."""
+    for label, share in zip(labels, values.mean(axis=0), strict=True):
+        if share in (0, 1):
+            how_many = "every" if share else "no"
+            err.print(f"note: {how_many} window of the {part} part has {label}", style="yellow", highlight=False)

@@ -3,12 +3,10 @@
 from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
-import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from lungsound.labels import LABELS
 from lungsound.logmel import LogMelSpec, normalise
 from lungsound.terminal import progress
 
@@ -20,8 +18,8 @@ class WindowDataset(Dataset[Batch]):
 
     Parameters
     ----------
-    windows : DataFrame
-        N windows with their labels.
+    labels : ndarray of int, shape [N, C]
+        0 or 1.
     features : ndarray of float32, shape [N, frames, n_mels]
         Log-mels before normalisation.
     logmel : LogMelSpec
@@ -32,12 +30,12 @@ class WindowDataset(Dataset[Batch]):
 
     def __init__(
         self,
-        windows: pd.DataFrame,
+        labels: NDArray[np.int64],
         features: NDArray[np.float32],
         logmel: LogMelSpec,
         stored: Mapping[str, NDArray[np.float32]] | None = None,
     ) -> None:
-        self._labels = windows[list(LABELS)].to_numpy(np.float32)
+        self._labels = labels.astype(np.float32)
         self._features = features
         self._logmel = logmel
         self._stored = dict(stored or {})
@@ -46,7 +44,7 @@ class WindowDataset(Dataset[Batch]):
         return len(self._labels)
 
     def __getitem__(self, index: list[int]) -> Batch:
-        """Return ``x`` [B, 1, frames, n_mels], ``labels`` [B, 2] and the stored arrays, all float32."""
+        """Return ``x`` [B, 1, frames, n_mels], ``labels`` [B, C] and the stored arrays, all float32."""
         logmel = normalise(self._logmel, self._features[index]).astype(np.float32)
         batch = {"x": torch.from_numpy(logmel[:, None]), "labels": torch.from_numpy(self._labels[index])}
         for name, values in self._stored.items():
@@ -93,18 +91,17 @@ def batches(dataset: WindowDataset, batch_size: int, seed: int | None = None) ->
 @torch.inference_mode()
 def predict(
     forward: Callable[[torch.Tensor], torch.Tensor],
-    windows: pd.DataFrame,
     features: NDArray[np.float32],
     logmel: LogMelSpec,
     batch_size: int = 256,
 ) -> NDArray[np.float64]:
-    """Return what `forward` makes of every window, in the order of the table.
+    """Return what `forward` makes of every window, in the order of the features.
 
     Parameters
     ----------
     forward : callable
         From [B, 1, frames, n_mels] to logits [B, C]; of a model in evaluation mode.
-    windows, features, logmel
+    features, logmel
         See :class:`WindowDataset`.
     batch_size : int
         Windows at a time.
@@ -114,6 +111,6 @@ def predict(
     ndarray of float64, shape [N, C]
         Logits.
     """
-    loader = batches(WindowDataset(windows, features, logmel), batch_size)
-    steps = progress(loader, "predicting")
+    unknown = np.zeros((len(features), 0), dtype=np.int64)
+    steps = progress(batches(WindowDataset(unknown, features, logmel), batch_size), "predicting")
     return np.concatenate([forward(batch["x"]).double().cpu().numpy() for batch in steps])

@@ -113,7 +113,7 @@ def test_from_recordings_to_firmware(auscult, recordings, tmp_path, form):
     assert (code, "was trained on these recordings" in complaint) == (1, True)
 
     answer("firmware", bundle["bundle"], "--target", "host", "--output", tmp_path / "firmware")
-    header = (tmp_path / "firmware" / "auscult.h").read_text()
-    assert all(label.upper() in header for label in LABELS)
+    header = (tmp_path / "firmware" / "auscult_config.h").read_text()
+    assert all(f"AUSCULT_LABEL_{label.upper()} = {place}" in header for place, label in enumerate(LABELS))
     told = made(tmp_path / "firmware")
     assert (told["differing_bytes"], told["listener_differing_bytes"]) == (0, 0)

@@ -26,7 +26,7 @@ from lungsound.files.plain_json import dumps
 from lungsound.front_end import decide, normalised_logmel
 from lungsound.listening import Listening
 from lungsound.logmel import SPECS
-from lungsound.scores.evaluation import DECISIONS, LOGITS
+from lungsound.scores.evaluation import decision_columns, logit_columns
 from lungsound.windows import stream
 
 HERE = Path(__file__).parent / "support"
@@ -77,6 +77,7 @@ def test_real_recordings_are_decided_on_a_cortex_m4_as_evaluate_stores_it(
     installed, tmp_path, bundle, evaluated, push_limit
 ):
     rounding, stored = evaluated
+    labels = bundle.manifest.listening.labels
     target, rate = installed("cortex-m4"), bundle.manifest.listening.logmel.sample_rate
     footprint, built = firmware(
         tmp_path, Model.open(bundle.path), target, HERE / "whole_way.c", rounding=rounding, push_limit=push_limit
@@ -88,11 +89,11 @@ def test_real_recordings_are_decided_on_a_cortex_m4_as_evaluate_stores_it(
             np.frombuffer(done.files[f"{name}.bin"], np.int8).reshape(len(windows), -1)
             for name in ("scores", "decisions")
         )
-        np.testing.assert_array_equal(decisions, windows[list(DECISIONS)])
+        np.testing.assert_array_equal(decisions, windows[decision_columns(labels)])
         logits = bundle.manifest.output.dequantize(scores)
-        np.testing.assert_allclose(logits, windows[list(LOGITS)], rtol=1e-12)
+        np.testing.assert_allclose(logits, windows[logit_columns(labels)], rtol=1e-12)
         assert done.values["listener_bytes"] == footprint.ram["networks"] + footprint.ram["front_end"]  # noqa: PD011
-    assert set(np.unique(stored[list(DECISIONS)])) == {0, 1}
+    assert set(np.unique(stored[decision_columns(labels)])) == {0, 1}
 
 
 def test_the_network_makes_every_byte_of_its_own_front_ends_codes(installed, shared, tmp_path, bundle):

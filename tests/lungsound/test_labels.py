@@ -15,8 +15,9 @@ from lungsound.labels import SPRSOUND_EVENTS, SPRSOUND_LABELS, checked_labels, c
     [
         ([], "name at least one"),
         (["cough", "snore", "cough"], "one of them comes twice"),
-        (["cough", "Normal"], "normal is what has no label"),
-        (["any"], "any what has one"),
+        (["cough", "Normal"], "'Normal': says what no label can"),
+        (["any"], "'any': says what no label can"),
+        (["logit_cough"], "'logit_cough': says what no label can"),
         ([" cough"], "spaces at its ends"),
     ],
 )

@@ -139,7 +139,7 @@ def test_hops_that_no_float_can_hold_miss_no_window():
 
 def test_a_label_that_nobody_annotated_is_refused_with_those_that_are():
     corpus = make_corpus("own", Path("/audio"), [recording("a", 7000)], [], labels=("snore", "cough"))
-    sentence = r"own: not annotated with wheeze; choose --label from snore, cough"
+    sentence = r"own: not annotated with wheeze; it offers snore, cough"
     for make in (lambda: cycles(corpus, 4.0, ["cough", "wheeze"]), lambda: stream(corpus, 4.0, 2.0, ["wheeze"])):
         with pytest.raises(InputError, match=sentence):
             make()

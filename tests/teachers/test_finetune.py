@@ -2,7 +2,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
@@ -28,8 +27,7 @@ def loader(seed: int | None) -> Any:
     features = draw.normal(size=(32, 48, 80)).astype(np.float32)
     features[:, :, :16] += 2 * labels[:, :1, None]
     features[:, 32:, 48:] += 2 * labels[:, 1:, None]
-    windows = pd.DataFrame(labels, columns=["crackle", "wheeze"])
-    return batches(WindowDataset(windows, features, SPECS["m2d"].with_statistics(0, 1)), 16, seed)
+    return batches(WindowDataset(labels, features, SPECS["m2d"].with_statistics(0, 1)), 16, seed)
 
 
 def train(folder: Path, teacher: Teacher | None = None, *, epochs: int = 8, **options: Any) -> Teacher:

@@ -6,7 +6,7 @@
  *         taken = auscult_push(&listener, pcm, count, &scores);
  *         pcm += taken;
  *         count -= taken;
- *         if (scores != NULL) { ... auscult_has(scores, 0), of the window that ended with the last sample taken ... }
+ *         if (scores != NULL) { ... auscult_has(scores, AUSCULT_LABEL_...), of the window that ended just now ... }
  *     }
  *
  * A decision comes every AUSCULT_HOP samples, on the AUSCULT_SAMPLES before it. Windows that overlap keep a network
@@ -56,7 +56,8 @@ size_t auscult_push(auscult_t *listener, const int16_t *pcm, size_t count, const
 /** Whether a window waits to be decided: auscult_push with no samples goes on. */
 bool auscult_busy(const auscult_t *listener);
 
-/** Whether a decided window has the label of this place in AUSCULT_LABELS. */
+/** Whether a decided window has a label: a constant of auscult_config.h, such as AUSCULT_LABEL_CRACKLE, its place in
+ * AUSCULT_LABELS. */
 bool auscult_has(const int8_t *scores, size_t label);
 
 #ifdef __cplusplus

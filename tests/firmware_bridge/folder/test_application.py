@@ -68,12 +68,15 @@ int main()
     static const std::int16_t silence[AUSCULT_SAMPLES] = {};
     const std::int8_t *scores = nullptr;
     const char *labels[] = AUSCULT_LABELS;
+    const std::int16_t thresholds[] = AUSCULT_THRESHOLDS;
 
     frontend_init(&frontend);
     net_init(&net);
     auscult_init(&listener);
     const std::size_t taken = auscult_push(&listener, silence, AUSCULT_SAMPLES, &scores);
-    return (taken == AUSCULT_SAMPLES && scores != nullptr && labels[0][0] == 'c') ? 0 : 1;
+    static_assert(AUSCULT_LABEL_CRACKLE == 0 && AUSCULT_LABEL_WHEEZE == 1, "the order of AUSCULT_LABELS");
+    const bool heard = scores != nullptr && auscult_has(scores, AUSCULT_LABEL_WHEEZE) == (scores[1] >= thresholds[1]);
+    return (taken == AUSCULT_SAMPLES && heard && labels[AUSCULT_LABEL_CRACKLE][0] == 'c') ? 0 : 1;
 }
 """
 
@@ -216,7 +219,8 @@ def test_thresholds_are_the_applications_to_change(firmware, tmp_path):
     folder, answer = firmware("host")
     (tmp_path / "main.c").write_text(
         '#include "auscult.h"\nint main(void) { const int8_t scores[2] = {7, 7}; '
-        "return (auscult_has(scores, 0) ? 1 : 0) + (auscult_has(scores, 1) ? 2 : 0); }\n"
+        "return (auscult_has(scores, AUSCULT_LABEL_CRACKLE) ? 1 : 0)"
+        " + (auscult_has(scores, AUSCULT_LABEL_WHEEZE) ? 2 : 0); }\n"
     )
     for thresholds, given in (("{7,8}", 1), ("{128,-128}", 2)):
         flags = [f"-DAUSCULT_THRESHOLDS={thresholds}", f"-I{folder}"]

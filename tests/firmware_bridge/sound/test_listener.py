@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from firmware_bridge.device.qemu import build, run
 from firmware_bridge.sound.frontend import write_frontend
-from firmware_bridge.sound.listener import open_windows, write_listener
+from firmware_bridge.sound.listener import label_constants, open_windows, write_listener
 from lungsound.listening import Listening
 from lungsound.logmel import SPECS, log_mel, normalise
 
@@ -156,3 +158,48 @@ def test_windows_that_overlap_are_counted():
     assert open_windows(replace(listening, hop_seconds=8.0)) == 1
     assert open_windows(listening) == 2
     assert open_windows(Listening.with_whole_hop(SPECS["device_4k"], 8.0, 3.0)) == 3
+
+
+@pytest.mark.parametrize(
+    ("labels", "constants"),
+    [
+        (("crackle", "wheeze"), ["CRACKLE", "WHEEZE"]),
+        (("fine crackle", "wheeze/rhonchus (low)"), ["FINE_CRACKLE", "WHEEZE_RHONCHUS_LOW"]),
+        (("S3", "3rd sound", "-x-"), ["S3", "3RD_SOUND", "X"]),
+        (("a b", "a-b", "A_B", "a b 2"), ["A_B", "A_B_2", "A_B_3", "A_B_2_2"]),
+        (("---", "...", "0"), ["0", "0_2", "0_3"]),
+    ],
+)
+def test_labels_have_names_in_c(labels, constants):
+    assert label_constants(labels) == [f"AUSCULT_LABEL_{name}" for name in constants]
+
+
+@given(st.lists(st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=40), unique=True))
+def test_names_in_c_are_names_and_each_another(labels):
+    names = label_constants(labels)
+    assert len(set(names)) == len(labels)
+    assert all(re.fullmatch(r"AUSCULT_LABEL_[A-Z0-9]+(_[A-Z0-9]+)*", name) for name in names)
+    assert label_constants(labels) == names
+
+
+@pytest.mark.parametrize(("compiler", "flags"), [("gcc", ["-std=c99"]), ("g++", ["-x", "c++", "-std=c++11"])])
+def test_c_and_cpp_know_every_label_by_its_name(tmp_path, compiler, flags):
+    if not shutil.which(compiler):
+        pytest.skip(f"needs {compiler}")
+    labels = ("fine crackle", "3rd sound", "hop", "windows", "a b", "a-b", "wheeze // low", "%d")
+    listening = Listening.with_whole_hop(SPECS["device_4k"], 2.0, 1.0, labels)
+    write_listener(tmp_path, listening, range(len(labels)), overlapping=True)
+    tests = "\n".join(
+        f"typedef char place_{place}[({name} == {place}) ? 1 : -1];"
+        for place, name in enumerate(label_constants(labels))
+    )
+    texts = " && ".join(f'strcmp(texts[{place}], "{label}") == 0' for place, label in enumerate(labels))
+    (tmp_path / "main.c").write_text(
+        f'#include <string.h>\n#include "auscult_config.h"\n{tests}\n'
+        f"int main(void) {{ const char *texts[] = AUSCULT_LABELS; return ({texts}) ? 0 : 1; }}\n"
+    )
+    warnings = ["-Wall", "-Wextra", "-Wpedantic", "-Wno-unused-local-typedefs", "-Werror"]
+    command = [compiler, *flags, *warnings, "main.c", "-o", "main"]
+    built = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stderr
+    assert subprocess.run([tmp_path / "main"], check=False).returncode == 0

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.metrics import balanced_accuracy_score, f1_score, recall_score
 
 from lungsound.labels import classes_from_labels
 from lungsound.scores.metrics import (
@@ -15,12 +16,10 @@ from lungsound.scores.metrics import (
     choose_thresholds,
     icbhi_scores,
     label_scores,
-    sprsound_events,
-    sprsound_records,
-    sprsound_scores,
 )
 from lungsound.scores.no_sound import no_sound_scores
 
+LABELS = ("crackle", "wheeze")
 four_classes = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=60)
 
 
@@ -52,31 +51,6 @@ def test_any_abnormal_sensitivity_is_never_below_exact(pairs):
         assert math.isnan(scores["se"])
 
 
-def test_sprsound_scores_follow_the_formulas():
-    truth = [0, 0, 0, 1, 1, 1, 1, 1]
-    said = [0, 0, 1, 1, 1, 1, 1, 0]
-    sp, se = 2 / 3, 4 / 5
-    average, harmonic = (sp + se) / 2, 2 * sp * se / (sp + se)
-    scores = sprsound_scores(truth, said)
-    assert scores == pytest.approx(
-        {"sp": sp, "se": se, "as": average, "hs": harmonic, "score": (average + harmonic) / 2}
-    )
-
-
-def test_poor_quality_counts_in_neither_sensitivity_nor_specificity():
-    names = ["Normal", "Poor Quality", "CAS", "DAS", "CAS & DAS", "CAS"]
-    labels = [[0, 0], [1, 1], [0, 1], [1, 0], [1, 1], [1, 0]]
-    scores = sprsound_records(names, labels)
-    assert scores["2-1"]["sp"] == 1
-    assert scores["2-1"]["se"] == 1  # ternary: any adventitious class is one class
-    assert scores["2-2"]["se"] == 3 / 4  # the last CAS was called DAS
-
-
-def test_task_1_1_takes_any_label_as_adventitious():
-    scores = sprsound_events(["Normal", "Rhonchi", "Fine Crackle"], [[0, 0], [1, 0], [0, 0]])
-    assert (scores["sp"], scores["se"]) == (1.0, 0.5)
-
-
 @given(st.lists(st.tuples(st.booleans(), st.integers(-3, 3)), min_size=2, max_size=40))
 def test_auroc_is_the_share_of_ordered_pairs(rows):
     truth = np.array([row[0] for row in rows])
@@ -93,9 +67,71 @@ def test_chosen_thresholds_are_at_least_as_good_as_zero(seed):
     rng = np.random.default_rng(seed)
     truth = rng.integers(0, 2, (50, 2))
     logits = truth + rng.normal(0, 1, (50, 2)) - 0.5
-    thresholds = choose_thresholds(truth, logits)
-    chosen = label_scores(truth, logits, logits >= thresholds)["score"]
-    assert chosen >= label_scores(truth, logits, logits >= 0)["score"] - 1e-12
+    thresholds = choose_thresholds(truth, logits, LABELS)
+    chosen = label_scores(truth, logits, logits >= thresholds, LABELS)["score"]
+    assert chosen >= label_scores(truth, logits, logits >= 0, LABELS)["score"] - 1e-12
+
+
+@given(st.integers(0, 10_000))
+def test_thresholds_do_not_depend_on_the_order_of_crackle_and_wheeze(seed):
+    rng = np.random.default_rng(seed)
+    truth = np.eye(2, dtype=int)[rng.integers(0, 2, 60)] * rng.integers(0, 2, (60, 1))
+    logits = truth + rng.normal(0, 1, (60, 2)) - 0.5
+    for order in ([0, 1], [1, 0]):
+        labels = [LABELS[place] for place in order]
+        found = label_scores(truth[:, order], logits[:, order], logits[:, order] >= 0, labels)
+        expected = icbhi_scores(classes_from_labels(truth), classes_from_labels(logits >= 0))
+        assert {key: found[key] for key in expected} == expected
+
+
+@given(st.integers(0, 10_000))
+def test_other_labels_get_the_threshold_of_the_best_balanced_accuracy_each(seed):
+    rng = np.random.default_rng(seed)
+    truth = np.concatenate([np.eye(3, dtype=int), rng.integers(0, 2, (30, 3))])
+    logits = truth + rng.normal(0, 1, (33, 3))
+    thresholds = choose_thresholds(truth, logits, ("cough", "snore", "murmur"))
+    assert np.isfinite(thresholds).all()
+    for column, threshold in enumerate(thresholds):
+        every = [balanced_accuracy_score(truth[:, column], logits[:, column] >= t) for t in logits[:, column]]
+        given = logits[:, column] >= threshold
+        assert balanced_accuracy_score(truth[:, column], given) == pytest.approx(max(every))
+
+
+def test_a_label_that_nothing_has_keeps_the_threshold_0():
+    truth, logits = np.array([[0, 1], [0, 0]]), np.array([[3.0, 2.0], [4.0, 1.0]])
+    assert choose_thresholds(truth, logits, ("cough", "snore")) == (0.0, 2.0)
+
+
+@given(st.integers(0, 10_000), st.integers(1, 4))
+def test_figures_of_every_label_are_scikit_learns(seed, count):
+    rng = np.random.default_rng(seed)
+    truth = np.concatenate([np.zeros((1, count), int), np.ones((1, count), int), rng.integers(0, 2, (20, count))])
+    logits = rng.normal(0, 1, truth.shape)
+    decided = (logits >= 0).astype(int)
+    labels = [f"sound {number}" for number in range(count)]
+    found = label_scores(truth, logits, decided, labels)
+    assert not {"sp", "se", "score"} & found.keys()
+    columns = {label: (truth[:, i], decided[:, i]) for i, label in enumerate(labels)}
+    columns["any"] = truth.max(axis=1), decided.max(axis=1)
+    for name, (true, said) in columns.items():
+        assert found["sensitivity"][name] == pytest.approx(recall_score(true, said))
+        assert found["specificity"][name] == pytest.approx(recall_score(1 - true, 1 - said))
+        assert found["f1"][name] == pytest.approx(f1_score(true, said, zero_division=math.nan), nan_ok=True)
+    balanced = [balanced_accuracy_score(*columns[label]) for label in labels]
+    assert found["balanced_accuracy"] == pytest.approx(np.mean(balanced))
+
+
+def test_figures_of_a_label_counted_by_hand():
+    # cough: 2 of 3 heard, 1 false alarm among 2; snore: never there
+    truth, decided = [[1, 0], [1, 0], [1, 0], [0, 0], [0, 0]], [[1, 0], [1, 0], [0, 1], [1, 0], [0, 0]]
+    found = label_scores(truth, np.array(decided) - 0.5, decided, ("cough", "snore"))
+    assert found["sensitivity"]["cough"] == 2 / 3
+    assert found["specificity"] == {"cough": 1 / 2, "snore": 4 / 5, "any": 1 / 2}
+    assert found["f1"]["cough"] == pytest.approx(2 * 2 / (2 * 2 + 1 + 1))
+    assert found["sensitivity"]["any"] == 1
+    assert math.isnan(found["sensitivity"]["snore"])
+    assert math.isnan(found["auroc"]["snore"])
+    assert found["balanced_accuracy"] == pytest.approx((2 / 3 + 1 / 2) / 2)
 
 
 def test_youden_threshold_separates_what_is_separable():
@@ -110,10 +146,21 @@ def test_length_alone_decides_where_length_is_the_label():
         seconds = np.where(crackle, 0.7, 1.5) * rng.uniform(0.9, 1.1, 200)
         return pd.DataFrame({"start": 1.0, "end": 1.0 + seconds, "crackle": crackle, "wheeze": 0})
 
-    scores = no_sound_scores(windows(0), windows(1))
+    scores = no_sound_scores(windows(0), windows(1), LABELS)
     assert scores["auroc"]["crackle"] == 1.0
     assert scores["score"] > 0.98
     assert scores["binary"]["score"] > 0.98
+
+
+def test_length_is_fitted_for_every_label():
+    rng = np.random.default_rng(5)
+    cough = rng.integers(0, 2, 300)
+    table = pd.DataFrame({"start": 0.0, "end": np.where(cough, 0.5, 2.0) * rng.uniform(0.9, 1.1, 300), "cough": cough})
+    table["snore"], table["murmur"] = 1 - cough, rng.integers(0, 2, 300)
+    found = no_sound_scores(table[:150], table[150:], ("cough", "snore", "murmur"))
+    assert found["auroc"]["cough"] == found["auroc"]["snore"] == 1.0
+    assert abs(found["auroc"]["murmur"] - 0.5) < 0.2
+    assert min(found["sensitivity"]["snore"], found["specificity"]["cough"]) > 0.95
 
 
 def test_length_that_says_nothing_scores_like_chance():
@@ -121,5 +168,5 @@ def test_length_that_says_nothing_scores_like_chance():
     table = pd.DataFrame(
         {"start": 0.0, "end": rng.uniform(1, 3, 2000), "crackle": rng.integers(0, 2, 2000), "wheeze": 0}
     )
-    scores = no_sound_scores(table[:1000], table[1000:])
+    scores = no_sound_scores(table[:1000], table[1000:], LABELS)
     assert abs(scores["auroc"]["crackle"] - 0.5) < 0.06
