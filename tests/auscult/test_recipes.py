@@ -32,6 +32,7 @@ def words_on_top(name: str) -> list[list[str]]:
     """The commands in the comment of a recipe, as a shell splits them."""
     lines = (files("recipes") / f"{name}.toml").read_text().splitlines()
     comment = [line.removeprefix("#").strip() for line in lines[: lines.index("")]]
+    comment = "\n".join(comment).replace("\\\n", "").splitlines()
     return [shlex.split(line) for line in comment if line.startswith(("auscult ", "distill "))]
 
 
