@@ -35,14 +35,14 @@ def usual_labels(data: Sequence[str]) -> tuple[str, ...]:
     InputError
         If they share none, or a corpus cannot be read.
     """
-    corpora = [open_corpus(*parse_data(text)) for text in data]
+    corpora = [open_corpus(*parse_data(text)) for text in progress(data, "reading corpora")]
     shared = [label for label in corpora[0].labels if all(label in corpus.labels for corpus in corpora)]
     if not shared:
         offers = "; ".join(f"{corpus.name} offers {', '.join(corpus.labels)}" for corpus in corpora)
         raise InputError(f"the corpora share no label: {offers}; train on one of them")
     if set(LABELS) <= set(shared):
         return LABELS
-    err.print(f"labels: {', '.join(shared)}, all that the corpora share", highlight=False)
+    err.print(f"labels: {', '.join(shared)}, all that they share", highlight=False)
     return tuple(shared)
 
 

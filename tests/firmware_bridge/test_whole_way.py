@@ -9,7 +9,7 @@ import pytest
 from exported_student import exported_student
 from tiny_bundle import sound, tiny_bundle, trained
 
-from auscult.evaluate import evaluate_command
+from auscult.evaluate import evaluate, open_classifier, store_predictions
 from auscult.int8_bundle import Int8Bundle
 from export.bundle.golden import golden_pcm
 from export.student_bundle import Origin, write_bundle
@@ -21,6 +21,7 @@ from firmware_bridge.plan.footprint import Footprint
 from firmware_bridge.plan.model import Model
 from lungsound.audio import read_pcm
 from lungsound.corpora.registry import open_corpus
+from lungsound.corpora.selection import Selection
 from lungsound.features import pcm_windows
 from lungsound.files.plain_json import dumps
 from lungsound.front_end import decide, normalised_logmel
@@ -30,8 +31,6 @@ from lungsound.scores.evaluation import decision_columns, logit_columns
 from lungsound.windows import stream
 
 HERE = Path(__file__).parent / "support"
-EVALUATED = {"double": "reference", "single": "xnnpack"}
-"""The kernels of `auscult evaluate` that round alike."""
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +38,7 @@ def bundle(shared, tmp_path_factory):
     """The tiny bundle, with thresholds amid what it makes of real recordings, whatever its training came to."""
     tiny = tiny_bundle(tmp_path_factory)
     windows = pd.concat(real_windows(shared, tiny.manifest.listening, 10))
-    logits, _ = Int8Bundle(tiny.path, "reference").decide(windows)
+    logits, _ = Int8Bundle(tiny.path, "double").decide(windows)
     thresholds = tuple((logits.min(axis=0) + logits.max(axis=0)) / 2)
     run, student, features = trained()
     folder = tmp_path_factory.mktemp("whole_way") / "bundle"
@@ -62,14 +61,14 @@ def firmware(folder, model, target, main, *, rounding="double", push_limit=0, ov
     return footprint, built
 
 
-@pytest.fixture(scope="module", params=EVALUATED)
+@pytest.fixture(scope="module", params=["double", "single"])
 def evaluated(request, shared, bundle, tmp_path_factory):
-    """A rounding, and what `auscult evaluate` with its kernels stores for every window of the real recordings."""
-    folder = tmp_path_factory.mktemp("evaluated")
+    """A rounding, and what `auscult evaluate --rounding` stores for every window of the real recordings."""
+    classifier = open_classifier(bundle.path, request.param)
     data = [f"icbhi2017:{shared / 'data' / 'icbhi2017_native'}"]
-    evaluate_command(bundle.path, data, "test", ["stream"], EVALUATED[request.param], store=folder, json_output=True)
-    (file,) = folder.glob("*.csv")
-    return request.param, pd.read_csv(file)
+    selection = Selection.open(data, drop_shared=False, validation=0.2, seed=0)
+    evaluation = evaluate(classifier, selection, "test", "stream")
+    return request.param, pd.read_csv(store_predictions(evaluation, tmp_path_factory.mktemp("evaluated"), "bundle"))
 
 
 @pytest.mark.parametrize("push_limit", [0, 20_000])
@@ -106,7 +105,7 @@ def test_the_network_makes_every_byte_of_its_own_front_ends_codes(installed, sha
     codes, outputs = (np.frombuffer(done.files[f"{name}.bin"], np.int8).reshape(5, -1) for name in ("codes", "outputs"))
     wanted = litert_outputs(bundle.contents["model_int8.tflite"], "double", codes)
     np.testing.assert_array_equal(outputs, wanted)
-    _, decisions = Int8Bundle(bundle.path, "reference").decide(windows.iloc[:5])
+    _, decisions = Int8Bundle(bundle.path, "double").decide(windows.iloc[:5])
     np.testing.assert_array_equal(decide(outputs, bundle.manifest.threshold_codes), decisions)
 
 
