@@ -122,17 +122,17 @@ def export_run(
     folder : Path
         Where the bundle shall stand.
     formats, percentile
-        See :func:`export.student_bundle.write_bundle`.
+        See :func:`export.making.write_bundle`.
     calibration : int
         Training windows to measure ranges on, drawn by the run's seed.
 
     Raises
     ------
     InputError
-        If the run is no student's, its corpora have changed, or :func:`export.student_bundle.write_bundle` refuses.
+        If the run is no student's, its corpora have changed, or :func:`export.making.write_bundle` refuses.
     """
     from export.gate import Validation
-    from export.student_bundle import Origin, refuse_to_replace, write_bundle
+    from export.making import Origin, refuse_to_replace, write_bundle
     from lungsound.features import pcm_windows
     from lungsound.training.data import DataOptions
     from students.student import Student

@@ -67,7 +67,7 @@ def export_module(
     folder : Path
         Where the bundle shall stand.
     formats, percentile
-        See :func:`export.student_bundle.write_bundle`.
+        See :func:`export.making.write_bundle`.
     calibration : int
         Windows of recordings to measure ranges on.
 
@@ -75,10 +75,10 @@ def export_module(
     ------
     InputError
         If the network cannot be made or exported, does not fit what it listens to, or
-        :func:`export.student_bundle.write_bundle` refuses.
+        :func:`export.making.write_bundle` refuses.
     """
+    from export.making import Origin, refuse_to_replace, write_bundle
     from export.module import load_module
-    from export.student_bundle import Origin, refuse_to_replace, write_bundle
 
     refuse_to_replace(folder)
     listening, thresholds = read_listening(foreign.listening)

@@ -12,7 +12,7 @@ from tiny_bundle import sound, tiny_bundle, trained
 from auscult.evaluate import evaluate, open_classifier, store_predictions
 from auscult.int8_bundle import Int8Bundle
 from export.bundle.golden import golden_pcm
-from export.student_bundle import Origin, write_bundle
+from export.making import Origin, write_bundle
 from firmware_bridge.bench_target import BENCH
 from firmware_bridge.device.qemu import build, run
 from firmware_bridge.folder.golden import litert_outputs

@@ -10,7 +10,7 @@ import torch
 from export.bundle.golden import golden_pcm
 from export.bundle.opening import Bundle
 from export.gate import Validation
-from export.student_bundle import Origin, write_bundle
+from export.making import Origin, write_bundle
 from lungsound.front_end import normalised_logmel
 from lungsound.listening import Listening
 from lungsound.logmel import SPECS

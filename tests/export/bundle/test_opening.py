@@ -12,7 +12,7 @@ import pytest
 import torch
 from tiny_bundle import LABELS_OF_GOLDEN, sound, tiny_bundle, trained
 
-from export import student_bundle
+from export import making
 from export.bundle.manifest import (
     CARD_FILE,
     FILES,
@@ -24,8 +24,8 @@ from export.bundle.manifest import (
 )
 from export.bundle.opening import Bundle, Int8Format
 from export.check import check
+from export.making import Origin, write_bundle
 from export.onnx.models import onnx_float
-from export.student_bundle import Origin, write_bundle
 from lungsound.errors import InputError
 from lungsound.front_end import decide
 
@@ -43,7 +43,7 @@ def copy(bundle, tmp_path):
 @pytest.fixture
 def quick(bundle, monkeypatch):
     """`write_bundle` into a folder, without making the models again."""
-    monkeypatch.setattr(student_bundle, "build_models", lambda *_: _models(bundle))
+    monkeypatch.setattr(making, "build_models", lambda *_: _models(bundle))
     run, student, features = trained()
 
     def write(folder: Path, **changes: object) -> Bundle:
@@ -240,7 +240,7 @@ def test_int8_that_decides_otherwise_is_not_written(quick, bundle, tmp_path, mon
     with torch.no_grad():
         other.head.score.weight.neg_()
     models = _models(bundle) | {ONNX_FLOAT_FILE: onnx_float(other, run.listening).SerializeToString()}
-    monkeypatch.setattr(student_bundle, "build_models", lambda *_: models)
+    monkeypatch.setattr(making, "build_models", lambda *_: models)
     with pytest.raises(InputError, match="decides otherwise than float"):
         quick(tmp_path / "bundle")
     assert list(tmp_path.iterdir()) == []
@@ -255,7 +255,7 @@ def test_no_format_is_refused(quick, tmp_path):
 def test_one_format_alone_makes_a_whole_bundle(quick, bundle, tmp_path, monkeypatch, kept):
     dropped = ONNX_INT8_FILE if kept is Int8Format.TFLITE else TFLITE_FILE
     models = {name: content for name, content in _models(bundle).items() if name != dropped}
-    monkeypatch.setattr(student_bundle, "build_models", lambda *_: models)
+    monkeypatch.setattr(making, "build_models", lambda *_: models)
     made = quick(tmp_path / "bundle", formats=(kept,))
     assert dropped not in made.contents
     assert check(made)["front_end"]["differing_codes"] == 0
@@ -268,8 +268,8 @@ def test_one_format_alone_makes_a_whole_bundle(quick, bundle, tmp_path, monkeypa
 @pytest.mark.parametrize("percentile", [None, 99.9])
 def test_models_are_built_from_a_student_as_asked(percentile):
     run, student, features = trained()
-    every = student_bundle.build_models(student, run.listening, features, tuple(Int8Format), percentile)
+    every = making.build_models(student, run.listening, features, tuple(Int8Format), percentile)
     assert set(every) == {ONNX_FLOAT_FILE, TFLITE_FILE, ONNX_INT8_FILE}
-    alone = student_bundle.build_models(student, run.listening, features, (Int8Format.TFLITE,), percentile)
+    alone = making.build_models(student, run.listening, features, (Int8Format.TFLITE,), percentile)
     assert set(alone) == {ONNX_FLOAT_FILE, TFLITE_FILE}
     assert alone[TFLITE_FILE] == every[TFLITE_FILE]
