@@ -22,6 +22,7 @@ from firmware_bridge.plan.model import Model
 from lungsound.audio import read_pcm
 from lungsound.corpora.registry import open_corpus
 from lungsound.corpora.selection import Selection
+from lungsound.corpora.splits import ALL
 from lungsound.features import pcm_windows
 from lungsound.files.plain_json import dumps
 from lungsound.front_end import decide, normalised_logmel
@@ -67,7 +68,7 @@ def evaluated(request, shared, bundle, tmp_path_factory):
     classifier = open_classifier(bundle.path, request.param)
     data = [f"icbhi2017:{shared / 'data' / 'icbhi2017_native'}"]
     selection = Selection.open(data, drop_shared=False, validation=0.2, seed=0)
-    evaluation = evaluate(classifier, selection, "test", "stream")
+    evaluation = evaluate(classifier, selection, ALL, "stream")
     return request.param, pd.read_csv(store_predictions(evaluation, tmp_path_factory.mktemp("evaluated"), "bundle"))
 
 
