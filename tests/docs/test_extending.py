@@ -76,7 +76,7 @@ def test_a_student(tmp_path, corpus):
     (student,) = made(tmp_path, "student")
     assert (student["model"]["trunk"], student["model"]["width"]) == ("ds_cnn", 0.25)
     assert re.search(r"output bytes that differ from LiteRT +0 of ", told)
-    assert "first operator that waits for all of time" in told
+    assert "tensors that wait for all of time, held whole" in told
     assert list((tmp_path / "firmware").glob("au_depthwise_*.c"))
 
 

@@ -121,7 +121,7 @@ MADE = "path,start,end,crackle,patient,split,quality\n"
         ("path,crackle\na.wav," + "1" * 200_000, r"not readable as CSV"),
         ("path,crackle\na.wav,1\nb.wav,0\nc.flac,maybe\n", r"row 4: crackle is 'maybe'; write 0 or 1"),
         ("path,seconds\na.wav,1\n", r"seconds cannot name a label"),
-        ("path,Normal,crackle\na.wav,1,0\n", r"label 'Normal': normal is what has no label"),
+        ("path,Normal,crackle\na.wav,1,0\n", r"label 'Normal': says what no label can"),
         ("path,kn\u00f6tern\na.wav,1\n", r"label 'kn\u00f6tern': must be 1 to 40 printable ASCII"),
         ("path,quiet?\na.wav,1\n", r"label 'quiet\?': must be"),
         ("path,crackle\nmissing.wav,1\n", r"row 2: .*missing\.wav is not there; mend the path"),
