@@ -137,14 +137,13 @@ def test_the_targets_are_listed(auscult):
 
 def test_missing_tools_are_named_with_their_packages(auscult, monkeypatch):
     monkeypatch.setenv("PATH", "")
-    monkeypatch.setenv("COLUMNS", "80")
     rows = json.loads(auscult("targets", "--json")[1])["targets"]
     assert not any(row["installed"] for row in rows)
     said = auscult("targets")[1]
     for row in rows:
         (line,) = (line for line in said.splitlines() if row["name"] in line.partition(":")[0] and "apt-get" in line)
         assert line.endswith(f"apt-get install {row['packages']}")
-    assert not [line for line in said.splitlines() if "apt-get" not in line and len(line) > 80]
+    assert "…" not in said  # a pipe takes the table as wide as it is
 
 
 def test_nothing_is_to_be_installed_where_all_is_there(auscult, monkeypatch):
@@ -158,12 +157,12 @@ def test_a_board_needs_no_torch():
     assert not {"torch", "pandas", "sklearn", "onnxruntime"} & set(loaded)
 
 
-@pytest.mark.parametrize(("size", "count"), [("0", 0), ("65536", 65536), ("64K", 65536), ("1m", 1 << 20)])
+@pytest.mark.parametrize(("size", "count"), [("0", 0), ("65536", 65536), ("64K", 65536), ("64KB", 65536), ("1m", 1 << 20)])
 def test_sizes(size, count):
     assert bytes_of(size) == count
 
 
-@pytest.mark.parametrize("size", ["", "K", "-1", "1.5K", "64KB", "9" * 5000, "\u0663K", "64\u212a"])
+@pytest.mark.parametrize("size", ["", "K", "-1", "1.5K", "64KX", "64BK", "9" * 5000, "\u0663K", "64\u212a"])
 def test_what_is_no_size_is_refused(size):
     with pytest.raises(InputError, match="no number of bytes"):
         bytes_of(size)
