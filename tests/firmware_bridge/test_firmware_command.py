@@ -157,7 +157,9 @@ def test_a_board_needs_no_torch():
     assert not {"torch", "pandas", "sklearn", "onnxruntime"} & set(loaded)
 
 
-@pytest.mark.parametrize(("size", "count"), [("0", 0), ("65536", 65536), ("64K", 65536), ("64KB", 65536), ("1m", 1 << 20)])
+@pytest.mark.parametrize(
+    ("size", "count"), [("0", 0), ("65536", 65536), ("64K", 65536), ("64KB", 65536), ("1m", 1 << 20)]
+)
 def test_sizes(size, count):
     assert bytes_of(size) == count
 
