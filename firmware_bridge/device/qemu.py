@@ -160,11 +160,13 @@ def build(
     machine = target.machine
     options = [*target.flags, *CFLAGS, *WARNINGS, *flags, *(f"-D{define}" for define in defines)]
     options += [f"-D{machine.counter}"] if machine else []
-    options += [f"-I{path}" for path in dict.fromkeys([*include, *(source.parent for source in sources), BOARDS])]
+    folders = [f"-I{path.resolve()}" for path in dict.fromkeys([*include, *(source.parent for source in sources)])]
     objects, warnings = {}, ""
-    for source in [*sources, *board_sources(target)]:
-        objects[source.name] = folder / f"{source.stem}.o"
-        warnings += _tool([gcc, *options, "-c", str(source), "-o", str(objects[source.name])]).stderr
+    for source, around in [*((path, folders) for path in sources), *((path, []) for path in board_sources(target))]:
+        made = objects[source.name] = folder.resolve() / f"{source.stem}.o"
+        words = [*options, *around, f"-I{BOARDS}", "-c", str(source.resolve()), "-o", str(made)]
+        # Where the source lies, so that a cache of compilers knows a file again that lies elsewhere.
+        warnings += _tool([gcc, *words], source.parent).stderr
     program = folder / f"{target.name}.elf"
     script = []
     if machine:
@@ -266,10 +268,10 @@ def _cannot_be_run(command: list[str]) -> Iterator[None]:
         raise InputError(f"{command[0]} cannot be run ({error.strerror}); install it again") from error
 
 
-def _tool(command: list[str]) -> "subprocess.CompletedProcess[str]":
+def _tool(command: list[str], folder: Path | None = None) -> "subprocess.CompletedProcess[str]":
     """Run a compiler or one of its companions; what it refuses, or that it cannot be run, is an `InputError`."""
     with _cannot_be_run(command):
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, cwd=folder)
     if done.returncode != 0:
         lines = [line for line in done.stderr.splitlines() if "error:" in line.lower() or "overflow" in line]
         said = (lines or done.stderr.splitlines() or ["it said nothing"])[0]

@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,28 @@ from cnn6_tflite import cnn6
 from firmware_bridge.command import firmware_command, plan_command, targets_command
 from firmware_bridge.device.targets import Target, find_target, missing_packages
 from lungsound.command.console import run
+
+_CCACHE = Path("/usr/lib/ccache")
+"""Where Debian's ccache stands in for every compiler."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compile_cache(tmp_path_factory):
+    """Where ccache is installed, a kernel is compiled once for each core and not in every test."""
+    if not _CCACHE.is_dir():
+        yield
+        return
+    root = tmp_path_factory.getbasetemp()
+    folder = (root.parent if "PYTEST_XDIST_WORKER" in os.environ else root) / "ccache"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", str(_CCACHE), prepend=os.pathsep)
+        patch.setenv("CCACHE_DIR", str(folder))
+        # Each test has a folder of its own: neither its name nor that of debugging information may count.
+        patch.setenv("CCACHE_BASEDIR", "/")
+        patch.setenv("CCACHE_NOHASHDIR", "1")
+        # Headers are as young as the test that wrote them.
+        patch.setenv("CCACHE_SLOPPINESS", "include_file_mtime,include_file_ctime")
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -46,11 +46,18 @@ def compile_on_host(folder: Path, flags: tuple[str, ...] = SANITIZERS) -> Path:
         str(folder / "net.c"),
         str(_HERE / "host_check.c"),
     ]
-    command = ["gcc", *WARNINGS, *flags, "-DAU_TRACE", f"-I{folder}", "-o", str(program), *sources]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    objects = []
+    for source in sources:  # one by one, since the cache of compilers knows kernels again, not whole programs
+        objects.append(str(folder / f"{Path(source).stem}.host.o"))
+        _gcc([*WARNINGS, *flags, "-DAU_TRACE", f"-I{folder}", "-c", source, "-o", objects[-1]], folder)
+    _gcc([*flags, "-o", str(program), *objects], folder)
+    return program
+
+
+def _gcc(words: list[str], folder: Path) -> None:
+    done = subprocess.run(["gcc", *words], capture_output=True, text=True, check=False, cwd=folder)
     if done.returncode:
         raise InputError(f"{folder}: gcc does not accept the generated C: {done.stderr[:4000]}")
-    return program
 
 
 def run_on_host(program: Path, windows: npt.NDArray[np.int8]) -> HostRun:
