@@ -2,6 +2,7 @@
 
 import multiprocessing
 import resource
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -83,7 +84,7 @@ def measure(subjects: dict[str, Subject], rounds: int, runs: int) -> dict[str, M
     Raises
     ------
     InputError
-        If a subject cannot be loaded or its process dies.
+        If a subject cannot be loaded or its process dies. Other errors of loading are raised as they are.
     """
     names = list(subjects)
     times: dict[str, list[list[float]]] = {name: [] for name in names}
@@ -124,13 +125,16 @@ def _ask(connection: Connection, subject: Subject, what: str | int) -> Any:
         answer = connection.recv()
     except (EOFError, OSError) as error:
         raise InputError(f"{subject.title}: its process died; measure it alone to see why") from error
-    if isinstance(answer, str):
-        raise InputError(f"{subject.title}: {answer}")
+    if isinstance(answer, InputError):
+        raise InputError(f"{subject.title}: {answer}") from answer
+    if isinstance(answer, Exception):
+        raise answer
     return answer
 
 
 def _serve(connection: Connection, subject: Subject) -> None:
-    """Answer "load", a number of runs, and "memory" until the other side hangs up."""
+    """Answer "load", a number of runs, and "memory" until the other side hangs up; an error is an answer, too."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other side is interrupted, and hangs up
     run: Callable[[NDArray[Any]], object] | None = None
     before = 0
     while True:
@@ -143,8 +147,8 @@ def _serve(connection: Connection, subject: Subject) -> None:
             begun = time.perf_counter()
             try:
                 run = subject.load(*subject.arguments)
-            except InputError as error:
-                connection.send(str(error))
+            except Exception as error:  # the other side knows how to tell it
+                connection.send(error)
                 return
             load_ms = 1e3 * (time.perf_counter() - begun)
             first_ms, *_ = _times(run, subject.window, 1 + WARM_UP)

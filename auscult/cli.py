@@ -1,5 +1,6 @@
 """The `auscult` command: a table of contents that imports the work only when it is asked for."""
 
+from functools import partial
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -100,4 +101,4 @@ def _stub() -> None:
 
 def main() -> None:
     """Run `auscult`."""
-    run(lambda: build()(prog_name="auscult"))
+    run(partial(build(), prog_name="auscult"))
