@@ -1,10 +1,12 @@
-"""Teacher outputs, computed once and stored memory-mapped."""
+"""Teacher outputs, computed once, stored and read memory-mapped."""
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -12,13 +14,17 @@ from numpy.typing import NDArray
 from torch import nn
 
 from lungsound.features import feature_key, prepare
+from lungsound.files.arrays import new_array, open_array
 from lungsound.files.atomic import whole_folder
+from lungsound.files.cache import stored_once
 from lungsound.listening import Listening
 from lungsound.logmel import normalise
 from lungsound.terminal import progress
 from lungsound.training.data import Part
 
 BATCH = 32
+
+NAMES = ("logits", "embedding")
 
 
 @dataclass(frozen=True)
@@ -65,27 +71,42 @@ def teacher_outputs(teacher: nn.Module, listening: Listening, part: Part, cache:
         Folder of the store.
     """
     folder = cache / "teacher_outputs" / store_key(teacher, listening, part)
-    if not folder.is_dir():
+
+    def make() -> None:
         features = prepare(part.windows, listening.logmel, listening.seconds, cache)
         with whole_folder(folder) as temporary:
             _write_outputs(teacher.eval(), listening, features, temporary)
-    return TeacherOutputs(*(np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("logits", "embedding")))
+
+    return stored_once(folder, lambda: _opened(folder, len(part.windows), len(listening.labels)), make)
+
+
+def _opened(folder: Path, windows: int, labels: int) -> TeacherOutputs | None:
+    logits = open_array(folder / "logits.npy", (windows, labels))
+    embedding = open_array(folder / "embedding.npy", (windows, None))
+    return None if logits is None or embedding is None else TeacherOutputs(logits, embedding)
+
+
+def _write_outputs(teacher: nn.Module, listening: Listening, features: NDArray[np.float32], folder: Path) -> None:
+    batches = _outputs(teacher, listening, features)
+    with ExitStack() as open_files:
+        files: list[BinaryIO] = []
+        for batch in batches:
+            for place, (name, values) in enumerate(zip(NAMES, batch, strict=True)):
+                if len(files) == place:
+                    file = folder / f"{name}.npy"
+                    first_byte = open_files.enter_context(new_array(file, (len(features), *values.shape[1:])))
+                    files.append(open_files.enter_context(file.open("r+b")))
+                    files[-1].seek(first_byte)
+                files[place].write(values.data)
 
 
 @torch.inference_mode()
-def _write_outputs(teacher: nn.Module, listening: Listening, features: NDArray[np.float32], folder: Path) -> None:
-    arrays: dict[str, NDArray[np.float32]] = {}
+def _outputs(
+    teacher: nn.Module, listening: Listening, features: NDArray[np.float32]
+) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """Yield logits and embeddings, batch by batch."""
     device = next(teacher.parameters()).device
-    starts = range(0, len(features), BATCH)
-    for start in progress(starts, "running the teacher"):
+    for start in progress(range(0, len(features), BATCH), "running the teacher"):
         x = normalise(listening.logmel, features[start : start + BATCH]).astype(np.float32)
         output = teacher(torch.from_numpy(x[:, None]).to(device))
-        for name, value in (("logits", output.logits), ("embedding", output.embedding)):
-            batch = value.float().cpu().numpy()
-            if name not in arrays:
-                arrays[name] = np.lib.format.open_memmap(
-                    folder / f"{name}.npy", mode="w+", dtype=np.float32, shape=(len(features), *batch.shape[1:])
-                )
-            arrays[name][start : start + len(batch)] = batch
-    for array in arrays.values():
-        array.flush()  # type: ignore[attr-defined]
+        yield output.logits.float().cpu().numpy(), output.embedding.float().cpu().numpy()

@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 
 from lungsound.audio import cut_window, read_pcm, tile_cycle, to_float, to_pcm
 from lungsound.errors import InputError
+from lungsound.files.arrays import new_array, open_array
 from lungsound.files.atomic import whole_file
+from lungsound.files.cache import stored_once
 from lungsound.logmel import LogMelSpec, log_mel
 from lungsound.terminal import progress
 
@@ -110,16 +112,15 @@ def prepare(windows: "pd.DataFrame", logmel: LogMelSpec, seconds: float, cache: 
         raise InputError("no windows to prepare; choose another corpus, split or protocol")
     shape = (len(windows), logmel.frames(logmel.samples(seconds)), logmel.n_mels)
     file = cache / "features" / f"{feature_key(windows, logmel, seconds)}.npy"
-    stored = _stored(file, shape)
-    if stored is None:
-        with whole_file(file) as temporary:
-            empty = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float32, shape=shape)
-            fill = partial(_fill, file=temporary, first_byte=empty.offset, logmel=logmel, seconds=seconds)
+
+    def make() -> None:
+        with whole_file(file) as temporary, new_array(temporary, shape) as first_byte:
+            fill = partial(_fill, file=temporary, first_byte=first_byte, logmel=logmel, seconds=seconds)
             recordings = _by_recording(windows)
             for _ in progress(_in_parallel(fill, recordings), "preparing log-mels", total=len(recordings)):
                 pass
-        stored = np.load(file, mmap_mode="r")
-    return stored
+
+    return stored_once(file, lambda: open_array(file, shape), make)
 
 
 def feature_key(windows: "pd.DataFrame", logmel: LogMelSpec, seconds: float) -> str:
@@ -222,23 +223,12 @@ def _in_parallel(fill: Callable[[_Recording], None], recordings: list[_Recording
 
 
 def _fill(recording: _Recording, file: Path, first_byte: int, logmel: LogMelSpec, seconds: float) -> None:
-    """Write a recording's rows; not through the memory map, where a full disk would be a bus error."""
+    """Write a recording's rows."""
     with file.open("r+b") as handle:
         for row, pcm in zip(recording.rows, recording.pcm(logmel.sample_rate, seconds), strict=True):
             features = log_mel(logmel, to_float(pcm)).astype(np.float32)
             handle.seek(first_byte + row * features.nbytes)
             handle.write(features.data)
-
-
-def _stored(file: Path, shape: tuple[int, ...]) -> NDArray[np.float32] | None:
-    """Open `file` if it is there and whole."""
-    if not file.is_file():
-        return None
-    try:
-        stored: NDArray[np.float32] = np.load(file, mmap_mode="r")
-    except (ValueError, EOFError):
-        return None
-    return stored if stored.shape == shape and stored.dtype == np.float32 else None
 
 
 def _identity(path: str) -> tuple[str, int, int]:

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from lungsound.errors import InputError
 from lungsound.files.plain_json import dumps, loads, take, take_list
+from lungsound.files.seal import UNSEALED, is_sealed, sealed
 from lungsound.listening import Listening
 from lungsound.quantization import Quantization
 
@@ -19,7 +20,6 @@ FILES = (TFLITE_FILE, ONNX_FLOAT_FILE, ONNX_INT8_FILE, GOLDEN_FILE, CARD_FILE)
 """Every file a bundle may hold beside its manifest; no other name is read."""
 
 FORMAT = 1
-_NO_SEAL = "0" * 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +101,7 @@ class Manifest:
 
     def to_json(self) -> str:
         """Return the text of ``manifest.json``; ``sha256`` in it is that of the text with 64 zeros in its place."""
-        text = dumps({"format": FORMAT, "sha256": _NO_SEAL} | asdict(self))
-        return text.replace(_NO_SEAL, hashlib.sha256(text.encode()).hexdigest(), 1)
+        return sealed(dumps({"format": FORMAT, "sha256": UNSEALED} | asdict(self)).encode()).decode()
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -118,8 +117,7 @@ class Manifest:
         if values.get("format") != FORMAT:
             found = str(values.get("format"))[:20]
             raise InputError(f"format {found} where this version reads {FORMAT}")
-        seal = take(values, "sha256", str)
-        if hashlib.sha256(text.replace(seal, _NO_SEAL, 1).encode()).hexdigest() != seal:
+        if not is_sealed(text.encode(), take(values, "sha256", str)):
             raise InputError("its text does not have its sha256")
         output = values.get("output")
         codes = values.get("threshold_codes")

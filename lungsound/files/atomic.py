@@ -9,6 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lungsound.errors import InputError
+from lungsound.files.leftovers import EARLIER, UNFINISHED, sweep
+from lungsound.files.use import in_use
 
 _FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -30,15 +32,18 @@ def whole_file(path: Path) -> Iterator[Path]:
     with _folder_of(path):
         with (
             _cannot_be_written(path),
-            tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as handle,
+            tempfile.NamedTemporaryFile(
+                dir=path.parent, prefix=f".{path.name}.", suffix=UNFINISHED, delete=False
+            ) as handle,
         ):
             temporary = Path(handle.name)
         try:
-            with _full_disk_is_input_error(path):
-                yield temporary
-            with _cannot_be_written(path):
-                temporary.chmod(0o644)
-                temporary.replace(path)
+            with in_use(temporary):
+                with full_disk_is_input_error(path):
+                    yield temporary
+                with _cannot_be_written(path):
+                    temporary.chmod(0o644)
+                    temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -64,13 +69,14 @@ def whole_folder(path: Path) -> Iterator[Path]:
     folder = _place_of(path)
     with _folder_of(folder):
         with _cannot_be_written(path):
-            temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+            temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=UNFINISHED))
         try:
-            with _full_disk_is_input_error(path):
-                yield temporary
-            with _cannot_be_written(path):
-                temporary.chmod(0o755)
-                _put_in_place(temporary, folder)
+            with in_use(temporary):
+                with full_disk_is_input_error(path):
+                    yield temporary
+                with _cannot_be_written(path):
+                    temporary.chmod(0o755)
+                    _put_in_place(temporary, folder)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
@@ -95,7 +101,7 @@ def _put_in_place(whole: Path, folder: Path) -> None:
         whole.rename(folder)
         return
     _check_removable(folder)
-    aside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    aside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=EARLIER))
     earlier = aside / folder.name
     try:
         folder.rename(earlier)
@@ -119,12 +125,16 @@ def _check_removable(folder: Path) -> None:
 
 @contextmanager
 def _folder_of(path: Path) -> Iterator[None]:
-    """Make the folder that `path` lies in, with those above it; what was made goes again if the block fails."""
+    """Make the folder that `path` lies in, with those above it; what was made goes again if the block fails.
+
+    What writers that were killed left there is swept first.
+    """
     with _cannot_be_written(path):
         missing = [folder for folder in path.parents if not folder.exists()]
     try:
         with _cannot_be_written(path):
             path.parent.mkdir(parents=True, exist_ok=True)
+        sweep(path.parent)
         yield
     except BaseException:
         for folder in missing:
@@ -134,7 +144,8 @@ def _folder_of(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _full_disk_is_input_error(path: Path) -> Iterator[None]:
+def full_disk_is_input_error(path: Path) -> Iterator[None]:
+    """Raise an `InputError` that names `path` where the block meets a full disk."""
     try:
         yield
     except OSError as error:

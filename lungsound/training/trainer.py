@@ -20,7 +20,11 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 from torch import Tensor
 
+from lungsound.errors import InputError
+from lungsound.files.atomic import full_disk_is_input_error
 from lungsound.terminal import err, progress
+from lungsound.training.checkpoints import Begun, WholeCheckpoints, damaged, read_training_checkpoint
+from lungsound.training.weights import UNREADABLE
 
 CHECKPOINTS = "checkpoints"
 """Folder of a training's checkpoints in its run folder: ``last.ckpt`` and ``best.ckpt``."""
@@ -130,6 +134,7 @@ def make_trainer(
         deterministic=True,
         gradient_clip_val=gradient_clip,
         logger=CSVLogger(folder, name="log"),
+        plugins=[WholeCheckpoints()],
         callbacks=[
             *callbacks,
             SeedEachEpoch(seed),
@@ -171,17 +176,30 @@ def fit(trainer: Any, module: Any, train: Any, validation: Any, folder: Path) ->
 
     Raises
     ------
+    InputError
+        If a checkpoint is damaged, or the disk is full; the checkpoints of the last epoch that fitted are there then.
     KeyboardInterrupt
         If the user stops it; Lightning alone would end the program without a word.
     """
     on_interrupt = signal.getsignal(signal.SIGINT)
+    last, training = resume_path(folder), Begun()
+    trainer.callbacks.append(training)
     try:
-        trainer.fit(module, train, validation, ckpt_path=resume_path(folder), weights_only=True)
+        with full_disk_is_input_error(folder):
+            trainer.fit(module, train, validation, ckpt_path=last, weights_only=True)
     except SystemExit as stopped:
         signal.signal(signal.SIGINT, on_interrupt)
         raise KeyboardInterrupt from stopped
+    except UNREADABLE as error:
+        if last is None or training.begun or isinstance(error, InputError):
+            raise
+        raise damaged(last, error) from error
     best = folder / CHECKPOINTS / "best.ckpt"
-    module.load_state_dict(torch.load(best, map_location="cpu", weights_only=True)["state_dict"])
+    state = read_training_checkpoint(best)["state_dict"]
+    try:
+        module.load_state_dict(state)
+    except UNREADABLE as error:
+        raise damaged(best, error) from error
     return best
 
 

@@ -3,19 +3,25 @@
 import argparse
 import pickle
 import struct
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load, save
 from torch import nn
 
 from lungsound.errors import InputError
 from lungsound.files.atomic import whole_file
+from lungsound.files.seal import UNSEALED, is_sealed, sealed
 
-# What torch's reader of untrusted pickles is known to raise on files that are cut, mutated or of another kind.
-_UNREADABLE = (
+_SEAL = "sha256"
+
+UNREADABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
     pickle.UnpicklingError,
     struct.error,
     ArithmeticError,
@@ -29,12 +35,14 @@ _UNREADABLE = (
     TypeError,
     ValueError,
 )
+"""What torch's reader of untrusted pickles is known to raise on files that are cut, mutated or of another kind."""
 
 
 def save_weights(module: nn.Module, path: Path) -> None:
-    """Write parameters and buffers."""
+    """Write parameters and buffers as safetensors; ``sha256`` in its metadata is that of the file (`files.seal`)."""
+    state = {name: value.contiguous() for name, value in module.state_dict().items()}
     with whole_file(path) as temporary:
-        save_file({name: value.contiguous() for name, value in module.state_dict().items()}, temporary)
+        temporary.write_bytes(sealed(save(state, {_SEAL: UNSEALED})))
 
 
 def load_weights(module: nn.Module, path: Path, but: tuple[str, ...] = ()) -> None:
@@ -57,7 +65,7 @@ def load_weights(module: nn.Module, path: Path, but: tuple[str, ...] = ()) -> No
     if not path.is_file():
         raise InputError(f"{path}: missing; restore the file or train again")
     try:
-        state = {name: value for name, value in load_file(path).items() if not name.startswith(but)}
+        state = {name: value for name, value in _read_sealed(path).items() if not name.startswith(but)}
     except SafetensorError as error:
         raise InputError(f"{path}: not a safetensors file ({error}); restore it or train again") from error
     expected = {name: value for name, value in module.state_dict().items() if not name.startswith(but)}
@@ -67,6 +75,17 @@ def load_weights(module: nn.Module, path: Path, but: tuple[str, ...] = ()) -> No
         if not torch.isfinite(state[name]).all():
             raise InputError(f"{path}: {name} holds a value that is not finite; train again")
     module.load_state_dict(state, strict=False)  # what is missing was asked for
+
+
+def _read_sealed(path: Path) -> dict[str, torch.Tensor]:
+    """Read a file whose seal is whole; one of an earlier state has none."""
+    with safe_open(path, "pt") as file:
+        seal = (file.metadata() or {}).get(_SEAL)
+    content = path.read_bytes()
+    if seal is not None and not is_sealed(content, seal):
+        raise InputError(f"{path}: damaged, its sha256 is another; restore it or train again")
+    state: dict[str, torch.Tensor] = load(content)
+    return state
 
 
 def read_checkpoint(path: Path) -> Any:
@@ -83,7 +102,7 @@ def read_checkpoint(path: Path) -> Any:
         # Full checkpoints carry the options of their training; a Namespace only holds attributes.
         with torch.serialization.safe_globals([argparse.Namespace]):
             return torch.load(path, map_location="cpu", weights_only=True)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         reason = str(error).strip().split("\n")[0][:120] or type(error).__name__
         raise InputError(
             f"{path}: damaged, or not a file of tensors alone ({reason}); download the checkpoint again"
