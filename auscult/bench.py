@@ -82,8 +82,12 @@ def bench_command(
         Path,
         typer.Argument(metavar="BUNDLE|FILE.tflite", help="Folder of a bundle; with --target also an int8 .tflite."),
     ],
-    runs: Annotated[int, typer.Option(min=1, help="Not with --target: runs of each, in rounds that take turns.")] = 100,
-    threads: Annotated[int, typer.Option(min=1, help="Not with --target: threads each may compute with.")] = 1,
+    runs: Annotated[
+        int, typer.Option(min=1, max=100_000, help="Not with --target: runs of each, in rounds that take turns.")
+    ] = 100,
+    threads: Annotated[
+        int, typer.Option(min=1, max=1024, help="Not with --target: threads each may compute with.")
+    ] = 1,
     run: Annotated[
         Path | None,
         typer.Option(

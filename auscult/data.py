@@ -88,7 +88,7 @@ def export(
 @app.command()
 def synthesize(
     root: Annotated[Path, typer.Argument(help="Folder to write; must not exist.")],
-    patients: Annotated[int, typer.Option(min=4, help="Number of patients.")] = 40,
+    patients: Annotated[int, typer.Option(min=4, max=899, help="Number of patients.")] = 40,
     seed: options.Seed = 0,
     json_output: options.Json = False,
 ) -> None:

@@ -26,7 +26,7 @@ def runs_command(
     and thresholds were chosen, so they flatter.
 
     JSON keys: folder, runs (a list: name, kind, model, data, synthetic, protocols, teacher, finished (when run.json
-    was written), labels, thresholds, validation, recipe), unfinished (names), damaged (a list: name, problem).
+    was written), labels, thresholds, validation, recipe, notes), unfinished (names), damaged (a list: name, problem).
     """
     found = runs_in(folder)
     if json_output:
@@ -85,6 +85,7 @@ def _row(run: Run) -> dict[str, Any]:
         "thresholds": run.thresholds,
         "validation": run.validation,
         "recipe": run.options.get("recipe"),
+        "notes": run.notes,
     }
 
 

@@ -11,14 +11,15 @@ from lungsound.command.console import print_json, run
 from lungsound.command.data_option import Data
 from lungsound.command.recipes import Recipe, recipe_option
 from lungsound.command.report import scores_table
-from lungsound.command.usage import is_given, refuse_beside_resume, refuse_ignored
+from lungsound.command.usage import data_given, is_given, refuse_beside_resume, refuse_ignored
 from lungsound.corpora.selection import usual_labels
 from lungsound.errors import InputError
 from lungsound.files.cache import cache_folder
+from lungsound.files.record import Range
 from lungsound.terminal import activity, err, out, print_table
 from lungsound.training.data import DataOptions
 from lungsound.training.runs import Run, new_run_folder
-from lungsound.training.settings import AUROC, load_settings
+from lungsound.training.settings import AUROC, EPOCHS, GAIN, TEMPERATURE, WEIGHT, load_settings
 from teachers.settings import FinetuneSettings, usual_learning_rate, usual_logmel, usual_size
 
 if TYPE_CHECKING:  # torch takes seconds to import, which help and completion need not wait for
@@ -26,6 +27,8 @@ if TYPE_CHECKING:  # torch takes seconds to import, which help and completion ne
     from students.student import StudentConfig
 
 DEFAULT = DataOptions()
+WIDTH = Range(1 / 64, 4)
+"""See :class:`students.student.StudentConfig`, which is not there before torch."""
 TEACHER = FinetuneSettings()
 NONE = "none"
 OF_A_TEACHER_TRAINED_FIRST = ("weights", "size", "teacher_logmel", "teacher_epochs")
@@ -38,7 +41,7 @@ def distill_command(
         str, typer.Option(help="Encoder or card of the teacher, see `auscult teachers`; none: labels alone.")
     ] = TEACHER.teacher,
     student: Annotated[str, typer.Option(help="Family of the student; a name that is none lists them.")] = "cnn6",
-    width: Annotated[float, typer.Option(help="Width multiplier of the trunk; 1 is the published network.")] = 0.25,
+    width: Annotated[float, options.number(WIDTH, "Width multiplier of the trunk; 1 is the published network.")] = 0.25,
     head: Annotated[str, typer.Option(help="csra: attention; linear: the mean over positions.")] = "csra",
     heads: Annotated[int, typer.Option(help="Heads of the CSRA attention: 1, 2, 4, 6 or 8.")] = 4,
     from_run: options.FromRun = None,
@@ -57,7 +60,7 @@ def distill_command(
         str | None, typer.Option(help="Teacher's log-mel; by default what the weights expect, from scratch device_4k.")
     ] = None,
     teacher_epochs: Annotated[
-        int, typer.Option(min=1, help="Epochs of a teacher that is trained first.")
+        int, options.number(EPOCHS, "Epochs of a teacher that is trained first.")
     ] = TEACHER.epochs,
     data: Data = list(DEFAULT.data),  # noqa: B006
     label: options.Labels = None,
@@ -68,13 +71,11 @@ def distill_command(
     drop_shared: options.DropShared = False,
     validation: options.Validation = DEFAULT.validation,
     split_seed: options.SplitSeed = DEFAULT.split_seed,
-    label_weight: Annotated[float, typer.Option(help="Weight of the loss on the annotated labels.")] = 1.0,
-    logit_weight: Annotated[float, typer.Option(help="Weight of the loss on the teacher's logits.")] = 1.0,
-    embedding_weight: Annotated[float, typer.Option(help="Weight of the loss on the teacher's embedding.")] = 1.0,
-    temperature: Annotated[float, typer.Option(help="Softens the logits of both sides.")] = 2.0,
-    gain: Annotated[
-        float, typer.Option(min=0, help="Standard deviation in dB of the gain windows are played at.")
-    ] = 4.0,
+    label_weight: Annotated[float, options.number(WEIGHT, "Weight of the loss on the annotated labels.")] = 1.0,
+    logit_weight: Annotated[float, options.number(WEIGHT, "Weight of the loss on the teacher's logits.")] = 1.0,
+    embedding_weight: Annotated[float, options.number(WEIGHT, "Weight of the loss on the teacher's embedding.")] = 1.0,
+    temperature: Annotated[float, options.number(TEMPERATURE, "Softens the logits of both sides.")] = 2.0,
+    gain: Annotated[float, options.number(GAIN, "Standard deviation in dB of the gain windows are played at.")] = 4.0,
     epochs: options.Epochs = 30,
     batch_size: options.BatchSize = 32,
     learning_rate: options.LearningRate = 2e-3,
@@ -107,7 +108,8 @@ def distill_command(
         from teachers.training import finetuned
 
     if resume is not None:
-        settings, folder = load_settings(resume, DistillSettings.from_dict), resume
+        settings, folder = load_settings(resume, DistillSettings), resume
+        settings = replace(settings, data=settings.data.moved_to(data_given(context, data), resume))
     else:
         chosen = DataOptions(
             tuple(data),

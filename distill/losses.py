@@ -1,12 +1,15 @@
 """Losses of distillation: labels, the teacher's logits, the teacher's embedding."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from lungsound.errors import InputError
+from lungsound.files.record import check_values
+from lungsound.training.settings import TEMPERATURE, WEIGHT
 
 
 @dataclass(frozen=True)
@@ -25,15 +28,15 @@ class LossWeights:
         Softens both sides of the logit loss.
     """
 
-    labels: float = 1.0
-    logits: float = 1.0
-    embedding: float = 1.0
-    temperature: float = 2.0
+    labels: Annotated[float, WEIGHT] = 1.0
+    logits: Annotated[float, WEIGHT] = 1.0
+    embedding: Annotated[float, WEIGHT] = 1.0
+    temperature: Annotated[float, TEMPERATURE] = 2.0
 
     def __post_init__(self) -> None:
-        weights = (self.labels, self.logits, self.embedding)
-        if min(weights) < 0 or sum(weights) == 0 or not self.temperature > 0:
-            raise InputError(f"loss weights must not be negative nor all zero, temperature positive; got {self}")
+        check_values(self)
+        if self.labels + self.logits + self.embedding == 0:
+            raise InputError("loss weights are all 0, so nothing is learnt; give one that is not")
 
     @property
     def teacher(self) -> bool:

@@ -1,11 +1,22 @@
 """What a distillation is told."""
 
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from distill.losses import LossWeights
+from lungsound.files.record import check_values, read_values
 from lungsound.training.data import DataOptions
-from lungsound.training.settings import AUROC
+from lungsound.training.settings import (
+    AUROC,
+    BATCH_SIZE,
+    EPOCHS,
+    GAIN,
+    LEARNING_RATE,
+    MASK,
+    SEED,
+    WEIGHT,
+    make_absolute,
+)
 from students.student import StudentConfig
 
 
@@ -49,25 +60,33 @@ class DistillSettings:
     data: DataOptions = field(default_factory=DataOptions)
     student: StudentConfig = field(default_factory=StudentConfig)
     losses: LossWeights = field(default_factory=LossWeights)
-    epochs: int = 30
-    batch_size: int = 32
-    learning_rate: float = 2e-3
-    weight_decay: float = 1e-2
-    gain: float = 4.0
-    frequency_mask: int = 4
-    time_mask: int = 2
-    seed: int = 0
+    epochs: Annotated[int, EPOCHS] = 30
+    batch_size: Annotated[int, BATCH_SIZE] = 32
+    learning_rate: Annotated[float, LEARNING_RATE] = 2e-3
+    weight_decay: Annotated[float, WEIGHT] = 1e-2
+    gain: Annotated[float, GAIN] = 4.0
+    frequency_mask: Annotated[int, MASK] = 4
+    time_mask: Annotated[int, MASK] = 2
+    seed: Annotated[int, SEED] = 0
     from_run: str | None = None
     student_weights: str | None = None
     watch: str = AUROC
     recipe: dict[str, str] | None = None
 
+    command: ClassVar = "distill"
+    LATER: ClassVar = ("from_run", "student_weights", "watch", "recipe")
+
+    def __post_init__(self) -> None:
+        check_values(self)
+        make_absolute(self, "teacher_run", "from_run", "student_weights")
+
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Make them from the values of ``dataclasses.asdict`` after their way through JSON."""
-        made = {
-            "data": DataOptions.from_dict(values["data"]),
-            "student": StudentConfig.from_dict(values["student"]),
-            "losses": LossWeights(**values["losses"]),
-        }
-        return cls(**values | made)
+        """Make them from the values of ``dataclasses.asdict`` after their way through JSON.
+
+        Raises
+        ------
+        InputError
+            If one is unknown or does not fit.
+        """
+        return read_values(cls, values)

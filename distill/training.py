@@ -14,10 +14,10 @@ from distill.start import Start, start_of
 from distill.store import TeacherOutputs
 from distill.taught import credit, outputs_of, teacher_run_of, warn_of_another_split
 from lungsound.scores.metrics import choose_thresholds, label_scores
-from lungsound.scores.watch import WatchAuroc, watched
+from lungsound.scores.watch import WatchAuroc, watchable, watched
 from lungsound.training.data import TrainingData, prepare_training
 from lungsound.training.finished import finished_run
-from lungsound.training.runs import Run
+from lungsound.training.runs import Run, in_use
 from lungsound.training.settings import save_settings
 from lungsound.training.trainer import fit, make_trainer
 from lungsound.training.window_dataset import WindowDataset, batches, predict
@@ -45,19 +45,26 @@ def distill(settings: DistillSettings, folder: Path, cache: Path) -> Run:
     Raises
     ------
     InputError
-        See :func:`distill.taught.teacher_run_of` and :func:`begin`.
+        If another process trains in the folder, another training began there, or the training diverges; see also
+        :func:`distill.taught.teacher_run_of` and :func:`begin`.
     """
+    with in_use(folder):
+        return _distilled(settings, folder, cache)
+
+
+def _distilled(settings: DistillSettings, folder: Path, cache: Path) -> Run:
     teacher_run = teacher_run_of(settings)
     start, mode = begin(settings)
     data = prepare_training(settings.data, cache)
-    save_settings(settings, folder)
+    watch = watchable(settings.watch, mode, data.listening.labels, data.validation.labels)
+    save_settings(settings, folder, data.selection.hash)
     if start.logmel is not None:
         data = replace(data, listening=replace(data.listening, logmel=start.logmel))
     outputs = None
     if teacher_run is not None:
         warn_of_another_split(teacher_run, data)
         outputs = outputs_of(teacher_run, data.train, data.listening.labels, cache)
-    student = _train(settings, mode, data, outputs, folder).eval()
+    student = _train(settings, watch, data, outputs, folder).eval()
     validation = data.validation
     logits = predict(student, validation.features, data.listening.logmel)
     thresholds = choose_thresholds(validation.labels, logits, data.listening.labels)
@@ -93,7 +100,7 @@ def logged_losses(losses: LossWeights) -> list[str]:
 
 def _train(
     settings: DistillSettings,
-    mode: Literal["min", "max"],
+    watch: tuple[str, Literal["min", "max"]],
     data: TrainingData,
     outputs: TeacherOutputs | None,
     folder: Path,
@@ -114,7 +121,8 @@ def _train(
     logmel = data.listening.logmel
     train = WindowDataset(data.train.labels, data.train.features, logmel, stored)
     validation = WindowDataset(data.validation.labels, data.validation.features, logmel)
-    watch = WatchAuroc(data.listening.labels)
-    trainer = make_trainer(folder, settings.epochs, settings.seed, monitor=settings.watch, mode=mode, callbacks=[watch])
+    monitor, mode = watch
+    scores = WatchAuroc(data.listening.labels)
+    trainer = make_trainer(folder, settings.epochs, settings.seed, monitor=monitor, mode=mode, callbacks=[scores])
     fit(trainer, module, batches(train, settings.batch_size, settings.seed), batches(validation, 256), folder)
     return student

@@ -1,6 +1,6 @@
 """The `export` and `check` commands."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +16,7 @@ from lungsound.command.console import print_json
 from lungsound.command.report import figure, figures_table, headline
 from lungsound.command.usage import refuse_ignored
 from lungsound.errors import InputError
+from lungsound.files.record import Range
 from lungsound.front_end import normalised_logmel
 from lungsound.listening import PROTOCOLS
 from lungsound.terminal import activity, err, out, print_table
@@ -23,6 +24,8 @@ from lungsound.training.runs import Run, newest_run
 
 CALIBRATION = 512
 """Training windows that ranges are measured on."""
+
+WINDOWS, PERCENTILE = Range(1, 100_000), Range(50.001, 100)
 
 BOTH = list(Int8Format)
 
@@ -39,9 +42,9 @@ def export_command(
     ] = None,
     percentile: Annotated[
         float | None,
-        typer.Option(help="Let ranges leave out the values above this percentile and below its mirror image."),
+        options.number(PERCENTILE, "Let ranges leave out the values above this percentile and below its mirror image."),
     ] = None,
-    calibration: Annotated[int, typer.Option(min=1, help="Training windows to measure ranges on.")] = CALIBRATION,
+    calibration: Annotated[int, options.number(WINDOWS, "Training windows to measure ranges on.")] = CALIBRATION,
     runs: options.Runs = Path("runs"),
     module: Annotated[
         str | None,
@@ -61,7 +64,8 @@ def export_command(
         list[str] | None,
         typer.Option(
             metavar="CORPUS[:ROOT]",
-            help="Of --module: recordings for ranges and figures; may be repeated. Without them, made-up sound.",
+            help="Where each corpus of the run lies now. Of --module: recordings for ranges and figures, else made-up "
+            "sound. May be repeated.",
         ),
     ] = None,
     protocol: options.Protocols = list(PROTOCOLS),  # noqa: B006
@@ -86,12 +90,12 @@ def export_command(
     with activity() as doing:
         doing("exporting")
         if module is None:
-            ignored = ("weights", "listening", "data", "protocol")
+            ignored = ("weights", "listening", "protocol")
             refuse_ignored(context, ignored, "ignored without --module; leave it out")
             if run is not None:
                 refuse_ignored(context, ["runs"], "ignored with RUN; leave it out")
             chosen = Run.load(run) if run is not None else newest_run(runs, "student")
-            bundle = export_run(chosen, output or chosen.path / "bundle", int8, percentile, calibration)
+            bundle = export_run(chosen, output or chosen.path / "bundle", int8, percentile, calibration, data or ())
         else:
             refuse_ignored(context, ("run", "runs"), "ignored with --module; leave it out")
             if listening is None or output is None:
@@ -112,6 +116,7 @@ def export_run(
     formats: Collection[Int8Format] = tuple(Int8Format),
     percentile: float | None = None,
     calibration: int = CALIBRATION,
+    data: Sequence[str] = (),
 ) -> Bundle:
     """Export a run's student, reading training and validation windows from its corpora.
 
@@ -125,6 +130,8 @@ def export_run(
         See :func:`export.making.write_bundle`.
     calibration : int
         Training windows to measure ranges on, drawn by the run's seed.
+    data : sequence of str
+        Where its corpora lie now, as ``name:root``; where they lay, if there is none.
 
     Raises
     ------
@@ -143,9 +150,13 @@ def export_run(
     run.decisive()
     refuse_to_replace(folder)
     student = Student.load(run.model, run.weights).eval()
-    selection = DataOptions.of_run(run).select()
+    selection = DataOptions.of_run(run, data).select()
     if selection.hash != run.split["hash"]:
-        raise InputError(f"{run.path}: its corpora or their split have changed since the training; train again")
+        where = ", ".join(str(corpus.root) for corpus in selection.corpora)
+        raise InputError(
+            f"{run.path}: its corpora or their split have changed since the training, or {where} is another corpus; "
+            "name its own with --data, or train again"
+        )
     listening = run.listening
     rate, seconds = listening.logmel.sample_rate, listening.seconds
     train, validation = (selection.windows(part, run.protocols, listening) for part in ("train", "validation"))

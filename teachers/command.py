@@ -1,7 +1,8 @@
 """The `finetune` and `teachers` commands."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import Annotated, cast
 
 import typer
 from rich.table import Table
@@ -11,18 +12,15 @@ from lungsound.command.console import print_json
 from lungsound.command.data_option import Data
 from lungsound.command.recipes import Recipe, recipe_option
 from lungsound.command.report import scores_table
-from lungsound.command.usage import refuse_beside_resume, refuse_ignored
+from lungsound.command.usage import data_given, refuse_beside_resume, refuse_ignored
 from lungsound.corpora.selection import usual_labels
 from lungsound.errors import InputError
 from lungsound.files.cache import cache_folder
 from lungsound.terminal import activity, err, out, print_table
 from lungsound.training.data import DataOptions
 from lungsound.training.runs import Run, new_run_folder
-from lungsound.training.settings import load_settings
-from teachers.settings import FinetuneSettings, usual_learning_rate, usual_logmel, usual_size
-
-if TYPE_CHECKING:  # torch takes seconds to import, which help and completion need not wait for
-    from teachers.fusion import Layers, Pooling
+from lungsound.training.settings import LEARNING_RATE, load_settings
+from teachers.settings import FinetuneSettings, Layers, Pooling, usual_learning_rate, usual_logmel, usual_size
 
 DEFAULT = FinetuneSettings()
 
@@ -60,7 +58,7 @@ def finetune_command(
     batch_size: options.BatchSize = DEFAULT.batch_size,
     learning_rate: Annotated[
         float | None,
-        typer.Option(help="Highest learning rate; by default 1e-3 from scratch, 1e-4 from trained weights."),
+        options.number(LEARNING_RATE, "Highest learning rate; else 1e-3 from scratch, 1e-4 from trained weights."),
     ] = None,
     watch: options.Watch = DEFAULT.watch,
     seed: options.Seed = 0,
@@ -86,7 +84,8 @@ def finetune_command(
         from teachers.training import finetune
 
     if resume is not None:
-        settings, folder = load_settings(resume, FinetuneSettings.from_dict), resume
+        settings, folder = load_settings(resume, FinetuneSettings), resume
+        settings = replace(settings, data=settings.data.moved_to(data_given(context, data), resume))
     else:
         layers, learnable = _layers(fusion), not fixed_weights
         if from_run is not None:
@@ -106,7 +105,7 @@ def finetune_command(
             weights=str(weights) if weights else None,
             layers=layers,
             learnable=learnable,
-            pooling=cast("Pooling", pooling),
+            pooling=cast(Pooling, pooling),
             data=DataOptions(
                 tuple(data),
                 tuple(protocol),
@@ -187,7 +186,7 @@ def _labels(asked: list[str] | None, data: list[str], from_run: Path | None) -> 
     return before.listening.labels if before and before.kind != "encoder" else usual_labels(data)
 
 
-def _layers(text: str) -> "Layers":
+def _layers(text: str) -> Layers:
     if text == "all":
         return "all"
     try:

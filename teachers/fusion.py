@@ -1,15 +1,12 @@
 """Fusion of several layers of an encoder into one vector a window."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from lungsound.errors import InputError
-
-Pooling = Literal["frames", "tokens", "mean"]
-Layers = tuple[int, ...] | Literal["all"]
+from teachers.settings import Layers, Pooling
 
 
 def stack_frequency(grid: Tensor) -> Tensor:

@@ -2,14 +2,15 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
+from lungsound.files.record import Range, check_values, read_values
 from lungsound.training.data import DataOptions
 from lungsound.training.runs import Run
-from lungsound.training.settings import AUROC
+from lungsound.training.settings import AUROC, BATCH_SIZE, EPOCHS, LEARNING_RATE, SEED, make_absolute
 
-if TYPE_CHECKING:  # not before a command knows that it will train: torch takes seconds to import
-    from teachers.fusion import Layers, Pooling
+Layers = tuple[Annotated[int, Range(1, 1000)], ...] | Literal["all"]
+Pooling = Literal["frames", "tokens", "mean"]
 
 PUBLISHED = "published"
 FROM_SCRATCH_RATE, PRETRAINED_RATE = 1e-3, 1e-4
@@ -56,18 +57,25 @@ class FinetuneSettings:
     teacher: str = "m2dx"
     size: str = "tiny"
     weights: str | None = None
-    layers: "Layers" = "all"
+    layers: Layers = "all"
     learnable: bool = True
-    pooling: "Pooling" = "frames"
+    pooling: Pooling = "frames"
     data: DataOptions = field(default_factory=DataOptions)
-    epochs: int = 20
-    batch_size: int = 16
-    learning_rate: float = FROM_SCRATCH_RATE
-    seed: int = 0
+    epochs: Annotated[int, EPOCHS] = 20
+    batch_size: Annotated[int, BATCH_SIZE] = 16
+    learning_rate: Annotated[float, LEARNING_RATE] = FROM_SCRATCH_RATE
+    seed: Annotated[int, SEED] = 0
     from_run: str | None = None
     freeze: bool = False
     watch: str = AUROC
     recipe: dict[str, str] | None = None
+
+    command: ClassVar = "finetune"
+    LATER: ClassVar = ("from_run", "freeze", "watch", "recipe")
+
+    def __post_init__(self) -> None:
+        check_values(self)
+        make_absolute(self, "weights", "from_run")
 
     @property
     def from_scratch(self) -> bool:
@@ -76,9 +84,14 @@ class FinetuneSettings:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Make them from the values of ``dataclasses.asdict`` after their way through JSON."""
-        layers = values["layers"] if values["layers"] == "all" else tuple(values["layers"])
-        return cls(**values | {"data": DataOptions.from_dict(values["data"]), "layers": layers})
+        """Make them from the values of ``dataclasses.asdict`` after their way through JSON.
+
+        Raises
+        ------
+        InputError
+            If one is unknown or does not fit.
+        """
+        return read_values(cls, values)
 
 
 def usual_size(teacher: str) -> str:

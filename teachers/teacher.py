@@ -10,7 +10,8 @@ from lungsound.errors import InputError
 from lungsound.labels import LABELS
 from lungsound.training.weights import load_weights, save_weights
 from teachers.encoder import build, config_from, config_values
-from teachers.fusion import Fusion, Layers, Pooling
+from teachers.fusion import Fusion
+from teachers.settings import Layers, Pooling
 
 
 @dataclass(frozen=True, slots=True)

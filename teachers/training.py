@@ -10,11 +10,11 @@ from torch import nn
 
 from lungsound.files.plain_json import dumps
 from lungsound.scores.metrics import choose_thresholds, label_scores
-from lungsound.scores.watch import watched
+from lungsound.scores.watch import watchable, watched
 from lungsound.terminal import err
 from lungsound.training.data import prepare_training
 from lungsound.training.finished import finished_run
-from lungsound.training.runs import RUN_FILE, Run
+from lungsound.training.runs import RUN_FILE, Run, in_use
 from lungsound.training.settings import save_settings
 from lungsound.training.window_dataset import WindowDataset, batches, predict
 from teachers.finetune import LOSSES, train_teacher
@@ -43,13 +43,20 @@ def finetune(settings: FinetuneSettings, folder: Path, cache: Path) -> Run:
     Raises
     ------
     InputError
-        See :func:`teachers.start.start_of` and :func:`lungsound.scores.watch.watched`.
+        If another process trains in the folder, another training began there, or the training diverges; see also
+        :func:`teachers.start.start_of` and :func:`lungsound.scores.watch.watched`.
     """
+    with in_use(folder):
+        return _trained(settings, folder, cache)
+
+
+def _trained(settings: FinetuneSettings, folder: Path, cache: Path) -> Run:
     torch.manual_seed(settings.seed)
     start = start_of(settings)
     mode = watched(settings.watch, settings.data.listening().labels, LOSSES)
     data = prepare_training(settings.data, cache)
-    save_settings(settings, folder)
+    watch = watchable(settings.watch, mode, data.listening.labels, data.validation.labels)
+    save_settings(settings, folder, data.selection.hash)
     if start.logmel is not None:
         data = replace(data, listening=replace(data.listening, logmel=start.logmel))
     logmel, teacher, validation = data.listening.logmel, start.teacher, data.validation
@@ -62,7 +69,7 @@ def finetune(settings: FinetuneSettings, folder: Path, cache: Path) -> Run:
         learning_rate=settings.learning_rate,
         seed=settings.seed,
         labels=data.listening.labels,
-        watch=(settings.watch, mode),
+        watch=watch,
         frozen=_frozen(settings, teacher),
     )
     teacher.eval()
@@ -90,6 +97,8 @@ def _frozen(settings: FinetuneSettings, teacher: Teacher) -> Sequence[nn.Module]
 def finetuned(settings: FinetuneSettings, runs: Path, cache: Path) -> Run:
     """Return the teacher of these settings: the finished run if there is one, otherwise train it now.
 
+    A process that trains it already is waited for.
+
     Parameters
     ----------
     settings : FinetuneSettings
@@ -101,8 +110,10 @@ def finetuned(settings: FinetuneSettings, runs: Path, cache: Path) -> Run:
     """
     digest = hashlib.sha256(dumps(asdict(settings)).encode()).hexdigest()[:12]
     folder = runs / f"{run_name(settings)}-{digest}"
-    if (folder / RUN_FILE).is_file():
-        err.print(f"teacher: {folder}, trained before", highlight=False)
-        return Run.load(folder)
-    err.print(f"teacher: {describe(settings)}, into {folder}", highlight=False)
-    return finetune(settings, folder, cache)
+    if not (folder / RUN_FILE).is_file():
+        with in_use(folder, wait=True):
+            if not (folder / RUN_FILE).is_file():
+                err.print(f"teacher: {describe(settings)}, into {folder}", highlight=False)
+                return _trained(settings, folder, cache)
+    err.print(f"teacher: {folder}, trained before", highlight=False)
+    return Run.load(folder)

@@ -62,5 +62,5 @@ def test_a_teacher_loads(tmp_path):
 
 @pytest.mark.parametrize(("kind", "settings"), [("student", DistillSettings), ("teacher", FinetuneSettings)])
 def test_settings_of_an_interrupted_training_are_read(kind, settings):
-    read = load_settings(BEFORE / kind, settings.from_dict)
+    read = load_settings(BEFORE / kind, settings)
     assert read.data.data == ("icbhi2017:/data/corpus",)

@@ -1,11 +1,29 @@
 """Options that several commands share, each written once."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from lungsound.files.record import Range
 from lungsound.listening import PROTOCOLS
+from lungsound.training.settings import BATCH_SIZE, EPOCHS, LEARNING_RATE, SECONDS, SEED, VALIDATION
+
+
+def number(within: Range, help: str, *names: str) -> Any:
+    """Return an option for a finite number of a range.
+
+    Parameters
+    ----------
+    within : Range
+        What it may be; not a number is never within.
+    help : str
+        A sentence.
+    *names : str
+        As a user writes it; else the parameter's own.
+    """
+    return typer.Option(*names, min=within.least, max=within.most, help=help)
+
 
 Protocols = Annotated[
     list[str],
@@ -19,18 +37,18 @@ Labels = Annotated[
         "or all that they share.",
     ),
 ]
-Seconds = Annotated[float, typer.Option(help="Length of a window in seconds.")]
-Hop = Annotated[float, typer.Option(help="Seconds from one window of a stream to the next.")]
+Seconds = Annotated[float, number(SECONDS, "Length of a window in seconds.")]
+Hop = Annotated[float, number(SECONDS, "Seconds from one window of a stream to the next.")]
 DropShared = Annotated[
     bool,
     typer.Option("--drop-shared/--no-drop-shared", help="Leave the test recordings of training patients out."),
 ]
-Validation = Annotated[float, typer.Option(help="Share of the training patients carved out for validation.")]
-SplitSeed = Annotated[int, typer.Option(help="Seed of the validation split.")]
-Seed = Annotated[int, typer.Option(help="Seed of everything else drawn at random.")]
-Epochs = Annotated[int, typer.Option(min=1, help="Passes over the training windows.")]
-BatchSize = Annotated[int, typer.Option(min=1, help="Windows a step.")]
-LearningRate = Annotated[float, typer.Option("--learning-rate", help="Highest learning rate.")]
+Validation = Annotated[float, number(VALIDATION, "Share of the training patients carved out for validation.")]
+SplitSeed = Annotated[int, number(SEED, "Seed of the validation split.")]
+Seed = Annotated[int, number(SEED, "Seed of everything else drawn at random.")]
+Epochs = Annotated[int, number(EPOCHS, "Passes over the training windows.")]
+BatchSize = Annotated[int, number(BATCH_SIZE, "Windows a step.")]
+LearningRate = Annotated[float, number(LEARNING_RATE, "Highest learning rate.", "--learning-rate")]
 FromRun = Annotated[
     Path | None,
     typer.Option("--from-run", help="Start from the weights of this finished run; its network is trained on."),

@@ -32,11 +32,20 @@ def refuse_ignored(context: typer.Context, names: Iterable[str], why: str) -> No
         raise typer.BadParameter(why, param_hint=[_words(context, name) for name in given])
 
 
+def data_given(context: typer.Context, data: list[str]) -> list[str]:
+    """Return the corpora that were given; none where `data` is a default."""
+    return data if is_given(context, "data") else []
+
+
 def refuse_beside_resume(context: typer.Context) -> None:
-    """Refuse whatever was given beside ``--resume`` and ``--json``: an interrupted training has settings of its own."""
+    """Refuse whatever was given beside ``--resume``, ``--data`` and ``--json``.
+
+    An interrupted training has settings of its own; only where its corpora lie now may be said.
+    """
     names = [str(parameter.name) for parameter in context.command.params]
+    beside = ("resume", "data", "json_output")
     # A recipe is named alone, not with all that it says.
-    others = ["recipe"] if is_given(context, "recipe") else [n for n in names if n not in ("resume", "json_output")]
+    others = ["recipe"] if is_given(context, "recipe") else [name for name in names if name not in beside]
     refuse_ignored(context, others, "ignored with --resume, which goes on with the settings of the run; leave it out")
 
 

@@ -2,7 +2,7 @@
 
 import importlib
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -91,6 +91,34 @@ def parse_data(text: str) -> tuple[str, Path | None]:
     """Split what a command line says, ``name:root`` or ``name``, into name and root."""
     name, _, root = text.partition(":")
     return name, Path(root).expanduser() if root else None
+
+
+def absolute_data(text: str) -> str:
+    """Return what a command line says of a corpus with an absolute root, which is found from every folder."""
+    name, root = parse_data(text)
+    return text if root is None else f"{name}:{root.absolute()}"
+
+
+def moved(data: Sequence[str], now: Sequence[str], owner: Path) -> tuple[str, ...]:
+    """Return where corpora lie now.
+
+    Parameters
+    ----------
+    data, now : sequence of str
+        ``name:root`` of before, and of today; the first where that is empty.
+    owner : Path
+        Whose corpora they are; for the sentence.
+
+    Raises
+    ------
+    InputError
+        If the names are not the same.
+    """
+    names = [text.partition(":")[0] for text in data]
+    if now and [text.partition(":")[0] for text in now] != names:
+        said = " ".join(f"--data {name}:ROOT" for name in names)
+        raise InputError(f"{owner}: its corpora are {', '.join(names)}, not {', '.join(now)}; give {said}")
+    return tuple(now or data)
 
 
 def read_corpus(name: str, root: Path | None = None) -> Corpus:

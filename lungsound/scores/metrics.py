@@ -111,8 +111,8 @@ def choose_threshold(truth: ArrayLike, logits: ArrayLike) -> float:
 def choose_thresholds(truth: ArrayLike, logits: ArrayLike, labels: Sequence[str]) -> tuple[float, ...]:
     """Choose a threshold per label: for the best four-class Score where they are crackle and wheeze.
 
-    Elsewhere each label has the best balanced accuracy (:func:`choose_threshold`). Meant for the validation split
-    alone.
+    Elsewhere, and where normal windows are missing or those with or without a label, each label has the best balanced
+    accuracy (:func:`choose_threshold`), or 0 where it has none. Meant for the validation split alone.
 
     Parameters
     ----------
@@ -124,7 +124,8 @@ def choose_thresholds(truth: ArrayLike, logits: ArrayLike, labels: Sequence[str]
         Their names.
     """
     truth, logits = np.asarray(truth), np.asarray(logits, dtype=np.float64)
-    if four_classes(labels):
+    normal = ~truth.any(axis=1)
+    if four_classes(labels) and normal.any() and (truth.min(axis=0) < truth.max(axis=0)).all():
         return _best_score_thresholds(truth, logits)
     return tuple(choose_threshold(truth[:, column], logits[:, column]) for column in range(len(labels)))
 

@@ -9,10 +9,12 @@ from lungsound import cpu_wheels as cpu_wheels  # isort: skip  # before lightnin
 import lightning
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from lungsound.errors import InputError
 from lungsound.scores.metrics import auroc
+from lungsound.terminal import err
 from lungsound.training.settings import AUROC
 from lungsound.training.trainer import VALIDATION_LOSS
 
@@ -40,6 +42,42 @@ def watched(name: str, labels: Sequence[str], losses: Sequence[str]) -> Literal[
         return "min"
     logged = [AUROC, *(f"{AUROC}_{label}" for label in labels), VALIDATION_LOSS, *losses]
     raise InputError(f"--watch {name}: never logged; choose one of {', '.join(logged)}")
+
+
+def watchable(
+    name: str, mode: Literal["min", "max"], labels: Sequence[str], truth: NDArray[np.int64]
+) -> tuple[str, Literal["min", "max"]]:
+    """Return the figure that can choose the epoch on these validation windows, and whether it is best small or large.
+
+    Parameters
+    ----------
+    name, mode : str
+        The figure that was asked for, and what :func:`watched` says of it.
+    labels : sequence of str, length C
+        Names of the labels.
+    truth : ndarray of int, shape [N, C]
+        0 or 1, of the validation windows.
+
+    Returns
+    -------
+    tuple of str
+        `name` and `mode`; the smallest loss, which is said on stderr, where the mean AUROC is that of no label.
+
+    Raises
+    ------
+    InputError
+        If the AUROC of one label was asked for, and every window has it, or none.
+    """
+    constant = [label for label, column in zip(labels, truth.T, strict=True) if column.min() == column.max()]
+    for label in constant:
+        if name == f"{AUROC}_{label}":
+            raise InputError(f"--watch {name}: all validation windows are alike in {label}; watch another figure")
+    if name == AUROC and len(constant) == len(labels):
+        err.print(
+            f"note: no {AUROC} is defined, so {VALIDATION_LOSS} chooses the epoch", style="yellow", highlight=False
+        )
+        return VALIDATION_LOSS, "min"
+    return name, mode
 
 
 class WatchAuroc(lightning.Callback):

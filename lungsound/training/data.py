@@ -1,21 +1,25 @@
 """What every training starts from: windows of the training and validation parts with their features."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from lungsound.corpora.registry import absolute_data, moved
 from lungsound.corpora.selection import Selection
 from lungsound.errors import InputError
 from lungsound.features import prepare, statistics
+from lungsound.files.record import check_values, read_values
 from lungsound.labels import LABELS, checked_labels
 from lungsound.listening import Listening, check_protocols
 from lungsound.logmel import SPECS
 from lungsound.terminal import err
 from lungsound.training.runs import Run
+from lungsound.training.settings import SECONDS, SEED, VALIDATION
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,7 @@ class DataOptions:
     Attributes
     ----------
     data : tuple of str
-        Corpora as ``name:root``.
+        Corpora as ``name:root``; roots become absolute, so that they are found from every folder.
     protocols : tuple of str
         ``cycles``, ``stream`` or both.
     logmel : str
@@ -45,14 +49,18 @@ class DataOptions:
     data: tuple[str, ...] = ("synthetic",)
     protocols: tuple[str, ...] = ("cycles", "stream")
     logmel: str = "device_4k"
-    seconds: float = 4.0
-    hop_seconds: float = 2.0
+    seconds: Annotated[float, SECONDS] = 4.0
+    hop_seconds: Annotated[float, SECONDS] = 2.0
     drop_shared: bool = False
-    validation: float = 0.2
-    split_seed: int = 0
+    validation: Annotated[float, VALIDATION] = 0.2
+    split_seed: Annotated[int, SEED] = 0
     labels: tuple[str, ...] = LABELS
 
+    LATER: ClassVar = ("labels",)
+
     def __post_init__(self) -> None:
+        check_values(self)
+        object.__setattr__(self, "data", tuple(map(absolute_data, self.data)))
         check_protocols(self.protocols)
         checked_labels(self.labels)
         self.listening()  # refuses a window that cannot be before anything is read or trained
@@ -74,16 +82,34 @@ class DataOptions:
         return Selection.open(self.data, drop_shared=self.drop_shared, validation=self.validation, seed=self.split_seed)
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "DataOptions":
-        """Make it from the values of ``dataclasses.asdict`` after their way through JSON."""
-        labels = values.get("labels", LABELS)  # an earlier state had no others
-        return cls(**values | {"labels": tuple(labels)} | {name: tuple(values[name]) for name in ("data", "protocols")})
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Make it from the values of ``dataclasses.asdict`` after their way through JSON.
+
+        Raises
+        ------
+        InputError
+            If one is unknown or does not fit.
+        """
+        return read_values(cls, values)
 
     @classmethod
-    def of_run(cls, run: Run) -> "DataOptions":
-        """Return the options a finished run was trained with."""
+    def of_run(cls, run: Run, data: Sequence[str] = ()) -> Self:
+        """Return the options a finished run was trained with.
+
+        Parameters
+        ----------
+        run : Run
+            As loaded.
+        data : sequence of str
+            Where its corpora lie now, as ``name:root``; where they lay, if there is none.
+
+        Raises
+        ------
+        InputError
+            If these are other corpora than the run's.
+        """
         return cls(
-            data=run.data,
+            data=moved(run.data, data, run.path),
             protocols=run.protocols,
             logmel=run.options["logmel"],
             seconds=run.listening.seconds,
@@ -93,6 +119,10 @@ class DataOptions:
             split_seed=run.split["seed"],
             labels=run.listening.labels,
         )
+
+    def moved_to(self, data: Sequence[str], owner: Path) -> Self:
+        """Return the options with the corpora where they lie now; see :func:`lungsound.corpora.registry.moved`."""
+        return replace(self, data=moved(self.data, data, owner))
 
     def split_record(self, selection: Selection) -> dict[str, Any]:
         """Return what a run stores of its split."""
@@ -126,12 +156,13 @@ class Part:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Training and validation windows, and the model's input with the training part's statistics."""
+    """Training and validation windows, the model's input with the training part's statistics, and what a run tells."""
 
     listening: Listening
     selection: Selection
     train: Part
     validation: Part
+    notes: tuple[str, ...] = ()
 
 
 def prepare_training(options: DataOptions, cache: Path) -> TrainingData:
@@ -143,18 +174,29 @@ def prepare_training(options: DataOptions, cache: Path) -> TrainingData:
     def part(name: str) -> Part:
         windows = selection.windows(name, options.protocols, listening)
         labels = windows[list(listening.labels)].to_numpy(np.int64)
-        _tell_of_constant(listening.labels, labels, name)
         return Part(windows, prepare(windows, listening.logmel, listening.seconds, cache), labels)
 
     train, validation = part("train"), part("validation")
+    notes = [
+        *_constant_labels(listening.labels, train.labels, "train", "it cannot be learnt"),
+        *_constant_labels(
+            listening.labels,
+            validation.labels,
+            "validation",
+            "no say in the epoch, and 0 for a threshold",
+        ),
+    ]
+    for note in notes:
+        err.print(f"note: {note}", style="yellow", highlight=False, markup=False)
     mean, std = statistics(train.features)
     measured = replace(listening, logmel=listening.logmel.with_statistics(mean, std))
-    return TrainingData(measured, selection, train, validation)
+    return TrainingData(measured, selection, train, validation, tuple(notes))
 
 
-def _tell_of_constant(labels: tuple[str, ...], values: NDArray[np.int64], part: str) -> None:
-    """Say on stderr which labels every window of a part has, or none: nothing is learnt or chosen by them there."""
-    for label, share in zip(labels, values.mean(axis=0), strict=True):
-        if share in (0, 1):
-            how_many = "every" if share else "no"
-            err.print(f"note: {how_many} window of the {part} part has {label}", style="yellow", highlight=False)
+def _constant_labels(labels: tuple[str, ...], values: NDArray[np.int64], part: str, so: str) -> list[str]:
+    """Return a sentence for every label that all windows of a part have, or none of them."""
+    return [
+        f"{'every' if share else 'no'} window of the {part} part has {label}: {so}"
+        for label, share in zip(labels, values.mean(axis=0), strict=True)
+        if share in (0, 1)
+    ]

@@ -5,24 +5,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from lungsound.files.versions import versions
-from lungsound.training.data import DataOptions, TrainingData
+from lungsound.training.data import TrainingData
 from lungsound.training.runs import WEIGHTS_FILE, Kind, Run
+from lungsound.training.settings import Settings
 
 _STORED_ELSEWHERE = ("data", "student", "teacher_run", "seed")
-
-
-class Settings(Protocol):
-    """What every training is told, a dataclass."""
-
-    @property
-    def data(self) -> DataOptions:
-        """Which sound."""
-        ...
-
-    @property
-    def seed(self) -> int:
-        """Of everything drawn at random."""
-        ...
 
 
 class Network(Protocol):
@@ -89,6 +76,7 @@ def finished_run(
         options={"logmel": settings.data.logmel}
         | {name: value for name, value in told.items() if name not in _STORED_ELSEWHERE},
         versions=versions(),
+        notes=data.notes,
     )
     run.save()
     return Run.load(folder)

@@ -1,15 +1,19 @@
 """Run folders: what was trained, on what, listening to what."""
 
-import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from lungsound.errors import InputError
 from lungsound.files.atomic import whole_file
+from lungsound.files.lock import LOCK_FILE, held
 from lungsound.files.plain_json import dumps
+from lungsound.files.record import Keys, check_values, read_object, read_values
 from lungsound.listening import Listening
+from lungsound.training.settings import SEED, VALIDATION
 
 RUN_FILE = "run.json"
 WEIGHTS_FILE = "weights.safetensors"
@@ -17,6 +21,9 @@ FORMAT = 1
 
 Kind = Literal["student", "teacher", "encoder"]
 """What was trained: a student, a teacher, or an encoder alone, by pre-training."""
+
+
+_SPLIT = Keys({"name": str, "hash": str, "drop_shared": bool, "validation": Annotated[float, VALIDATION], "seed": int})
 
 
 @dataclass(frozen=True)
@@ -54,6 +61,8 @@ class Run:
         The training's own settings (epochs, learning rate, loss weights...).
     versions : dict
         Of the packages that decide the numbers.
+    notes : tuple of str
+        Why epoch and thresholds may mean less than they seem to, a sentence each.
     """
 
     path: Path
@@ -62,14 +71,22 @@ class Run:
     model: dict[str, Any]
     data: tuple[str, ...]
     synthetic: bool
-    split: dict[str, Any]
+    split: Annotated[dict[str, Any], _SPLIT]
     protocols: tuple[str, ...]
-    seed: int
-    teacher: dict[str, Any]
+    seed: Annotated[int, SEED]
+    teacher: Annotated[dict[str, str], Keys({"name": str, "licence": str, "paper": str})]
     thresholds: tuple[float, ...]
-    validation: dict[str, Any]
-    options: dict[str, Any]
+    validation: dict[str, dict[str, float | None] | float | None]
+    options: Annotated[dict[str, Any], Keys({"logmel": str})]
     versions: dict[str, str]
+    notes: tuple[str, ...] = ()
+
+    LATER: ClassVar = ("notes",)
+
+    def __post_init__(self) -> None:
+        check_values(self)
+        if len(self.thresholds) not in (0, len(self.listening.labels)):
+            raise InputError(f"{len(self.thresholds)} thresholds for {len(self.listening.labels)} labels")
 
     @property
     def weights(self) -> Path:
@@ -111,14 +128,11 @@ class Run:
         if not file.is_file():
             raise InputError(f"{path}: no finished run here ({RUN_FILE} is missing); name the folder of a finished run")
         try:
-            values = json.loads(file.read_text())
-            if values.pop("format") != FORMAT:
-                raise InputError(f"{file}: another format than {FORMAT}; train again with this version")
-            values["listening"] = Listening.from_dict(values["listening"])
-            for name in ("data", "protocols", "thresholds"):
-                values[name] = tuple(values[name])
-            run = cls(path=path, **values)
-        except (AttributeError, KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as error:
+            values = read_object(file)
+            if values.pop("format", None) != FORMAT:
+                raise InputError(f"another format than {FORMAT}")
+            run = read_values(cls, values, path=path)
+        except InputError as error:
             raise InputError(f"{file}: damaged ({error}); train again or restore the file") from error
         if not run.weights.is_file():
             raise InputError(f"{run.weights}: missing; restore it or train again")
@@ -142,5 +156,40 @@ def newest_run(folder: Path, kind: Kind) -> Run:
 
 
 def new_run_folder(folder: Path, name: str) -> Path:
-    """Return a folder for a new run, `name` and the time of day; it does not exist yet."""
-    return folder / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
+    """Make a folder for a new run, and nobody else's: `name`, the time of day, and a number where that is taken.
+
+    Raises
+    ------
+    InputError
+        If it cannot be made.
+    """
+    began = f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for place in (folder / f"{began}{suffix}" for suffix in ("", *(f"-{number}" for number in range(2, 1000)))):
+            with suppress(FileExistsError):
+                place.mkdir()
+                return place
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written ({error.strerror}); name another folder with --runs") from error
+    raise InputError(f"{folder / began}: a thousand runs began in this second; begin fewer")
+
+
+@contextmanager
+def in_use(folder: Path, *, wait: bool = False) -> Iterator[None]:
+    """Hold a run folder for one training; one in which nothing was written goes again if the block fails.
+
+    Raises
+    ------
+    InputError
+        If another process trains there, unless it is waited for, or the folder cannot be locked.
+    """
+    with held(folder / LOCK_FILE, wait=wait):
+        try:
+            yield
+        except BaseException:
+            with suppress(OSError):
+                if [path.name for path in folder.iterdir()] == [LOCK_FILE]:
+                    (folder / LOCK_FILE).unlink()
+                    folder.rmdir()
+            raise

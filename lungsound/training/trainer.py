@@ -24,6 +24,7 @@ from lungsound.errors import InputError
 from lungsound.files.atomic import full_disk_is_input_error
 from lungsound.terminal import err, progress
 from lungsound.training.checkpoints import Begun, WholeCheckpoints, damaged, read_training_checkpoint
+from lungsound.training.finite import StopUnlessFinite
 from lungsound.training.weights import UNREADABLE
 
 CHECKPOINTS = "checkpoints"
@@ -136,6 +137,7 @@ def make_trainer(
         logger=CSVLogger(folder, name="log"),
         plugins=[WholeCheckpoints()],
         callbacks=[
+            StopUnlessFinite(folder),  # first, for others cannot score what is not a number
             *callbacks,
             SeedEachEpoch(seed),
             TellEachEpoch(),
@@ -177,7 +179,8 @@ def fit(trainer: Any, module: Any, train: Any, validation: Any, folder: Path) ->
     Raises
     ------
     InputError
-        If a checkpoint is damaged, or the disk is full; the checkpoints of the last epoch that fitted are there then.
+        If a checkpoint is damaged, the disk is full or the training diverges
+        (:class:`lungsound.training.finite.StopUnlessFinite`); the checkpoints of the last good epoch are there then.
     KeyboardInterrupt
         If the user stops it; Lightning alone would end the program without a word.
     """

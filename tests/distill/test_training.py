@@ -95,7 +95,7 @@ def test_a_killed_training_resumes_to_the_same_weights(small_student, small_sett
     with pytest.raises(InputError, match="no finished run"):
         Run.load(folder)
 
-    resumed = distill(load_settings(folder, DistillSettings.from_dict), folder, place / "cache")
+    resumed = distill(load_settings(folder, DistillSettings), folder, place / "cache")
     expected, got = load_file(small_student.weights), load_file(resumed.weights)
     assert expected.keys() == got.keys()
     assert all(torch.equal(expected[name], got[name]) for name in expected)
@@ -116,7 +116,7 @@ def test_a_teacher_with_another_window_is_refused(small_settings, place, small_o
 
 
 def test_a_teacher_of_the_same_settings_is_not_trained_twice(small_teacher, place, small_options, monkeypatch):
-    monkeypatch.setattr("teachers.training.finetune", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr("teachers.training._trained", lambda *_: pytest.fail("trained again"))
     settings = FinetuneSettings(data=small_options, epochs=1, layers=(2, 4))
     assert finetuned(settings, place / "runs", place / "cache") == small_teacher
 
@@ -130,11 +130,11 @@ def test_a_damaged_run_is_one_sentence(small_student, tmp_path, damage):
 
 
 def test_settings_survive_json(small_settings, tmp_path):
-    save_settings(small_settings, tmp_path)
-    assert load_settings(tmp_path, DistillSettings.from_dict) == small_settings
+    save_settings(small_settings, tmp_path, "0f" * 32)
+    assert load_settings(tmp_path, DistillSettings) == small_settings
     (tmp_path / "settings.json").write_text(json.dumps({"data": 1}))
     with pytest.raises(InputError, match="no settings to resume from"):
-        load_settings(tmp_path, DistillSettings.from_dict)
+        load_settings(tmp_path, DistillSettings)
 
 
 @pytest.mark.slow
