@@ -32,13 +32,13 @@ class StopUnlessFinite(lightning.Callback):
     def on_before_backward(self, trainer: Any, pl_module: Any, loss: Tensor) -> None:
         """Look at the loss."""
         if not torch.isfinite(loss):
-            self._stop(trainer, f"the loss is {float(loss):g}")
+            self._stop(trainer, f"the loss is {loss.item():g}")
 
     def on_before_optimizer_step(self, trainer: Any, pl_module: Any, optimizer: Any) -> None:
         """Look at the norm of the gradient, before it is clipped."""
         norm = torch.nn.utils.get_total_norm([p.grad for p in pl_module.parameters() if p.grad is not None])
         if not torch.isfinite(norm):
-            self._stop(trainer, f"the norm of the gradient is {float(norm):g}")
+            self._stop(trainer, f"the norm of the gradient is {norm.item():g}")
 
     def on_validation_start(self, trainer: Any, pl_module: Any) -> None:
         """Look at weights and running statistics, once an epoch."""
