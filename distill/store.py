@@ -97,7 +97,7 @@ def _write_outputs(teacher: nn.Module, listening: Listening, features: NDArray[n
                     first_byte = open_files.enter_context(new_array(file, (len(features), *values.shape[1:])))
                     files.append(open_files.enter_context(file.open("r+b")))
                     files[-1].seek(first_byte)
-                files[place].write(values.data)
+                files[place].write(np.ascontiguousarray(values).data)
 
 
 @torch.inference_mode()

@@ -1,13 +1,13 @@
 """Where things that can be made again are kept."""
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 from lungsound.errors import InputError
 from lungsound.files.lock import held
-from lungsound.terminal import err
 
 LOCKS = "locks"
 """Folder in the cache of the locks under which things are made."""
@@ -41,7 +41,7 @@ def stored_once(path: Path, opened: Callable[[], T | None], make: Callable[[], N
         if found is not None:
             return found
         if path.exists():
-            err.print(f"note: {path} is damaged; it is made again", style="yellow", markup=False, highlight=False)
+            print(f"note: {path} is damaged; it is made again", file=sys.stderr, flush=True)
         make()
     found = opened()
     if found is None:

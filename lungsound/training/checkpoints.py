@@ -5,6 +5,8 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from lungsound import cpu_wheels as cpu_wheels  # isort: skip  # before lightning, which imports torchvision
+
 import lightning
 import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
