@@ -7,7 +7,6 @@ before it as its last line. Files of an earlier state, without that line, are re
 import math
 import os
 import re
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lungsound.errors import InputError
+from lungsound.files.checksum import CHECK_BYTES, check_line, checksum, is_whole
 from lungsound.files.use import mark_used
 
 # Read by hand: NumPy's own reader evaluates the header as Python.
@@ -25,14 +25,6 @@ _HEADER = re.compile(
     re.DOTALL,
 )
 _LONGEST_HEADER = 256
-_AT_ONCE = 2**20  # bytes
-
-
-def _check_line(checksum: int) -> bytes:
-    return b"\ncrc32 %08x\n" % checksum
-
-
-_CHECK_BYTES = len(_check_line(0))
 
 
 @contextmanager
@@ -64,10 +56,10 @@ def new_array(file: Path, shape: tuple[int, ...]) -> Iterator[int]:
         size = first_byte + 4 * math.prod(shape)
         handle.truncate(size)
         if hasattr(os, "posix_fallocate"):  # macOS has none; there a full disk is met later
-            os.posix_fallocate(handle.fileno(), 0, size + _CHECK_BYTES)
+            os.posix_fallocate(handle.fileno(), 0, size + CHECK_BYTES)
     yield first_byte
     with file.open("r+b") as handle:
-        line = _check_line(_checksum(handle, size))
+        line = check_line(checksum(handle, size))
         handle.seek(size)
         handle.write(line)
 
@@ -102,7 +94,7 @@ def open_array(file: Path, shape: tuple[int | None, ...]) -> NDArray[np.float32]
                 return None
             held = tuple(int(length) for length in found[2].split(b", "))
             size = found.end() + 4 * math.prod(held)
-            if not _fits(held, shape) or not _is_whole(handle, size):
+            if not _fits(held, shape) or not _is_as_written(handle, size):
                 return None
             return np.memmap(handle, np.float32, "r", found.end(), held)
     except OSError as error:
@@ -113,21 +105,7 @@ def _fits(held: tuple[int, ...], shape: tuple[int | None, ...]) -> bool:
     return 0 not in held and len(held) == len(shape) and all(b in (a, None) for a, b in zip(held, shape, strict=True))
 
 
-def _is_whole(handle: BinaryIO, size: int) -> bool:
+def _is_as_written(handle: BinaryIO, size: int) -> bool:
     """Tell whether `size` bytes are followed by their checksum, or by nothing, as an earlier state left it."""
-    handle.seek(0, os.SEEK_END)
-    if handle.tell() == size:
-        return True
-    if handle.tell() != size + _CHECK_BYTES:
-        return False
-    checksum = _checksum(handle, size)
-    return handle.read() == _check_line(checksum)
-
-
-def _checksum(handle: BinaryIO, size: int) -> int:
-    """Return the CRC-32 of the first bytes of a file, and leave it open where they end."""
-    handle.seek(0)
-    checksum, left = 0, size
-    while left and (block := handle.read(min(left, _AT_ONCE))):
-        checksum, left = zlib.crc32(block, checksum), left - len(block)
-    return checksum
+    held = handle.seek(0, os.SEEK_END)
+    return held == size or (held == size + CHECK_BYTES and is_whole(handle) is True)

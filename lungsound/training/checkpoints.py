@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from lungsound.errors import InputError, first_line
 from lungsound.files.atomic import whole_file
+from lungsound.files.checksum import CHECK_BYTES, check_line, is_whole
 from lungsound.training.weights import UNREADABLE
 
 
@@ -23,6 +25,9 @@ class WholeCheckpoints(TorchCheckpointIO):
         """Write a checkpoint; the disk sees it in one piece, so that a full one is an OSError and not torch's."""
         content = io.BytesIO()
         torch.save(checkpoint, content)
+        content.seek(-2, io.SEEK_END)  # the length of the archive's comment, which torch leaves empty
+        content.write(CHECK_BYTES.to_bytes(2, "little"))
+        content.write(check_line(zlib.crc32(content.getbuffer())))
         with whole_file(Path(path)) as temporary:
             temporary.write_bytes(content.getbuffer())
 
@@ -37,7 +42,8 @@ def read_training_checkpoint(path: Path) -> dict[str, Any]:
     Parameters
     ----------
     path : Path
-        A zip archive, whose CRC-32 of every record torch writes and does not read.
+        A zip archive whose comment is its checksum (:mod:`lungsound.files.checksum`); one of an earlier state has
+        only the checksums of its records. Torch reads neither.
 
     Raises
     ------
@@ -45,11 +51,12 @@ def read_training_checkpoint(path: Path) -> dict[str, Any]:
         If it is damaged.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            packed = [info.filename for info in archive.infolist() if info.compress_type != zipfile.ZIP_STORED]
-            broken = packed or archive.testzip()
-        if broken:
-            raise ValueError("a checksum is another")
+        with path.open("rb") as handle, zipfile.ZipFile(handle) as archive:
+            whole = is_whole(handle)
+            if whole is False or (whole is None and archive.testzip()):
+                raise ValueError("its checksum is another")
+            if any(info.compress_type != zipfile.ZIP_STORED for info in archive.infolist()):
+                raise ValueError("it is packed")
         checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         checkpoint["state_dict"].items()
     except UNREADABLE as error:

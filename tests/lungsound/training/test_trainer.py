@@ -1,6 +1,7 @@
 """A training that is killed and resumed reaches the weights of one that was not."""
 
 import csv
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,10 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from full_disk import files_up_to
 from torch import Tensor, nn
 
+from lungsound.errors import InputError
 from lungsound.logmel import SPECS
 from lungsound.scores.watch import WatchAuroc
 from lungsound.training.settings import AUROC
@@ -83,6 +86,54 @@ def test_resumed_training_equals_uninterrupted_bit_for_bit(tmp_path: Path, stop_
 def test_resuming_a_finished_training_changes_nothing(tmp_path: Path) -> None:
     first = train(tmp_path, Toy())
     check_same(train(tmp_path, Toy()).state_dict(), first.state_dict())
+
+
+def killed(folder: Path, stop_at: tuple[int, int] = (2, 3)) -> Path:
+    """Train until a kill, and return the checkpoint to go on from."""
+    with pytest.raises(RuntimeError, match="killed"):
+        train(folder, Toy(stop_at))
+    return folder / "checkpoints" / "last.ckpt"
+
+
+def test_a_cut_checkpoint_is_refused_and_training_begins_anew_without_it(tmp_path: Path) -> None:
+    whole = train(tmp_path / "whole", Toy())
+    last = killed(tmp_path / "resumed")
+    last.write_bytes(last.read_bytes()[:-1000])
+    with pytest.raises(InputError, match=r"last\.ckpt: damaged .* remove it and train from the beginning"):
+        train(tmp_path / "resumed", Toy())
+    last.unlink()
+    check_same(train(tmp_path / "resumed", Toy()).state_dict(), whole.state_dict())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda state: state.pop("optimizer_states"),
+        lambda state: state.pop("state_dict"),
+        lambda state: state.update(state_dict={}),
+        lambda state: state.update(optimizer_states=[{"state": 3}]),
+        lambda state: state.update(lr_schedulers=["one"]),
+        lambda state: state.update(loops={"fit_loop": 3}),
+    ],
+)
+def test_a_whole_checkpoint_of_another_making_is_refused(tmp_path: Path, change: Callable[[dict], object]) -> None:
+    last = killed(tmp_path, (1, 0))
+    state = torch.load(last, weights_only=True)
+    change(state)
+    torch.save(state, last)
+    with pytest.raises(InputError, match=r"last\.ckpt: damaged"):
+        train(tmp_path, Toy())
+
+
+def test_a_full_disk_keeps_the_last_good_checkpoint(tmp_path: Path) -> None:
+    whole = train(tmp_path / "whole", Toy())
+    last = killed(tmp_path / "full")
+    before = last.read_bytes()
+    with files_up_to(len(before) // 2), pytest.raises(InputError, match=r"\.ckpt: the disk is full"):
+        train(tmp_path / "full", Toy())
+    assert last.read_bytes() == before
+    assert sorted(path.name for path in last.parent.iterdir()) == ["best.ckpt", "last.ckpt"]
+    check_same(train(tmp_path / "full", Toy()).state_dict(), whole.state_dict())
 
 
 def test_seed_decides_the_weights(tmp_path: Path) -> None:
