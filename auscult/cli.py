@@ -32,6 +32,7 @@ CONTENTS = {
     "plan": ("firmware_bridge.command", "plan_command", "Say what firmware takes of RAM and flash before it is built."),
     "targets": ("firmware_bridge.command", "targets_command", "List the cores that firmware is built for."),
     "bench": ("auscult.bench", "bench_command", "Measure a bundle: latency, size, memory, runtime against runtime."),
+    "cache": ("auscult.cache", "cache_command", "Show what lies in the cache, how large it is, and clean it."),
     "demo": ("auscult.demo", "demo_command", "Run the whole chain on the embedded synthetic corpus."),
 }
 """Name of each command: module, function or sub-application, one line of help; in the order of the work."""

@@ -16,7 +16,7 @@ from torch import nn
 from lungsound.features import feature_key, prepare
 from lungsound.files.arrays import new_array, open_array
 from lungsound.files.atomic import whole_folder
-from lungsound.files.cache import stored_once
+from lungsound.files.stored import stored_once
 from lungsound.listening import Listening
 from lungsound.logmel import normalise
 from lungsound.terminal import progress

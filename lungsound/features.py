@@ -17,7 +17,7 @@ from lungsound.audio import cut_window, read_pcm, tile_cycle, to_float, to_pcm
 from lungsound.errors import InputError
 from lungsound.files.arrays import new_array, open_array
 from lungsound.files.atomic import whole_file
-from lungsound.files.cache import stored_once
+from lungsound.files.stored import stored_once
 from lungsound.logmel import LogMelSpec, log_mel
 from lungsound.terminal import progress
 

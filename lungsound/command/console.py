@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import typer
 
 from lungsound.errors import InputError, first_line, on_a_screen, os_sentence
-from lungsound.files.cache import cache_folder
+from lungsound.files.cache import FAULTS, cache_folder
 from lungsound.files.plain_json import dumps
 from lungsound.files.versions import versions
 from lungsound.terminal import err
@@ -23,8 +23,6 @@ OWN = ("auscult", "lungsound", "teachers", "students", "distill", "export", "fir
 """Packages of which a missing module is a fault, not something to install."""
 
 INTERRUPTED = 130
-FAULTS = "faults"
-"""Folder in the cache for what nobody expected."""
 
 
 def run(app: Callable[..., object]) -> NoReturn:

@@ -17,7 +17,9 @@ from lungsound.corpora.registry import register
 from lungsound.corpus import Corpus
 from lungsound.errors import InputError
 from lungsound.files.atomic import whole_folder
-from lungsound.files.cache import cache_folder
+from lungsound.files.cache import LOCKS, cache_folder
+from lungsound.files.lock import held
+from lungsound.files.use import use_until_exit
 from lungsound.synthesis.breathing import Condition, Device, Patient, draw_cycles, record
 from lungsound.synthesis.sounds import COARSE, FINE, Wave
 from lungsound.terminal import progress
@@ -46,7 +48,10 @@ def load_default() -> Corpus:
     """Read the default corpus, made when it is first asked for."""
     root = cache_folder() / f"synthetic-{GENERATOR}-seed0-patients40"
     if not (root / SYNTHETIC_MARK).is_file():
-        generate(root, seed=0, patients=40)
+        with held(root.parent / LOCKS / root.name, wait=True):
+            if not (root / SYNTHETIC_MARK).is_file():  # another process may have made it meanwhile
+                generate(root, seed=0, patients=40)
+    use_until_exit(root)
     return load(root)
 
 

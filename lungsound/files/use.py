@@ -25,6 +25,16 @@ def mark_used(descriptor: int) -> None:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
 
 
+def use_until_exit(path: Path) -> None:
+    """Count a file or folder as in use until this process ends."""
+    if path not in _used:
+        _used[path] = os.open(path, os.O_RDONLY)
+        mark_used(_used[path])
+
+
+_used: dict[Path, int] = {}
+
+
 @contextmanager
 def in_use(path: Path) -> Iterator[None]:
     """Count a file or folder as in use until the block ends."""

@@ -23,6 +23,7 @@ EXAMPLES = {
     "firmware": [["{bundle}", "--target", "cortex-m4", "-o", "{new}/firmware"]],
     "plan": [["{bundle}", "--target", "cortex-m4"]],
     "targets": [[]],
+    "cache": [[], ["--clean", "--kind", "leftovers"]],
 }
 SMALL = ["--data", "icbhi2017:{corpus}", "--protocol", "stream", "--seconds", 2, "--validation", 0.34, "--epochs", 1]
 SLOW_EXAMPLES = {

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from lungsound.errors import InputError
-from lungsound.files.cache import stored_once
+from lungsound.files.stored import stored_once
 
 
 @pytest.fixture

@@ -1,0 +1,45 @@
+"""Things that are stored once: of two processes that need one, one makes it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from lungsound.errors import InputError
+from lungsound.files.cache import LOCKS
+from lungsound.files.lock import held
+from lungsound.terminal import err
+
+T = TypeVar("T")
+
+
+def stored_once(path: Path, opened: Callable[[], T | None], make: Callable[[], None]) -> T:
+    """Return what is stored, made first where it is missing or damaged; of two processes one makes it.
+
+    Parameters
+    ----------
+    path : Path
+        Where it lies: ``CACHE/KIND/NAME``.
+    opened : callable
+        Opens it; None where it is missing or damaged.
+    make : callable
+        Stores it at `path`, whole or not at all.
+
+    Raises
+    ------
+    InputError
+        If it cannot be opened when it has been made, or what `opened` and `make` raise.
+    """
+    found = opened()
+    if found is not None:
+        return found
+    with held(path.parent.parent / LOCKS / path.name, wait=True):
+        found = opened()  # another process may have made it meanwhile
+        if found is not None:
+            return found
+        if path.exists():
+            err.print(f"note: {path} is damaged; it is made again", style="yellow", markup=False, highlight=False)
+        make()
+    found = opened()
+    if found is None:
+        raise InputError(f"{path}: is not what was written a moment ago; check the disk, or set $AUSCULT_CACHE")
+    return found
