@@ -76,14 +76,26 @@ class TeacherCard:
         folder = cache_folder() / "teachers" / self.name
         if not self.file.endswith(".zip"):
             weights = folder / self.file
-            if not weights.is_file():
+            if not self._is_there(weights):
                 self._accept(self._download(folder))
             return weights
-        if not any(folder.glob("*.pth")):
+        if not any(map(self._is_there, folder.glob("*.pth"))):
             archive = self._download(folder.parent)
             self._unpack(archive, folder)
             archive.unlink()
         return next(folder.glob("*.pth"))
+
+    def _is_there(self, weights: Path) -> bool:
+        """Tell whether a file of the cache is there and has the published checksum, where that is known."""
+        try:
+            self._check(weights)
+        except OSError:
+            return False
+        except ValueError as error:
+            err.print(f"note: {weights}: damaged ({error}); downloaded again", style="yellow", markup=False)
+            weights.unlink()
+            return False
+        return weights.is_file()
 
     def _download(self, folder: Path) -> Path:
         err.print(f"downloading {self.url}\nlicence: {self.licence}", highlight=False)

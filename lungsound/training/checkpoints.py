@@ -1,7 +1,6 @@
 """The checkpoints of a training: whole or not at all when they are written, held against their checksums when read."""
 
 import io
-import zipfile
 import zlib
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lungsound.errors import InputError, first_line
 from lungsound.files.atomic import whole_file
 from lungsound.files.checksum import CHECK_BYTES, check_line, is_whole
-from lungsound.training.weights import UNREADABLE
+from lungsound.training.weights import UNREADABLE, check_records
 
 
 class WholeCheckpoints(TorchCheckpointIO):
@@ -43,7 +42,7 @@ def read_training_checkpoint(path: Path) -> dict[str, Any]:
     ----------
     path : Path
         A zip archive whose comment is its checksum (:mod:`lungsound.files.checksum`); one of an earlier state has
-        only the checksums of its records. Torch reads neither.
+        only those of its records.
 
     Raises
     ------
@@ -51,12 +50,10 @@ def read_training_checkpoint(path: Path) -> dict[str, Any]:
         If it is damaged.
     """
     try:
-        with path.open("rb") as handle, zipfile.ZipFile(handle) as archive:
-            whole = is_whole(handle)
-            if whole is False or (whole is None and archive.testzip()):
+        with path.open("rb") as handle:
+            if is_whole(handle) is False:
                 raise ValueError("its checksum is another")
-            if any(info.compress_type != zipfile.ZIP_STORED for info in archive.infolist()):
-                raise ValueError("it is packed")
+        check_records(path)
         checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         checkpoint["state_dict"].items()
     except UNREADABLE as error:

@@ -136,6 +136,17 @@ def test_checksum(release: Release) -> None:
     assert replace(release.card, hash=f"sha256:{hashlib.sha256(b'weights').hexdigest()}").fetch().is_file()
 
 
+def test_a_damaged_file_of_the_cache_is_downloaded_again(release: Release, capfd: pytest.CaptureFixture[str]) -> None:
+    release.content = zipped({"checkpoint-300.pth": b"weights"})
+    card = replace(release.card, hash=f"sha256:{hashlib.sha256(b'weights').hexdigest()}")
+    path = card.fetch()
+    path.write_bytes(b"wfights")
+    capfd.readouterr()
+    assert card.fetch().read_bytes() == b"weights"
+    assert f"note: {path}: damaged (its checksum is another one); downloaded again" in capfd.readouterr().err
+    assert release.asked == 2
+
+
 def test_no_network_names_url_and_way_out(release: Release) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))

@@ -15,7 +15,7 @@ from torch import nn
 
 from lungsound.errors import InputError
 from lungsound.training.checkpoints import WholeCheckpoints, read_training_checkpoint
-from lungsound.training.weights import load_weights, save_weights
+from lungsound.training.weights import load_weights, read_checkpoint, save_weights
 
 
 def checkpoint(value: float) -> dict:
@@ -117,6 +117,34 @@ def test_a_pickle_whose_checksum_was_mended_is_refused_or_read(tmp_path_factory,
         read_training_checkpoint(file)
     except InputError as error:
         assert "damaged" in str(error)  # noqa: PT017
+
+
+def test_a_flipped_bit_of_a_published_file_is_refused_or_changes_nothing(file):
+    torch.save(checkpoint(0.5), file)
+    content = file.read_bytes()
+    for place in range(0, 8 * len(content), 37):  # every bit of a byte has its turn
+        damaged = bytearray(content)
+        damaged[place // 8] ^= 1 << place % 8
+        file.write_bytes(damaged)
+        try:
+            assert same(read_checkpoint(file), checkpoint(0.5)), place
+        except InputError as error:
+            assert "download the checkpoint again" in str(error)  # noqa: PT017
+
+
+def test_a_record_that_says_it_is_a_folder_is_refused(file):
+    """Torch reads nothing of such a record and hands out whatever lay in the memory."""
+    torch.save(checkpoint(0.5), file)
+    content = bytearray(file.read_bytes())
+    with zipfile.ZipFile(file) as archive:
+        names = [record.filename for record in archive.infolist()]
+    entry = content.rindex(f"{names[0].partition('/')[0]}/data/0".encode()) - 46
+    assert content[entry : entry + 4] == b"PK\x01\x02"
+    content[entry + 38] ^= 0x10
+    file.write_bytes(content)
+    for read in (read_checkpoint, read_training_checkpoint):
+        with pytest.raises(InputError, match="is packed or a folder"):
+            read(file)
 
 
 def test_a_packed_record_is_refused_unread(tmp_path):
