@@ -72,18 +72,18 @@ def teacher_outputs(teacher: nn.Module, listening: Listening, part: Part, cache:
     """
     folder = cache / "teacher_outputs" / store_key(teacher, listening, part)
 
-    def make() -> None:
+    def opened(verify: bool = True) -> TeacherOutputs | None:
+        logits = open_array(folder / "logits.npy", (len(part.windows), len(listening.labels)), verify=verify)
+        embedding = open_array(folder / "embedding.npy", (len(part.windows), None), verify=verify)
+        return None if logits is None or embedding is None else TeacherOutputs(logits, embedding)
+
+    def make() -> TeacherOutputs | None:
         features = prepare(part.windows, listening.logmel, listening.seconds, cache)
         with whole_folder(folder) as temporary:
             _write_outputs(teacher.eval(), listening, features, temporary)
+        return opened(verify=False)
 
-    return stored_once(folder, lambda: _opened(folder, len(part.windows), len(listening.labels)), make)
-
-
-def _opened(folder: Path, windows: int, labels: int) -> TeacherOutputs | None:
-    logits = open_array(folder / "logits.npy", (windows, labels))
-    embedding = open_array(folder / "embedding.npy", (windows, None))
-    return None if logits is None or embedding is None else TeacherOutputs(logits, embedding)
+    return stored_once(folder, opened, make)
 
 
 def _write_outputs(teacher: nn.Module, listening: Listening, features: NDArray[np.float32], folder: Path) -> None:

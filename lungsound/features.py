@@ -113,12 +113,13 @@ def prepare(windows: "pd.DataFrame", logmel: LogMelSpec, seconds: float, cache: 
     shape = (len(windows), logmel.frames(logmel.samples(seconds)), logmel.n_mels)
     file = cache / "features" / f"{feature_key(windows, logmel, seconds)}.npy"
 
-    def make() -> None:
+    def make() -> NDArray[np.float32] | None:
         with whole_file(file) as temporary, new_array(temporary, shape) as first_byte:
             fill = partial(_fill, file=temporary, first_byte=first_byte, logmel=logmel, seconds=seconds)
             recordings = _by_recording(windows)
             for _ in progress(_in_parallel(fill, recordings), "preparing log-mels", total=len(recordings)):
                 pass
+        return open_array(file, shape, verify=False)
 
     return stored_once(file, lambda: open_array(file, shape), make)
 

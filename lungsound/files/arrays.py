@@ -64,7 +64,7 @@ def new_array(file: Path, shape: tuple[int, ...]) -> Iterator[int]:
         handle.write(line)
 
 
-def open_array(file: Path, shape: tuple[int | None, ...]) -> NDArray[np.float32] | None:
+def open_array(file: Path, shape: tuple[int | None, ...], *, verify: bool = True) -> NDArray[np.float32] | None:
     """Map an array whose checksum is right; None where it is missing, damaged or of another shape.
 
     Parameters
@@ -73,6 +73,8 @@ def open_array(file: Path, shape: tuple[int | None, ...]) -> NDArray[np.float32]
         What :func:`new_array` wrote.
     shape : tuple of int or None
         What it must have; None stands for any length.
+    verify : bool
+        Read it all and hold it against its checksum; not worth it for what this process has just written.
 
     Returns
     -------
@@ -94,7 +96,7 @@ def open_array(file: Path, shape: tuple[int | None, ...]) -> NDArray[np.float32]
                 return None
             held = tuple(int(length) for length in found[2].split(b", "))
             size = found.end() + 4 * math.prod(held)
-            if not _fits(held, shape) or not _is_as_written(handle, size):
+            if not _fits(held, shape) or (verify and not _is_as_written(handle, size)):
                 return None
             return np.memmap(handle, np.float32, "r", found.end(), held)
     except OSError as error:

@@ -12,7 +12,7 @@ from lungsound.terminal import err
 T = TypeVar("T")
 
 
-def stored_once(path: Path, opened: Callable[[], T | None], make: Callable[[], None]) -> T:
+def stored_once(path: Path, opened: Callable[[], T | None], make: Callable[[], T | None]) -> T:
     """Return what is stored, made first where it is missing or damaged; of two processes one makes it.
 
     Parameters
@@ -22,7 +22,7 @@ def stored_once(path: Path, opened: Callable[[], T | None], make: Callable[[], N
     opened : callable
         Opens it; None where it is missing or damaged.
     make : callable
-        Stores it at `path`, whole or not at all.
+        Stores it at `path`, whole or not at all, and opens it.
 
     Raises
     ------
@@ -38,8 +38,7 @@ def stored_once(path: Path, opened: Callable[[], T | None], make: Callable[[], N
             return found
         if path.exists():
             err.print(f"note: {path} is damaged; it is made again", style="yellow", markup=False, highlight=False)
-        make()
-    found = opened()
+        found = make()
     if found is None:
         raise InputError(f"{path}: is not what was written a moment ago; check the disk, or set $AUSCULT_CACHE")
     return found

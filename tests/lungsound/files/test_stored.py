@@ -23,6 +23,7 @@ def thing(tmp_path):
         time.sleep(0.2)
         path.parent.mkdir(exist_ok=True)
         path.write_text("word")
+        return opened()
 
     return path, opened, make, made
 
