@@ -42,8 +42,8 @@ def conv(lowering: Lowering, op: Op) -> None:
     if len(weights.shape) != 4 or len(source.shape) != 4 or source.shape[3] != weights.shape[3]:
         raise lowering.refuse(
             op,
-            f"takes {list(source.shape)} with weights {list(weights.shape)}; their last axes must agree "
-            f"(grouped convolutions cannot become firmware)",
+            f"takes {list(source.shape)} with weights {list(weights.shape)}; their last axes must agree, "
+            "for firmware has no grouped convolutions: rebuild it as a whole or a depthwise one",
         )
     count, height, width, _ = weights.shape
     options = lowering.options(op, _CONV_OPTIONS)
@@ -64,7 +64,9 @@ def depthwise(lowering: Lowering, op: Op) -> None:
     source = lowering.computed(op, 0)
     if len(weights.shape) != 4 or len(source.shape) != 4 or weights.shape[0] != 1 or weights.shape[3] % source.shape[3]:
         raise lowering.refuse(
-            op, f"takes {list(source.shape)} with weights {list(weights.shape)}; the channels must divide"
+            op,
+            f"takes {list(source.shape)} with weights {list(weights.shape)}; its channels must be a multiple of the "
+            "input's, export the model again",
         )
     _, height, width, count = weights.shape
     options = lowering.options(op, _DEPTHWISE_OPTIONS)
@@ -89,7 +91,9 @@ def fully_connected(lowering: Lowering, op: Op) -> None:
     source = lowering.computed(op, 0)
     if len(weights.shape) != 2 or source.size % weights.shape[1]:
         raise lowering.refuse(
-            op, f"takes {list(source.shape)} with weights {list(weights.shape)}; the sizes must divide"
+            op,
+            f"takes {list(source.shape)} with weights {list(weights.shape)}; the input's size must be a multiple of "
+            "the weights' last axis, export the model again",
         )
     options = lowering.options(op, _FULLY_CONNECTED_OPTIONS)
     if options.integer(1, "b"):
@@ -98,7 +102,9 @@ def fully_connected(lowering: Lowering, op: Op) -> None:
     made = lowering.output(op)
     if made.size != source.size // channels * count or made.shape[-1:] != (count,):
         raise lowering.refuse(
-            op, f"has shape {list(made.shape)} where {source.size // channels} x {count} values are made"
+            op,
+            f"has shape {list(made.shape)} where {source.size // channels} x {count} values are made; export the model "
+            "again",
         )
     stream = lowering.stream(op.inputs[0])
     rows = lowering.streams[stream].rows
@@ -137,7 +143,9 @@ def _windowed(lowering: Lowering, op: Op, window: Window, channels: int) -> tupl
     time, width = (extent(source.shape[axis + 1], window, axis) for axis in (0, 1))
     if source.shape[0] != 1 or time.size < 1 or width.size < 1:
         raise lowering.refuse(
-            op, f"takes {list(source.shape)} under a kernel {list(kernel)}; batch must be 1 and the kernel must fit"
+            op,
+            f"takes {list(source.shape)} under a kernel {list(kernel)}; the batch must be 1 and the kernel fit: export "
+            "with a batch of one, for a window as long as that of its training",
         )
     lowering.expect(op, (1, time.size, width.size, channels))
     stream = lowering.stream_in_rows(op.inputs[0], source.shape[1])
@@ -175,7 +183,9 @@ def _requantized(
     if len(op.inputs) > 2 and op.inputs[2] >= 0:
         given = lowering.constant(op, 2, "int32")
         if given.shape != (len(weights),):
-            raise lowering.refuse(op, f"has a bias of shape {list(given.shape)}; it must be [{len(weights)}]")
+            raise lowering.refuse(
+                op, f"has a bias of shape {list(given.shape)}; it must be [{len(weights)}], export the model again"
+            )
         # XNNPACK leaves a bias without scales to TFLite, which rounds twice.
         if any(given.zero_points) or (lowering.single_rounding and not given.scales):
             raise lowering.refuse(

@@ -71,13 +71,17 @@ def matmul(lowering: Lowering, op: Op) -> None:
     left, right, made = lowering.operand(op, 0), lowering.operand(op, 1), lowering.output(op)
     _check_operands(lowering, op, left, right)
     if not 2 <= len(left.shape) <= 4 or not 2 <= len(right.shape) <= 4:
-        raise lowering.refuse(op, f"multiplies {list(left.shape)} by {list(right.shape)}; two to four axes are taken")
+        raise lowering.refuse(
+            op, f"multiplies {list(left.shape)} by {list(right.shape)}; reshape both to two, three or four axes"
+        )
     options = lowering.options(op, _MATMUL_OPTIONS)
     adjoint = bool(options.integer(0, "?")), bool(options.integer(1, "?"))
     (height, depth), (width, depth_right) = _matrix(left, adjoint[0]), _matrix(right, not adjoint[1])
     batches = _broadcast(lowering, op, left.shape[:-2], right.shape[:-2])
     if depth != depth_right:
-        raise lowering.refuse(op, f"multiplies {list(left.shape)} by {list(right.shape)}; the inner axes differ")
+        raise lowering.refuse(
+            op, f"multiplies {list(left.shape)} by {list(right.shape)}, whose inner axes differ; export the model again"
+        )
     lowering.expect(op, (*batches, height, width))
     if right.data is not None and right.zero_point == 0 and lowering.single_rounding:
         factor = lowering.product_factor(left.scale, right.scale, made.scale)  # XNNPACK's; the others are TFLite's
@@ -85,7 +89,7 @@ def matmul(lowering: Lowering, op: Op) -> None:
         factor = float(np.float32(left.scale) * np.float32(right.scale)) / made.scale
     multiplier = multiplier_of(factor)
     if depth * 255 * 255 >= 1 << 31:
-        raise lowering.refuse(op, f"adds {depth} products, more than 32 bits hold")
+        raise lowering.refuse(op, f"adds {depth} products, more than 32 bits hold; multiply narrower matrices")
     full = (1,) * (2 - len(batches)) + batches
     fields: dict[str, CValue] = {
         "left": _matrix_fields(left, adjoint[0], full),
@@ -108,7 +112,7 @@ def _check_operands(lowering: Lowering, op: Op, left: Tensor, right: Tensor) -> 
             raise lowering.refuse(
                 op,
                 f"takes '{tensor.name}' of type {tensor.dtype} with {len(tensor.scales)} scales; it must be "
-                f"int8 with one",
+                "int8 with one, quantize both sides as whole tensors",
             )
     if left.data is not None and right.data is not None:
         raise lowering.refuse(op, "combines two constants; fold them in the model")
@@ -121,7 +125,7 @@ def _binary(lowering: Lowering, op: Op, kernel: str, factors: list[Multiplier], 
     rows, split = _rows(lowering, op, operands, made)
     sizes = (1,) * (4 - len(made.shape) + split) + made.shape[split:]
     if len(sizes) > 4:
-        raise lowering.refuse(op, f"has shape {list(made.shape)}; at most four axes are taken here")
+        raise lowering.refuse(op, f"has shape {list(made.shape)}; reshape both sides to four axes or fewer")
     aligned = [(1,) * (len(made.shape) - len(tensor.shape)) + tensor.shape for tensor in operands]
     sizes, steps = _merged(sizes, [_steps(shape[split:], sizes) for shape in aligned])
     low, high = activation_range(read_activation(lowering, op, lowering.options(op, _OPTIONS[op.kind]), 0), made)
@@ -170,7 +174,9 @@ def _broadcast(lowering: Lowering, op: Op, left: tuple[int, ...], right: tuple[i
     try:
         return tuple(int(size) for size in np.broadcast_shapes(left, right))
     except ValueError:
-        raise lowering.refuse(op, f"combines {list(left)} and {list(right)}, which do not broadcast") from None
+        raise lowering.refuse(
+            op, f"combines {list(left)} and {list(right)}, which do not broadcast; export the model again"
+        ) from None
 
 
 def _steps(shape: tuple[int, ...], sizes: tuple[int, ...]) -> tuple[int, ...]:

@@ -16,7 +16,9 @@ def reshape(lowering: Lowering, op: Op) -> None:
     """RESHAPE: another name for the same stream."""
     source, made = lowering.computed(op, 0), lowering.output(op)
     if source.size != made.size:
-        raise lowering.refuse(op, f"turns {list(source.shape)} into {list(made.shape)}; the sizes must agree")
+        raise lowering.refuse(
+            op, f"turns {list(source.shape)} into {list(made.shape)}; the sizes must agree, export the model again"
+        )
     _check_same_scale(lowering, op, source)
     lowering.rename(op.outputs[0], lowering.stream(op.inputs[0]))
 
@@ -30,7 +32,9 @@ def pad(lowering: Lowering, op: Op) -> None:
     whole_batch = padding.shape == (len(source.shape), 2) and not padding[0].any()
     if not whole_batch or not 3 <= len(source.shape) <= 4 or (padding < 0).any():
         raise lowering.refuse(
-            op, f"pads {list(source.shape)} by {padding.tolist()}; three or four axes are taken, the batch not padded"
+            op,
+            f"pads {list(source.shape)} by {str(padding.tolist())[:80]}; pad time, width or channels of a tensor "
+            "[1, time, ...] of three or four axes, and by no negative number",
         )
     _check_same_scale(lowering, op, source)
     value = _padding_value(lowering, op, source)
@@ -68,7 +72,7 @@ def concatenate(lowering: Lowering, op: Op) -> None:
     made = lowering.output(op)
     parts = [lowering.operand(op, position) for position in range(len(op.inputs))]
     if not parts or not made.shape:
-        raise lowering.refuse(op, f"joins {len(parts)} tensors into {list(made.shape)}; it needs some, and an axis")
+        raise lowering.refuse(op, f"joins {len(parts)} tensors into {list(made.shape)}; export the model again")
     options = lowering.options(op, _CONCATENATION_OPTIONS)
     named, activation = options.integer(0, "i"), read_activation(lowering, op, options, 1)
     axis = named % len(made.shape)
@@ -78,7 +82,9 @@ def concatenate(lowering: Lowering, op: Op) -> None:
                 op, f"joins '{part.name}', whose scale or zero point is not the result's; quantize again"
             )
         if len(part.shape) != len(made.shape):
-            raise lowering.refuse(op, f"joins tensors of {len(part.shape)} and {len(made.shape)} axes")
+            raise lowering.refuse(
+                op, f"joins tensors of {len(part.shape)} and {len(made.shape)} axes; reshape them alike"
+            )
     if activation != "NONE" or not -len(made.shape) <= named < len(made.shape):
         raise lowering.refuse(
             op, f"has axis {named} and activation {activation}; use an axis of the tensor and no activation"
@@ -114,7 +120,11 @@ def transpose(lowering: Lowering, op: Op) -> None:
     assert given.data is not None
     order = [int(axis) for axis in given.data.reshape(-1).tolist()]
     if sorted(order) != list(range(len(source.shape))):
-        raise lowering.refuse(op, f"orders the axes of {list(source.shape)} as {order}; each must be named once")
+        raise lowering.refuse(
+            op,
+            f"orders the axes of {list(source.shape)} as {str(order)[:80]}, which names not each once; export the "
+            "model again",
+        )
     lowering.expect(op, tuple(source.shape[axis] for axis in order))
     _check_same_scale(lowering, op, source)
     longer = [axis for axis in order if source.shape[axis] > 1]

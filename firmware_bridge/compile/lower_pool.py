@@ -26,13 +26,15 @@ def pool(lowering: Lowering, op: Op) -> None:
     options = lowering.options(op, _POOL_OPTIONS)
     window = read_window(lowering, op, options, kernel=3)
     if len(source.shape) != 4 or source.shape[0] != 1:
-        raise lowering.refuse(op, f"takes {list(source.shape)}; it must be [1, time, width, channels]")
+        raise lowering.refuse(op, f"takes {list(source.shape)}; export it as [1, time, width, channels]")
     if (source.scales, source.zero_points) != (made.scales, made.zero_points):
         raise lowering.refuse(op, "changes scale or zero point; a pool must keep them, quantize again")
     time, width = (extent(source.shape[axis + 1], window, axis) for axis in (0, 1))
     if time.size < 1 or width.size < 1:
         raise lowering.refuse(
-            op, f"takes {list(source.shape)} under a window {list(window.kernel)}; the window must fit"
+            op,
+            f"takes {list(source.shape)} under a window {list(window.kernel)}, which does not fit; export for a window "
+            "of sound as long as that of its training",
         )
     lowering.expect(op, (1, time.size, width.size, source.shape[3]))
     low, high = activation_range(read_activation(lowering, op, options, 5), made)
@@ -66,7 +68,9 @@ def reduce(lowering: Lowering, op: Op) -> None:
     axes = _axes(lowering, op, len(source.shape))
     if len(source.shape) not in (3, 4) or source.shape[0] != 1 or 0 in axes:
         raise lowering.refuse(
-            op, f"reduces axes {sorted(axes)} of {list(source.shape)}; it must be [1, time, ...] and keep the batch"
+            op,
+            f"reduces axes {sorted(axes)} of {list(source.shape)}; reduce time, width or channels of a tensor "
+            "[1, time, ...] and leave the batch",
         )
     shape = tuple(1 if axis in axes else size for axis, size in enumerate(source.shape))
     kept = tuple(size for axis, size in enumerate(source.shape) if axis not in axes)
@@ -76,7 +80,7 @@ def reduce(lowering: Lowering, op: Op) -> None:
     results = (width if width_kept else 1) * (channels if channels_kept else 1)
     count = source.size // made.size
     if count * 255 >= 1 << 31:
-        raise lowering.refuse(op, f"adds {count} values, more than 32 bits hold")
+        raise lowering.refuse(op, f"adds {count} values, more than 32 bits hold; pool before it")
     multiplier = _mean_multiplier(lowering, source.scale, made.scale, count) if op.kind == "MEAN" else Multiplier(0, 0)
     if lowering.single_rounding and multiplier.shift < _LEAST_SHIFT:
         raise lowering.refuse(

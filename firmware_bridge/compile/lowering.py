@@ -15,6 +15,7 @@ from firmware_bridge.tflite.graph import Graph, Op, Tensor
 from lungsound.errors import InputError
 
 _MOST_ROWS = 65535
+_QUANTIZE_WHOLE = "quantize the whole model to int8, weights and activations, with fixed shapes"
 
 
 class Lowering:
@@ -60,7 +61,10 @@ class Lowering:
         """Return the input at `position`, which must be a constant of `dtype`."""
         tensor = self.operand(op, position)
         if tensor.data is None or tensor.dtype != dtype:
-            raise self.refuse(op, f"needs '{tensor.name}' to be constant {dtype} values; export the model again")
+            found = "computed" if tensor.data is None else f"constant {tensor.dtype}"
+            raise self.refuse(
+                op, f"reads '{tensor.name}', which is {found} where constant {dtype} values are due; {_QUANTIZE_WHOLE}"
+            )
         return tensor
 
     def operand(self, op: Op, position: int) -> Tensor:
@@ -94,7 +98,7 @@ class Lowering:
         if rows > _MOST_ROWS or width > _MOST_ROWS:
             raise InputError(
                 f"{self.graph.name}: '{described.name}' has {rows} rows of {width} values and firmware takes "
-                f"{_MOST_ROWS} at most"
+                f"{_MOST_ROWS} at most; shorten the window or narrow the layer"
             )
         # Converters name a fused tensor after all its parts; the last says enough.
         self.streams.append(Stream(described.name.split(";")[-1], tensor, rows, width))

@@ -8,8 +8,9 @@ import numpy as np
 from firmware_bridge.compile import lower_conv, lower_elementwise, lower_layout, lower_pool, lower_tables
 from firmware_bridge.compile.lowering import Lowering
 from firmware_bridge.compile.program import Program
+from firmware_bridge.compile.refusals import refuse_foreign
 from firmware_bridge.compile.requantize import ScaleError
-from firmware_bridge.tflite.graph import Graph, Op, Tensor
+from firmware_bridge.tflite.graph import Graph, Op, Tensor, check_graph
 from lungsound.errors import InputError
 
 
@@ -59,7 +60,7 @@ OPERATORS = {
 
 
 def check_operators(graph: Graph) -> None:
-    """Refuse a graph that cannot become int8 firmware, before it is laid out.
+    """Refuse a graph that cannot become int8 firmware, or cannot run at all, before it is laid out.
 
     Parameters
     ----------
@@ -69,23 +70,11 @@ def check_operators(graph: Graph) -> None:
     Raises
     ------
     InputError
-        If an operator is not one of `OPERATORS`, or a tensor that is computed is not int8 with one scale.
+        If an operator is not one of `OPERATORS`, input, output or a computed tensor is not int8 with one scale, or
+        `check_graph` refuses.
     """
-    for role, (index,) in (("input", graph.inputs), ("output", graph.outputs)):
-        tensor = graph.tensors[index]
-        if tensor.dtype != "int8":
-            raise InputError(
-                f"{graph.name}: its {role} '{tensor.name}' is {tensor.dtype} and firmware takes int8 throughout; "
-                "quantize the whole model, input and output too (in TensorFlow's converter: inference_input_type and "
-                "inference_output_type tf.int8)"
-            )
-    for op in graph.ops:
-        made = graph.tensors[op.outputs[0]]
-        if op.kind not in OPERATORS:
-            raise InputError(
-                f"{graph.name}: operator {op.kind} that makes tensor '{made.name}' cannot become firmware; rebuild "
-                f"that layer from {', '.join(OPERATORS)}"
-            )
+    refuse_foreign(graph, OPERATORS)
+    check_graph(graph)
     for index in sorted({*graph.inputs, *(op.outputs[0] for op in graph.ops)}):
         _check_activation(graph, graph.tensors[index])
 
@@ -94,12 +83,12 @@ def _check_activation(graph: Graph, tensor: Tensor) -> None:
     if tensor.dtype != "int8":
         raise InputError(
             f"{graph.name}: tensor '{tensor.name}' is {tensor.dtype} and firmware takes int8 throughout; quantize the "
-            "layer that makes it, too"
+            "layer that makes it, too (with a representative dataset)"
         )
     if len(tensor.scales) != 1:
         raise InputError(
-            f"{graph.name}: tensor '{tensor.name}' has {len(tensor.scales)} scales; an activation needs exactly "
-            f"one, quantize again"
+            f"{graph.name}: tensor '{tensor.name}' has {len(tensor.scales)} scales; what a layer computes needs "
+            f"exactly one, quantize again (per-channel scales are for weights)"
         )
 
 

@@ -34,6 +34,8 @@ class Tensor:
         The axis that `scales` runs along when there are several.
     data : ndarray or None
         The constant values, of `shape`; None for an activation.
+    variable : bool
+        Whether it keeps its values from one run to the next.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Tensor:
     zero_points: tuple[int, ...] = ()
     axis: int = 0
     data: npt.NDArray[np.generic] | None = None
+    variable: bool = False
 
     @property
     def size(self) -> int:
@@ -106,36 +109,16 @@ class Graph:
     outputs: tuple[int, ...]
 
 
-def check_graph(graph: Graph) -> None:
-    """Refuse a graph that cannot run.
+def check_indices(graph: Graph) -> None:
+    """Refuse a graph that names tensors which it lacks.
 
     Raises
     ------
     InputError
-        If a tensor index is out of range, an operator reads what nothing before it made (a cycle, or a wrong order),
-        a tensor is made twice, the output is the input, a shape is not positive, or a scale is zero, negative or not
-        finite.
+        If a tensor index is out of range.
     """
-    _check_indices(graph)
-    _check_order(graph)
-    for index in sorted({*graph.inputs, *(index for op in graph.ops for index in (*op.inputs, *op.outputs))} - {-1}):
-        _check_shape(graph, graph.tensors[index])
-        _check_scales(graph, graph.tensors[index])
-
-
-def _check_indices(graph: Graph) -> None:
     count = len(graph.tensors)
-    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
-        raise InputError(
-            f"{graph.name}: {len(graph.inputs)} inputs and {len(graph.outputs)} outputs; firmware takes a model "
-            f"with one of each"
-        )
     for op in graph.ops:
-        if len(op.outputs) != 1:
-            raise InputError(
-                f"{graph.name}: {op.kind} has {len(op.outputs)} outputs, and firmware takes operators with one; "
-                "rebuild that layer from others"
-            )
         for index in (*op.inputs, *op.outputs):
             if not -1 <= index < count or (index == -1 and index in op.outputs):
                 raise InputError(f"{graph.name}: {op.kind} names tensor {index} of {count}; export the model again")
@@ -144,17 +127,40 @@ def _check_indices(graph: Graph) -> None:
             raise InputError(f"{graph.name}: the model names tensor {index} of {count}; export it again")
 
 
+def check_graph(graph: Graph) -> None:
+    """Refuse a graph that cannot run.
+
+    Parameters
+    ----------
+    graph : Graph
+        Passed `check_indices`.
+
+    Raises
+    ------
+    InputError
+        If an operator makes no tensor or several, keeps state, reads what nothing before it made (a cycle, or a wrong
+        order), a tensor is made twice, the output is the input, a shape is not positive, or a scale is zero, negative
+        or not finite.
+    """
+    for op in graph.ops:
+        if len(op.outputs) != 1:
+            raise InputError(
+                f"{graph.name}: {op.kind} has {len(op.outputs)} outputs where one is due; export the model again"
+            )
+    _check_order(graph)
+    for index in sorted({*graph.inputs, *(index for op in graph.ops for index in (*op.inputs, *op.outputs))} - {-1}):
+        _check_shape(graph, graph.tensors[index])
+        _check_scales(graph, graph.tensors[index])
+
+
 def _check_order(graph: Graph) -> None:
     made = set(graph.inputs)
-    if any(graph.tensors[index].data is not None for index in graph.inputs):
-        raise InputError(f"{graph.name}: the input of the model is a constant; export the model again")
+    for index in graph.inputs:
+        if graph.tensors[index].data is not None or graph.tensors[index].variable:
+            kind = "variable" if graph.tensors[index].variable else "constant"
+            raise InputError(f"{graph.name}: the input of the model is a {kind}; export the model again")
     for op in graph.ops:
-        for index in op.inputs:
-            if index >= 0 and index not in made and graph.tensors[index].data is None:
-                raise InputError(
-                    f"{graph.name}: {op.kind} reads tensor '{graph.tensors[index].name}' before anything has made it "
-                    "(a cycle, or operators in a wrong order); export the model again"
-                )
+        _check_inputs(graph, op, made)
         for index in op.outputs:
             if index in made or graph.tensors[index].data is not None:
                 raise InputError(
@@ -162,25 +168,44 @@ def _check_order(graph: Graph) -> None:
                     "(a cycle); export the model again"
                 )
             made.add(index)
-    if graph.outputs == graph.inputs:
-        raise InputError(
-            f"{graph.name}: the output is the input '{graph.tensors[graph.outputs[0]].name}' itself, so the model "
-            "computes nothing; export it with its last layer as output"
-        )
-    if graph.outputs[0] not in made:
-        raise InputError(f"{graph.name}: nothing makes the output '{graph.tensors[graph.outputs[0]].name}'")
+    for index in graph.outputs:
+        name = graph.tensors[index].name
+        if index in graph.inputs:
+            raise InputError(
+                f"{graph.name}: the output is the input '{name}' itself, so the model computes nothing; export it "
+                "with its last layer as output"
+            )
+        if index not in made:
+            raise InputError(f"{graph.name}: nothing makes the output '{name}'; export the model again")
+
+
+def _check_inputs(graph: Graph, op: Op, made: set[int]) -> None:
+    for index in op.inputs:
+        if index < 0 or index in made:
+            continue
+        tensor = graph.tensors[index]
+        if tensor.variable:
+            raise InputError(
+                f"{graph.name}: {op.kind} keeps state in '{tensor.name}' from one run to the next; export the model "
+                "without state that takes a whole window, which firmware cuts into rows by itself"
+            )
+        if tensor.data is None:
+            raise InputError(
+                f"{graph.name}: {op.kind} reads tensor '{tensor.name}' before anything has made it "
+                "(a cycle, or operators in a wrong order); export the model again"
+            )
 
 
 def _check_shape(graph: Graph, tensor: Tensor) -> None:
     if any(size <= 0 for size in tensor.shape) and tensor.data is None:
         raise InputError(
             f"{graph.name}: tensor '{tensor.name}' has shape {list(tensor.shape)}; every axis must be fixed and "
-            f"positive, "
-            "export with static shapes"
+            "positive, export with static shapes (in TensorFlow: an input_signature without None)"
         )
     if len(tensor.shape) > 5 or tensor.size > _MOST_VALUES:
         raise InputError(
-            f"{graph.name}: tensor '{tensor.name}' of shape {list(tensor.shape)} is too large for firmware"
+            f"{graph.name}: tensor '{tensor.name}' of shape {list(tensor.shape)} is too large for firmware, which "
+            f"takes 5 axes and {_MOST_VALUES} values at most; shorten the window or narrow the layer"
         )
 
 
@@ -194,14 +219,23 @@ def _check_scales(graph: Graph, tensor: Tensor) -> None:
     if len(tensor.scales) != len(tensor.zero_points):
         raise InputError(
             f"{graph.name}: tensor '{tensor.name}' has {len(tensor.scales)} scales and "
-            f"{len(tensor.zero_points)} zero points"
+            f"{len(tensor.zero_points)} zero points; as many are due, quantize again"
         )
-    if len(tensor.scales) > 1 and not (
-        0 <= tensor.axis < len(tensor.shape) and tensor.shape[tensor.axis] == len(tensor.scales)
-    ):
-        raise InputError(
-            f"{graph.name}: tensor '{tensor.name}' of shape {list(tensor.shape)} has {len(tensor.scales)} "
-            f"scales along axis {tensor.axis}"
-        )
+    if len(tensor.scales) > 1:
+        _check_axis(graph, tensor)
     if tensor.dtype == "int8" and any(not -128 <= zero <= 127 for zero in tensor.zero_points):
         raise InputError(f"{graph.name}: tensor '{tensor.name}' has a zero point outside of -128..127; quantize again")
+
+
+def _check_axis(graph: Graph, tensor: Tensor) -> None:
+    rank, said = len(tensor.shape), f"{len(tensor.scales)} scales along axis {tensor.axis}"
+    if not 0 <= tensor.axis < rank:
+        raise InputError(
+            f"{graph.name}: tensor '{tensor.name}' of shape {list(tensor.shape)} has {said}, which it lacks; "
+            "converters of 2019 wrote biases so: convert the model again with a current one (LiteRT refuses it, too)"
+        )
+    if tensor.shape[tensor.axis] != len(tensor.scales):
+        raise InputError(
+            f"{graph.name}: tensor '{tensor.name}' of shape {list(tensor.shape)} has {said}; one in all or "
+            f"{tensor.shape[tensor.axis]} are due, quantize again"
+        )

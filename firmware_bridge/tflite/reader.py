@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from firmware_bridge.tflite.flatbuffer import FlatTable
-from firmware_bridge.tflite.graph import Graph, Op, Tensor, check_graph
+from firmware_bridge.tflite.graph import Graph, Op, Tensor, check_indices
 from lungsound.errors import InputError
 
 _DTYPES = {
@@ -23,7 +23,9 @@ _DTYPES = {
     9: "int8",
     10: "float64",
 }
-_CUSTOM, _CALL_ONCE = 32, 129
+_CUSTOM = 32
+_STATE = ("ASSIGN_VARIABLE", "CALL_ONCE", "READ_VARIABLE", "VAR_HANDLE")
+_BRANCHES = ("CALL", "IF", "STABLEHLO_CASE", "STABLEHLO_COMPOSITE", "STABLEHLO_WHILE", "WHILE")
 
 IDENTIFIED = 8
 """How many of the first bytes `check_identifier` wants."""
@@ -38,56 +40,74 @@ def check_identifier(name: str, start: bytes) -> None:
         If they are those of another file.
     """
     if start[4:IDENTIFIED] != b"TFL3":
-        raise InputError(f"{name}: not a .tflite file (bytes 4 to 7 must be 'TFL3')")
+        raise InputError(
+            f"{name}: not a .tflite file (bytes 4 to 7 must be 'TFL3'); convert the model to an int8 .tflite first, or "
+            "name the bundle that `auscult export` makes of it"
+        )
 
 
 def parse_tflite(name: str, data: bytes) -> Graph:
-    """Parse and check the bytes of a .tflite file; `name` is for error sentences.
+    """Parse the bytes of a .tflite file; `name` is for error sentences.
+
+    Whether the graph can run, and become firmware, is for `check_operators` (operators.py) to say.
 
     Raises
     ------
     InputError
-        If it is cut, damaged, keeps state, or is of dynamic shape.
+        If it is cut, damaged, keeps state in variables, has control flow, or is of dynamic shape.
     """
     check_identifier(name, data)
     model = FlatTable.root(name, data)
     subgraphs, codes = model.tables(2), model.tables(1)
-    if any(_number(code) == _CALL_ONCE for code in codes):
-        raise InputError(
-            f"{name}: the model keeps state in variables (CALL_ONCE, VAR_HANDLE); export the one without state that "
-            "takes a whole window, which firmware cuts into rows by itself"
-        )
-    if len(subgraphs) != 1:
-        raise InputError(
-            f"{name}: the model has {len(subgraphs)} subgraphs and firmware takes one; export without control flow"
-        )
+    _check_subgraphs(name, len(subgraphs), [_kind(code) for code in codes])
     subgraph = subgraphs[0]
     buffers = model.tables(4)
-    tensors = tuple(_tensor(name, table, buffers) for table in subgraph.tables(0))
+    tensors = tuple(_tensor(name, index, table, buffers) for index, table in enumerate(subgraph.tables(0)))
     ops = tuple(_op(name, table, codes) for table in subgraph.tables(3))
     graph = Graph(name, tensors, ops, _indices(subgraph, 1), _indices(subgraph, 2))
-    check_graph(graph)
+    check_indices(graph)
     return graph
 
 
-def _tensor(name: str, table: FlatTable, buffers: list[FlatTable]) -> Tensor:
-    label = table.text(3)
+def _check_subgraphs(name: str, count: int, kinds: list[str]) -> None:
+    """Refuse a model that is more than one graph, in words for what it is instead."""
+    state = [kind for kind in kinds if kind in _STATE]
+    if state:
+        raise InputError(
+            f"{name}: the model keeps state in variables ({', '.join(sorted(state))}); export the one without state "
+            "that takes a whole window, which firmware cuts into rows by itself"
+        )
+    branches = [kind for kind in kinds if kind in _BRANCHES]
+    if branches:
+        raise InputError(
+            f"{name}: the model has control flow ({', '.join(sorted(branches))}); unroll its loops, and rebuild "
+            "recurrent layers from convolutions along time"
+        )
+    if count != 1:
+        raise InputError(
+            f"{name}: the model has {count} subgraphs, one a signature, and firmware takes one; export the signature "
+            "that it shall run"
+        )
+
+
+def _tensor(name: str, index: int, table: FlatTable, buffers: list[FlatTable]) -> Tensor:
+    label = table.text(3) or f"#{index}"
     code = table.integer(1, "b")
     dtype = _DTYPES.get(code)
     if dtype is None:
-        raise InputError(f"{name}: tensor '{label}' has type {code}, which firmware does not take; quantize to int8")
-    shape = _indices(table, 0)
+        kind = _names("TensorType").get(code, f"number {code}").lower()
+        raise InputError(f"{name}: tensor '{label}' is of type {kind}, which firmware does not take; quantize to int8")
+    shape, signature = _indices(table, 0), _indices(table, 7)
     # A free batch axis is written as -1 in the signature and 1 in the shape; firmware runs one window at a time.
-    if any(size <= 0 for size in shape) or any(size <= 0 for size in _indices(table, 7)[1:]):
+    if any(size <= 0 for size in signature[1:]):
+        shape = signature
+    if table.table(6) is not None:
         raise InputError(
-            f"{name}: tensor '{label}' has shape {list(shape)} (signature {list(_indices(table, 7))}); "
-            "every axis must be fixed and positive, export with static shapes"
+            f"{name}: tensor '{label}' is stored sparse; export the model dense (without Optimize.SPARSITY)"
         )
-    if table.table(6) is not None or table.integer(5, "?"):
-        raise InputError(f"{name}: tensor '{label}' is sparse or a variable; export it dense and without state")
     scales, zero_points, axis = _quantization(table)
     data = _data(name, label, table, buffers, dtype, shape)
-    return Tensor(label, shape, dtype, scales, zero_points, axis, data)
+    return Tensor(label, shape, dtype, scales, zero_points, axis, data, bool(table.integer(5, "?")))
 
 
 def _quantization(table: FlatTable) -> tuple[tuple[float, ...], tuple[int, ...], int]:
@@ -118,9 +138,10 @@ def _data(
     size = item.itemsize
     for axis in shape:
         size *= axis
-    if len(raw) != size:
+    if len(raw) != size or any(axis <= 0 for axis in shape):
         raise InputError(
-            f"{name}: tensor '{label}' of shape {list(shape)} needs {size} bytes and its buffer holds {len(raw)}"
+            f"{name}: tensor '{label}' of shape {list(shape)} needs {size} bytes and its buffer holds {len(raw)}; "
+            "export the model again"
         )
     return np.frombuffer(raw, item).reshape(shape)
 
@@ -148,7 +169,7 @@ def _op(name: str, table: FlatTable, codes: list[FlatTable]) -> Op:
 
 def _kind(code: FlatTable) -> str:
     number = _number(code)
-    return f"CUSTOM {code.text(1)}" if number == _CUSTOM else _names().get(number, f"number {number}")
+    return f"CUSTOM {code.text(1)}" if number == _CUSTOM else _names("BuiltinOperator").get(number, f"number {number}")
 
 
 def _number(code: FlatTable) -> int:
@@ -156,11 +177,12 @@ def _number(code: FlatTable) -> int:
     return max(code.integer(0, "b"), code.integer(3, "i"))
 
 
-@lru_cache(maxsize=1)
-def _names() -> dict[int, str]:
-    from ai_edge_litert.schema_py_generated import BuiltinOperator
+@lru_cache
+def _names(enumeration: str) -> dict[int, str]:
+    from ai_edge_litert import schema_py_generated
 
-    return {number: name for name, number in vars(BuiltinOperator).items() if isinstance(number, int)}
+    values = vars(getattr(schema_py_generated, enumeration))
+    return {number: name for name, number in values.items() if isinstance(number, int)}
 
 
 def _indices(table: FlatTable, field: int) -> tuple[int, ...]:

@@ -113,13 +113,13 @@ def _broken(change: str) -> Model:
         ("scale zero", "finite and above zero"),
         ("scale nan", "finite and above zero"),
         ("scale infinite", "finite and above zero"),
-        ("float", "its input 'frames' is float32 and firmware takes int8 throughout; quantize the whole model"),
+        ("float", r"takes float32 \('frames'\) around an int8 network: export int8 input and output"),
         ("cycle", "cycle"),
         ("reads before", "cycle"),
         ("tensor index", "tensor 77 of 4"),
-        ("two inputs", "one of each"),
+        ("two inputs", r"has 2 inputs \('frames' and 'weights'\) and firmware takes one"),
         ("missing options", "without its options"),
-        ("foreign", "RESIZE_BILINEAR that makes tensor 't3' cannot become firmware"),
+        ("foreign", r"RESIZE_BILINEAR \(it makes 't3'\), which cannot become firmware: leave the upsampling out"),
         ("stride", "stride"),
         ("scales and channels", "3 scales along axis 0"),
         ("zero point", "zero point"),
@@ -149,6 +149,12 @@ def _edit(model: schema.ModelT, change: str) -> None:
             weights.sparsity = schema.SparsityParametersT()
         case "two subgraphs":
             model.subgraphs.append(graph)
+        case "loop":
+            model.operatorCodes[0].builtinCode = schema.BuiltinOperator.WHILE
+        case "no subgraph":
+            model.subgraphs = []
+        case "string":
+            source.type = schema.TensorType.STRING
         case "operator code":
             convolution.opcodeIndex = 7
         case "padding":
@@ -169,9 +175,12 @@ def _edit(model: schema.ModelT, change: str) -> None:
         ("buffer index", "tensor 'weights' is kept in buffer 99 of 3"),
         ("buffer of another size", "needs 36 bytes and its buffer holds 18"),
         ("dynamic time", "every axis must be fixed and positive"),
-        ("variable", "sparse or a variable"),
-        ("sparse", "sparse or a variable"),
-        ("two subgraphs", "2 subgraphs"),
+        ("variable", "the input of the model is a variable"),
+        ("sparse", "is stored sparse; export the model dense"),
+        ("two subgraphs", "2 subgraphs, one a signature"),
+        ("loop", r"control flow \(WHILE\); unroll its loops"),
+        ("no subgraph", "0 subgraphs"),
+        ("string", "is of type string, which firmware does not take; quantize to int8"),
         ("operator code", "has code 7 of 1"),
         ("padding", "padding 7"),
         ("activation", "activation other than"),
@@ -206,12 +215,12 @@ def test_a_name_from_a_file_can_be_printed():
     model = _conv()
     model.tensors[0] = Spec((1, 9, 5, 1), (0.0,), (0,), name="\x1b[2J\n\u202e" + 1000 * "x" + "the end")
     with pytest.raises(InputError, match="the end' has the scale 0") as caught:
-        parse_tflite("m.tflite", build(model))
+        lower(parse_tflite("m.tflite", build(model)))
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 400
     model.tensors[0].name = "\x1b[2J\n\u202e"
     with pytest.raises(InputError) as caught:
-        parse_tflite("m.tflite", build(model))
+        lower(parse_tflite("m.tflite", build(model)))
     assert r"'\x1b[2J\n\u202e'" in str(caught.value)
 
 
