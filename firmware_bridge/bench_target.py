@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from rich.table import Table
 
 from firmware_bridge.device.qemu import BOARDS, Build, Run, Sizes, build, run
-from firmware_bridge.device.targets import Target, find_target, require_tools
+from firmware_bridge.device.room import DoesNotFit
+from firmware_bridge.device.targets import Target, find_target, require_tools, targets
 from firmware_bridge.folder.golden import golden_windows, litert_outputs
 from firmware_bridge.folder.writing import write_sources
 from firmware_bridge.plan.footprint import Footprint
@@ -123,14 +124,19 @@ def _codes(network: Network) -> NDArray[np.int8]:
 
 def _build(folder: Path, sources: list[str], footprint: Footprint, target: Target) -> Build:
     defines = ["BENCH_FILES"] if footprint.model.interface else ["BENCH_FILES", "BENCH_NETWORK_ONLY"]
-    return build(
-        [*(folder / source for source in sources), BENCH],
-        target,
-        folder / "build",
-        include=[folder],
-        defines=defines,
-        external=target.wants_external_flash(sum(footprint.flash.values())),
-    )
+    try:
+        return build(
+            [*(folder / source for source in sources), BENCH],
+            target,
+            folder / "build",
+            include=[folder],
+            defines=defines,
+            external=target.wants_external_flash(sum(footprint.flash.values())),
+        )
+    except DoesNotFit as error:
+        roomy = [other.name for other in targets() if error.fits(other)]
+        advice = f"--target {roomy[0]} has room" if roomy else "`auscult plan --ram --flash` says what width would fit"
+        raise InputError(f"{footprint.model.path}: {error}; {advice}") from error
 
 
 def _run(program: Build, given: bytes, footprint: Footprint, doing: Callable[[str], None]) -> Run:
@@ -144,16 +150,22 @@ def _run(program: Build, given: bytes, footprint: Footprint, doing: Callable[[st
         doing(f"running window {min(heard + 1, WINDOWS)} of {WINDOWS} on {program.target.name}")
 
     doing(f"running {WINDOWS} windows on {program.target.name}")
-    made = run(
-        program,
-        inputs={"samples.bin" if model.interface else "rows.bin": given},
-        outputs=["outputs.bin", "codes.bin"] if model.interface else ["outputs.bin"],
-        timeout=_TIMEOUT,
-        watch=watch if program.target.machine else None,  # the others' C library writes all at the end
-    )
+    try:
+        made = run(
+            program,
+            inputs={"samples.bin" if model.interface else "rows.bin": given},
+            outputs=["outputs.bin", "codes.bin"] if model.interface else ["outputs.bin"],
+            timeout=_TIMEOUT,
+            watch=watch if program.target.machine else None,  # the others' C library writes all at the end
+        )
+    except InputError as error:
+        raise InputError(f"{model.path}: {error}") from error
     if made.status != 0:
-        said = made.text.strip()[-300:]
-        raise InputError(f"{model.path}: the firmware ended with status {made.status} on {program.target.name}: {said}")
+        said = " ".join(made.text.split())[-300:]
+        raise InputError(
+            f"{model.path}: the firmware ended with status {made.status} on {program.target.name}: {said}; try another "
+            "--target, and report this with the model"
+        )
     return made
 
 

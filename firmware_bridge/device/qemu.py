@@ -4,13 +4,14 @@ import re
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from firmware_bridge.c.rendering import render
+from firmware_bridge.device.room import DoesNotFit
 from firmware_bridge.device.targets import CFLAGS, WARNINGS, Target, require_tools
+from firmware_bridge.device.tools import ToolRefused, cannot_be_run, run_tool
 from lungsound.errors import InputError
 
 BOARDS = Path(__file__).parents[1] / "c" / "boards"
@@ -152,7 +153,8 @@ def build(
     Raises
     ------
     InputError
-        If a tool is missing, or a source does not compile or does not fit; the message holds the first error.
+        If a tool is missing or a source does not compile; the message holds the first error. A `DoesNotFit` if the
+        program is too large for the machine.
     """
     require_tools(target)
     folder.mkdir(parents=True, exist_ok=True)
@@ -166,14 +168,17 @@ def build(
         made = objects[source.name] = folder.resolve() / f"{source.stem}.o"
         words = [*options, *around, f"-I{BOARDS}", "-c", str(source.resolve()), "-o", str(made)]
         # Where the source lies, so that a cache of compilers knows a file again that lies elsewhere.
-        warnings += _tool([gcc, *words], source.parent).stderr
+        warnings += run_tool([gcc, *words], source.parent).stderr
     program = folder / f"{target.name}.elf"
     script = []
     if machine:
         (folder / "board.ld").write_text(linker_script(target, external=external))
         script = ["-T", str(folder / "board.ld")]
     paths = [str(path) for path in objects.values()]
-    warnings += _tool([gcc, *target.flags, *flags, *target.link, *script, *paths, "-o", str(program)]).stderr
+    try:
+        warnings += run_tool([gcc, *target.flags, *flags, *target.link, *script, *paths, "-o", str(program)]).stderr
+    except ToolRefused as error:
+        raise DoesNotFit.of_linker(error.said, target) or error from error
     return Build(target, program, {name: _sizes(target, path) for name, path in objects.items()}, warnings)
 
 
@@ -212,11 +217,12 @@ def run(
             (folder / path).write_bytes(content)
         status, text = _watched([*runner(program.target), str(program.program.resolve())], folder, timeout, watch)
         if status is None:
-            raise InputError(f"{program.program} did not end within {timeout:g} s on {program.target.name}")
+            name = program.program.name
+            raise InputError(f"{name} did not end within {timeout:g} s on {program.target.name}; take a smaller model")
         absent = [path for path in outputs if not (folder / path).is_file()]
         if absent:
             raise InputError(
-                f"{program.program} ended with status {status} on {program.target.name} "
+                f"{program.program.name} ended with status {status} on {program.target.name} "
                 f"without writing {', '.join(absent)}: {text.strip()[-500:] or 'it printed nothing'}"
             )
         files = {path: (folder / path).read_bytes() for path in outputs}
@@ -242,7 +248,7 @@ def _watched(
     """Run a command in a folder; returns its exit status, or None if it was stopped, and what it printed."""
     pipe, end = subprocess.PIPE, time.monotonic() + timeout
     with (
-        _cannot_be_run(command),
+        cannot_be_run(command),
         subprocess.Popen(command, cwd=folder, stdout=pipe, stderr=pipe, stdin=subprocess.DEVNULL) as process,
     ):
         try:
@@ -260,28 +266,9 @@ def _watched(
             process.kill()
 
 
-@contextmanager
-def _cannot_be_run(command: list[str]) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise InputError(f"{command[0]} cannot be run ({error.strerror}); install it again") from error
-
-
-def _tool(command: list[str], folder: Path | None = None) -> "subprocess.CompletedProcess[str]":
-    """Run a compiler or one of its companions; what it refuses, or that it cannot be run, is an `InputError`."""
-    with _cannot_be_run(command):
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, cwd=folder)
-    if done.returncode != 0:
-        lines = [line for line in done.stderr.splitlines() if "error:" in line.lower() or "overflow" in line]
-        said = (lines or done.stderr.splitlines() or ["it said nothing"])[0]
-        raise InputError(f"{command[0]} refused with exit code {done.returncode}: {said}")
-    return done
-
-
 def _sizes(target: Target, path: Path) -> Sizes:
     text = data = bss = 0
-    for line in _tool([f"{target.compiler}size", "-A", "-d", str(path)]).stdout.splitlines():
+    for line in run_tool([f"{target.compiler}size", "-A", "-d", str(path)]).stdout.splitlines():
         section, _, rest = line.partition(" ")
         if not section.startswith("."):
             continue

@@ -11,6 +11,7 @@ from cnn6_tflite import cnn6
 from rich.console import Console
 from tiny_bundle import tiny_bundle
 
+import firmware_bridge.bench_target
 from firmware_bridge.bench_target import bench_target, print_bench
 from firmware_bridge.device.qemu import build
 from firmware_bridge.device.targets import find_target
@@ -146,11 +147,36 @@ def test_weights_that_the_flash_cannot_hold_lie_outside(installed, tmp_path):
     assert found["differing_bytes"] == 0
 
 
-def test_what_does_not_fit_the_machine_is_one_sentence(installed, tmp_path):
+@pytest.mark.parametrize(
+    ("mels", "width", "needs"),
+    [
+        (16, 24, "bytes of flash beyond its 262144"),
+        (200, 12, "bytes of RAM beyond its 16384"),
+        (128, 20, r"bytes of flash beyond its 262144 and \d+ bytes of RAM beyond its 16384"),
+    ],
+)
+def test_what_does_not_fit_the_machine_is_one_sentence(installed, tmp_path, mels, width, needs):
     installed("cortex-m0")
     path = tmp_path / "wide.tflite"
+    path.write_bytes(cnn6(np.random.default_rng(0), 16, mels=mels, width=width))
+    with pytest.raises(InputError, match=rf"wide.tflite: needs \d+ {needs} on microbit") as refused:
+        bench_target(path, "cortex-m0")
+    said = str(refused.value)
+    assert said.endswith("the machine of QEMU that stands for Cortex-M0; --target cortex-m3 has room")
+    model = Model.open(path)
+    footprint = Footprint(model, model.plan("c99", "double"))
+    beyond = {what: int(more) for more, what in re.findall(r"(\d+) bytes of (RAM|flash) beyond", said)}
+    for what, size, parts in (("RAM", 16 << 10, footprint.ram), ("flash", 256 << 10, footprint.flash)):
+        planned = sum(parts.values())
+        # Beside what is planned, the test has its own rows, outputs and program.
+        assert what not in beyond or planned - 2048 < size + beyond[what] < planned + 16384
+
+
+def test_what_no_machine_holds_is_referred_to_the_plan(installed, monkeypatch, tmp_path):
+    monkeypatch.setattr(firmware_bridge.bench_target, "targets", lambda: [installed("cortex-m0"), find_target("host")])
+    path = tmp_path / "wide.tflite"
     path.write_bytes(cnn6(np.random.default_rng(0), 16, mels=16, width=24))
-    with pytest.raises(InputError, match="overflowed"):
+    with pytest.raises(InputError, match="`auscult plan --ram --flash` says what width would fit"):
         bench_target(path, "cortex-m0")
 
 
