@@ -83,7 +83,7 @@ def teacher_outputs(teacher: nn.Module, listening: Listening, part: Part, cache:
             _write_outputs(teacher.eval(), listening, features, temporary)
         return opened(verify=False)
 
-    return stored_once(folder, opened, make)
+    return stored_once(cache, folder, opened, make)
 
 
 def _write_outputs(teacher: nn.Module, listening: Listening, features: NDArray[np.float32], folder: Path) -> None:

@@ -121,7 +121,7 @@ def prepare(windows: "pd.DataFrame", logmel: LogMelSpec, seconds: float, cache: 
                 pass
         return open_array(file, shape, verify=False)
 
-    return stored_once(file, lambda: open_array(file, shape), make)
+    return stored_once(cache, file, lambda: open_array(file, shape), make)
 
 
 def feature_key(windows: "pd.DataFrame", logmel: LogMelSpec, seconds: float) -> str:

@@ -5,6 +5,7 @@ It lets every command run where no recordings are at hand. What is measured on i
 
 import io
 import json
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,8 +18,10 @@ from lungsound.corpora.registry import register
 from lungsound.corpus import Corpus
 from lungsound.errors import InputError
 from lungsound.files.atomic import whole_folder
-from lungsound.files.cache import LOCKS, cache_folder
-from lungsound.files.lock import held
+from lungsound.files.cache import cache_folder
+from lungsound.files.leftovers import remove
+from lungsound.files.plain_json import loads
+from lungsound.files.stored import stored_once
 from lungsound.files.use import use_until_exit
 from lungsound.synthesis.breathing import Condition, Device, Patient, draw_cycles, record
 from lungsound.synthesis.sounds import COARSE, FINE, Wave
@@ -46,12 +49,15 @@ DEVICES = (
 
 def load_default() -> Corpus:
     """Read the default corpus, made when it is first asked for."""
-    root = cache_folder() / f"synthetic-{GENERATOR}-seed0-patients40"
-    if not (root / SYNTHETIC_MARK).is_file():
-        with held(root.parent / LOCKS / root.name, wait=True):
-            if not (root / SYNTHETIC_MARK).is_file():  # another process may have made it meanwhile
-                generate(root, seed=0, patients=40)
-    use_until_exit(root)
+    cache = cache_folder()
+    root = cache / f"synthetic-{GENERATOR}-seed0-patients40"
+
+    def make() -> Path:
+        remove(root)
+        generate(root, seed=0, patients=40)
+        return root
+
+    use_until_exit(stored_once(cache, root, lambda: root if _is_whole(root) else None, make))
     return load(root)
 
 
@@ -116,8 +122,26 @@ def generate(root: Path, seed: int = 0, patients: int = 40) -> None:
         (folder / SPLIT_LIST).write_text("".join(splits))
         (folder / DIAGNOSES[0]).write_text("".join(f"{p.number}\t{p.condition.diagnosis}\n" for p in people))
         (folder / DEMOGRAPHICS[0]).write_text("".join(f"{p.number} NA NA NA NA NA\n" for p in people))
-        mark = {"generator": GENERATOR, "seed": seed, "patients": patients}
+        mark = {"generator": GENERATOR, "seed": seed, "patients": patients, "crc32": _checksum(folder)}
         (folder / SYNTHETIC_MARK).write_text(json.dumps(mark) + "\n")
+
+
+def _checksum(root: Path) -> int:
+    """Return the CRC-32 of the names and contents of all files but the mark and hidden ones, a desktop's."""
+    found = 0
+    for file in sorted(path for path in root.rglob("[!.]*") if path.is_file() and path.name != SYNTHETIC_MARK):
+        for content in (str(file.relative_to(root)).encode(), file.read_bytes()):
+            found = zlib.crc32(content, found)
+    return found
+
+
+def _is_whole(root: Path) -> bool:
+    """Tell whether a generated corpus is what was written; one of an earlier state has no checksum."""
+    try:
+        mark = loads((root / SYNTHETIC_MARK).read_text(encoding="utf-8"))
+        return "crc32" not in mark or mark["crc32"] == _checksum(root)
+    except (OSError, ValueError):
+        return False
 
 
 def _wav(sound: Wave, sample_rate: int) -> bytes:

@@ -12,13 +12,15 @@ from lungsound.terminal import err
 T = TypeVar("T")
 
 
-def stored_once(path: Path, opened: Callable[[], T | None], make: Callable[[], T | None]) -> T:
+def stored_once(cache: Path, path: Path, opened: Callable[[], T | None], make: Callable[[], T | None]) -> T:
     """Return what is stored, made first where it is missing or damaged; of two processes one makes it.
 
     Parameters
     ----------
+    cache : Path
+        Folder that holds the lock under which it is made.
     path : Path
-        Where it lies: ``CACHE/KIND/NAME``.
+        Where it lies.
     opened : callable
         Opens it; None where it is missing or damaged.
     make : callable
@@ -32,7 +34,7 @@ def stored_once(path: Path, opened: Callable[[], T | None], make: Callable[[], T
     found = opened()
     if found is not None:
         return found
-    with held(path.parent.parent / LOCKS / path.name, wait=True):
+    with held(cache / LOCKS / path.name, wait=True):
         found = opened()  # another process may have made it meanwhile
         if found is not None:
             return found

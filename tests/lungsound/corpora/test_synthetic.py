@@ -191,7 +191,9 @@ def test_real_recordings_do_not_pass_for_synthetic_nor_the_reverse(shared, corpu
     assert icbhi2017.load(corpus.root).synthetic
 
 
-def test_the_default_corpus_is_made_once(tmp_path, monkeypatch):
+@pytest.fixture
+def made(tmp_path, monkeypatch):
+    """What was asked of the generator in an empty cache; it makes fewer patients."""
     monkeypatch.setenv("AUSCULT_CACHE", str(tmp_path))
     made = []
     generate = synthetic.generate
@@ -201,7 +203,47 @@ def test_the_default_corpus_is_made_once(tmp_path, monkeypatch):
         generate(root, seed, 4)
 
     monkeypatch.setattr(synthetic, "generate", smaller)
+    return made
+
+
+def test_the_default_corpus_is_made_once(tmp_path, made):
     roots = {synthetic.load_default().root for _ in range(2)}
     assert made == [(0, 40)]
     assert [root.parent for root in roots] == [tmp_path]
-    assert [path.name for path in tmp_path.iterdir()] == [root.name for root in roots]
+    assert {path.name for path in tmp_path.iterdir()} == {"locks", *(root.name for root in roots)}
+
+
+def flip(file):
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 2
+    file.write_bytes(content)
+
+
+DAMAGES = {
+    "flipped": (".wav", flip),
+    "cut": (".txt", lambda file: file.write_bytes(file.read_bytes()[:-1])),
+    "emptied": (".json", lambda file: file.write_bytes(b"")),
+    "deleted": (".wav", lambda file: file.unlink()),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_default_corpus_is_made_again(made, damage, capfd):
+    root = synthetic.load_default().root
+    (root / ".DS_Store").touch()
+    synthetic.load_default()
+    assert len(made) == 1
+    files = {path: path.read_bytes() for path in root.rglob("[!.]*") if path.is_file()}
+    suffix, harm = DAMAGES[damage]
+    harm(next(path for path in files if path.suffix == suffix))
+    synthetic.load_default()
+    assert len(made) == 2
+    assert f"note: {root} is damaged; it is made again" in capfd.readouterr().err
+    assert {path: path.read_bytes() for path in files} == files
+
+
+def test_a_default_corpus_of_before_has_no_checksum_and_is_read(made):
+    root = synthetic.load_default().root
+    (root / "synthetic.json").write_text('{"generator": 1, "seed": 0, "patients": 40}\n')
+    synthetic.load_default()
+    assert len(made) == 1

@@ -25,7 +25,7 @@ def thing(tmp_path):
         path.write_text("word")
         return opened()
 
-    return path, opened, make, made
+    return tmp_path, path, opened, make, made
 
 
 def test_of_many_at_once_one_makes_it(thing, capfd):
@@ -43,22 +43,22 @@ def test_a_second_time_it_is_opened(thing):
 
 
 def test_what_is_damaged_is_named_and_made_again(thing, capfd):
-    path, opened, make, made = thing
+    cache, path, opened, make, made = thing
     path.parent.mkdir()
     path.write_text("ward")
-    assert stored_once(path, opened, make) == "word"
+    assert stored_once(cache, path, opened, make) == "word"
     assert len(made) == 1
     assert capfd.readouterr().err == f"note: {path} is damaged; it is made again\n"
 
 
 def test_a_failure_leaves_it_to_the_next(thing):
-    path, opened, make, _ = thing
+    cache, path, opened, make, _ = thing
     with pytest.raises(InputError, match="cannot"):
-        stored_once(path, opened, lambda: (_ for _ in ()).throw(InputError("cannot")))
-    assert stored_once(path, opened, make) == "word"
+        stored_once(cache, path, opened, lambda: (_ for _ in ()).throw(InputError("cannot")))
+    assert stored_once(cache, path, opened, make) == "word"
 
 
 def test_a_disk_that_forgets_at_once_is_named(thing):
-    path, opened, *_ = thing
+    cache, path, opened, *_ = thing
     with pytest.raises(InputError, match=re.escape(f"{path}: is not what was written a moment ago")):
-        stored_once(path, opened, lambda: None)
+        stored_once(cache, path, opened, lambda: None)
