@@ -7,9 +7,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from lungsound.errors import InputError
-from lungsound.files.plain_json import loads
+from lungsound.files.atomic import whole_file
+from lungsound.files.plain_json import dumps, loads, take
+from lungsound.files.seal import UNSEALED, is_sealed, sealed
 
 T = TypeVar("T")
+
+_SEAL = "sha256"
 
 _DEEPEST = 20
 """Levels of what may hold anything."""
@@ -78,20 +82,37 @@ def read_values(kind: type[T], values: object, **others: object) -> T:
     return kind(**others, **{name: _fitted(value, hints[name], name) for name, value in values.items()})
 
 
-def read_object(file: Path) -> dict[str, Any]:
-    """Read a JSON object from a file.
+def write_object(file: Path, values: dict[str, Any]) -> None:
+    """Write a JSON object, whole or not at all; ``sha256`` in it is that of its text (:mod:`lungsound.files.seal`).
 
     Raises
     ------
     InputError
-        If it cannot be read, or is anything else; the sentence does not name the file.
+        If it cannot be written there, or the disk is full.
+    """
+    with whole_file(file) as temporary:
+        temporary.write_bytes(sealed(dumps({_SEAL: UNSEALED} | values).encode()))
+
+
+def read_object(file: Path) -> dict[str, Any]:
+    """Read a JSON object from a file that :func:`write_object` wrote; one of an earlier state has no sha256.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, was changed, or is anything else; the sentence does not name the file.
     """
     try:
-        return loads(file.read_text(encoding="utf-8"))
+        content = file.read_bytes()
+        values = loads(content.decode())
     except OSError as error:
         raise InputError(f"cannot be read, {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise InputError("not text") from error
+    if _SEAL in values and not is_sealed(content, take(values, _SEAL, str)):
+        raise InputError(f"changed since it was written; if that was meant, take {_SEAL} out of it")
+    values.pop(_SEAL, None)
+    return values
 
 
 def _hints(kind: Any) -> dict[str, Any]:

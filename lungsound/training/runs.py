@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from lungsound.errors import InputError
-from lungsound.files.atomic import whole_file
 from lungsound.files.lock import LOCK_FILE, held
-from lungsound.files.plain_json import dumps
-from lungsound.files.record import Keys, check_values, read_object, read_values
+from lungsound.files.record import Keys, check_values, read_object, read_values, write_object
 from lungsound.listening import Listening
 from lungsound.training.settings import SEED, VALIDATION
 
@@ -112,8 +110,7 @@ class Run:
         """Write ``run.json``, the last step that makes the folder a run."""
         values = asdict(replace(self, path=Path())) | {"format": FORMAT}
         del values["path"]
-        with whole_file(self.path / RUN_FILE) as temporary:
-            temporary.write_text(dumps(values))
+        write_object(self.path / RUN_FILE, values)
 
     @classmethod
     def load(cls, path: Path) -> Self:

@@ -5,9 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeVar
 
 from lungsound.errors import InputError
-from lungsound.files.atomic import whole_file
-from lungsound.files.plain_json import dumps
-from lungsound.files.record import Range, read_object
+from lungsound.files.record import Range, read_object, write_object
 from lungsound.terminal import err
 
 if TYPE_CHECKING:  # boards, which know these ranges too, have no pandas
@@ -98,8 +96,7 @@ def save_settings(settings: Settings, folder: Path, split_hash: str) -> None:
                 "where they lie now, or start a new run"
             )
     values = {"command": settings.command, "split_hash": split_hash} | asdict(settings)  # type: ignore[call-overload]
-    with whole_file(file) as temporary:
-        temporary.write_text(dumps(values))
+    write_object(file, values)
 
 
 def load_settings(folder: Path, kind: type[S]) -> S:

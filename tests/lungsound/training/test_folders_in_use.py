@@ -121,7 +121,7 @@ def test_a_folder_of_another_training_is_refused(small_settings, tmp_path, capsy
     with pytest.raises(InputError, match=r"not those that it began with; .*--data"):
         save_settings(small_settings, tmp_path, "b" * 64)
     values = json.loads((tmp_path / SETTINGS_FILE).read_text())
-    del values["split_hash"], values["command"]
+    del values["split_hash"], values["command"], values["sha256"]
     (tmp_path / SETTINGS_FILE).write_text(json.dumps(values))
     capsys.readouterr()
     save_settings(small_settings, tmp_path, "b" * 64)
