@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import numpy as np
-import pandas as pd
 import typer
 from numpy.typing import NDArray
 
@@ -14,17 +13,17 @@ from lungsound.command.console import print_json
 from lungsound.command.data_option import Data
 from lungsound.command.report import figure, headline, scores_table
 from lungsound.command.usage import refuse_ignored
-from lungsound.corpora.selection import Selection
-from lungsound.corpora.splits import ALL
 from lungsound.errors import InputError
-from lungsound.features import prepare
 from lungsound.files.atomic import whole_file
 from lungsound.files.cache import cache_folder
 from lungsound.listening import PROTOCOLS, Listening
-from lungsound.scores.evaluation import predictions_table, scores
-from lungsound.scores.no_sound import no_sound_scores
-from lungsound.terminal import err, out, print_table
+from lungsound.terminal import activity, err, out, print_table
 from lungsound.training.runs import RUN_FILE, Run
+
+if TYPE_CHECKING:  # pandas takes a second to import, which help and completion need not wait for
+    import pandas as pd
+
+    from lungsound.corpora.selection import Selection
 
 
 class Classifier(Protocol):
@@ -35,7 +34,7 @@ class Classifier(Protocol):
     thresholds: tuple[float, ...]
     split_hash: str
 
-    def decide(self, windows: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    def decide(self, windows: "pd.DataFrame") -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Return logits [N, labels] and decisions [N, labels] for every window."""
         ...
 
@@ -50,8 +49,9 @@ class FloatRun:
         self.split_hash = run.split["hash"]
         self._run = run
 
-    def decide(self, windows: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    def decide(self, windows: "pd.DataFrame") -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """See :class:`Classifier`."""
+        from lungsound.features import prepare
         from lungsound.training.window_dataset import predict
 
         logmel = self.listening.logmel
@@ -96,12 +96,14 @@ class Evaluation:
     part: str
     protocol: str
     synthetic: bool
-    predictions: pd.DataFrame
+    predictions: "pd.DataFrame"
     scores: dict[str, Any]
 
 
-def evaluate(classifier: Classifier, selection: Selection, part: str, protocol: str) -> Evaluation:
+def evaluate(classifier: Classifier, selection: "Selection", part: str, protocol: str) -> Evaluation:
     """Run a classifier over a part and score it; `cycles` gets the no-sound baseline beside it."""
+    from lungsound.scores.evaluation import predictions_table, scores
+
     windows = selection.windows(part, [protocol], classifier.listening)
     logits, decisions = classifier.decide(windows)
     labels = classifier.listening.labels
@@ -113,8 +115,12 @@ def evaluate(classifier: Classifier, selection: Selection, part: str, protocol: 
     return Evaluation(name, part, protocol, selection.synthetic, table, found)
 
 
-def _no_sound(selection: Selection, test: pd.DataFrame, listening: Listening) -> dict[str, Any] | None:
+def _no_sound(selection: "Selection", test: "pd.DataFrame", listening: Listening) -> dict[str, Any] | None:
     """Score the baseline fitted on the same corpus' training events; None where it has none."""
+    import pandas as pd
+
+    from lungsound.scores.no_sound import no_sound_scores
+
     parts = [part for part in ("train", "validation") if selection.has(part)]
     if not parts:
         return None
@@ -122,12 +128,21 @@ def _no_sound(selection: Selection, test: pd.DataFrame, listening: Listening) ->
     return no_sound_scores(train, test, listening.labels)
 
 
+def predictions_folder(target: Path) -> Path:
+    """Return where predictions lie when nobody says: in a run, but beside a bundle, which is shipped as it is."""
+    if (target / RUN_FILE).is_file():
+        return target / "evaluation"
+    bundle = target.resolve()
+    return bundle.with_name(f"{bundle.name}-evaluation")
+
+
 def store_predictions(evaluation: Evaluation, folder: Path, name: str) -> Path:
     """Write the predictions as CSV, one row an event or window, and return the file."""
     label = name.replace(", ", "-").replace(" ", "-")
     file = folder / f"{evaluation.corpus}-{evaluation.part}-{evaluation.protocol}-{label}.csv"
     with whole_file(file) as temporary:
-        evaluation.predictions.to_csv(temporary, index=False)
+        # A path may hold bytes that are no text; they come back as they are.
+        evaluation.predictions.to_csv(temporary, index=False, errors="surrogateescape")
     return file
 
 
@@ -146,7 +161,8 @@ def evaluate_command(
     validation: options.Validation = 0.2,
     split_seed: options.SplitSeed = 0,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Folder of the predictions; else TARGET/evaluation.")
+        Path | None,
+        typer.Option("-o", "--output", help="Folder of the predictions; else RUN/evaluation, BUNDLE-evaluation."),
     ] = None,
     json_output: options.Json = False,
 ) -> None:
@@ -169,7 +185,12 @@ def evaluate_command(
         refuse_ignored(context, ["rounding"], "means something for a bundle alone; leave it out")
     if split not in ("train", "validation"):
         refuse_ignored(context, ["validation", "split_seed"], "changes no test part; leave it out")
-    classifier = open_classifier(target, rounding)
+    with activity() as doing:
+        doing("loading pandas and the model")
+        from lungsound.corpora.selection import Selection
+        from lungsound.corpora.splits import ALL
+
+        classifier = open_classifier(target, rounding)
     selection = Selection.open(data, drop_shared=drop_shared, validation=validation, seed=split_seed)
     if split in ("train", "validation") and selection.hash != classifier.split_hash:
         raise InputError(
@@ -184,7 +205,7 @@ def evaluate_command(
     answer["corpus"] = [corpus.name for corpus in selection.corpora]
     for name in protocol:
         result = evaluate(classifier, selection, split, name)
-        file = store_predictions(result, output or target / "evaluation", classifier.name)
+        file = store_predictions(result, output or predictions_folder(target), classifier.name)
         answer[name] = result.scores | {"predictions": str(file)}
         if not json_output:
             print_evaluation(result, classifier.name)

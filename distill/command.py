@@ -12,7 +12,6 @@ from lungsound.command.data_option import Data
 from lungsound.command.recipes import Recipe, recipe_option
 from lungsound.command.report import scores_table
 from lungsound.command.usage import data_given, is_given, refuse_beside_resume, refuse_ignored
-from lungsound.corpora.selection import usual_labels
 from lungsound.errors import InputError
 from lungsound.files.cache import cache_folder
 from lungsound.files.record import Range
@@ -169,6 +168,8 @@ def _logmel(context: typer.Context, logmel: str, from_run: Path | None) -> str:
 
 def _labels(asked: list[str] | None, data: list[str], run: Path | None) -> tuple[str, ...]:
     """Return the labels that were asked for; where nobody did, the teacher's or first run's, or the usual."""
+    from lungsound.corpora.selection import usual_labels
+
     if asked:
         return tuple(asked)
     return Run.load(run).listening.labels if run else usual_labels(data)

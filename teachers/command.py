@@ -13,7 +13,6 @@ from lungsound.command.data_option import Data
 from lungsound.command.recipes import Recipe, recipe_option
 from lungsound.command.report import scores_table
 from lungsound.command.usage import data_given, refuse_beside_resume, refuse_ignored
-from lungsound.corpora.selection import usual_labels
 from lungsound.errors import InputError
 from lungsound.files.cache import cache_folder
 from lungsound.terminal import activity, err, out, print_table
@@ -180,6 +179,8 @@ def teachers_command(json_output: options.Json = False) -> None:
 
 def _labels(asked: list[str] | None, data: list[str], from_run: Path | None) -> tuple[str, ...]:
     """Return the labels that were asked for; where nobody did, those of the run that is trained on, or the usual."""
+    from lungsound.corpora.selection import usual_labels
+
     if asked:
         return tuple(asked)
     before = Run.load(from_run) if from_run else None

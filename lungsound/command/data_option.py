@@ -1,13 +1,11 @@
-"""How commands name corpora; apart from the other options, as boards have no pandas to read corpora with."""
+"""How commands name corpora, each written once."""
 
 from typing import Annotated
 
 import typer
 
-from lungsound.corpora.registry import data_help
+CORPUS = "CORPUS[:ROOT]"
+NAMED = "A corpus by name, with its folder or file where it lies on disk; `auscult data list` has the names"
 
-Data = Annotated[
-    list[str],
-    typer.Option("--data", metavar="CORPUS[:ROOT]", help=f"{data_help()}; may be repeated. See auscult data list."),
-]
-Corpus = Annotated[str, typer.Argument(metavar="CORPUS[:ROOT]", help=f"{data_help()}. See auscult data list.")]
+Data = Annotated[list[str], typer.Option("--data", metavar=CORPUS, help=f"{NAMED}. May be repeated.")]
+Corpus = Annotated[str, typer.Argument(metavar=CORPUS, help=f"{NAMED}.")]

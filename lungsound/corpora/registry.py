@@ -5,13 +5,15 @@ import pkgutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import lungsound.corpora
-from lungsound.corpus import Corpus
 from lungsound.errors import InputError
 
-Load = Callable[[Path], Corpus]
+if TYPE_CHECKING:  # the names of the commands need not wait for pandas
+    from lungsound.corpus import Corpus
+
+Load = Callable[[Path], "Corpus"]
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Reader:
     paper: str
     load: Load
     root: Literal["folder", "file"] = "folder"
-    embedded: Callable[[], Corpus] | None = None
+    embedded: "Callable[[], Corpus] | None" = None
 
 
 _READERS: dict[str, Reader] = {}
@@ -60,7 +62,7 @@ def register(
     terms: str,
     paper: str,
     root: Literal["folder", "file"] = "folder",
-    embedded: Callable[[], Corpus] | None = None,
+    embedded: "Callable[[], Corpus] | None" = None,
 ) -> Callable[[Load], Load]:
     """Register the decorated function as the reader of a corpus; the parameters are those of `Reader`.
 
@@ -121,7 +123,7 @@ def moved(data: Sequence[str], now: Sequence[str], owner: Path) -> tuple[str, ..
     return tuple(now or data)
 
 
-def read_corpus(name: str, root: Path | None = None) -> Corpus:
+def read_corpus(name: str, root: Path | None = None) -> "Corpus":
     """Read a corpus, whatever is wrong with its files.
 
     Parameters
@@ -149,7 +151,7 @@ def read_corpus(name: str, root: Path | None = None) -> Corpus:
     return reader.load(root)
 
 
-def open_corpus(name: str, root: Path | None = None) -> Corpus:
+def open_corpus(name: str, root: Path | None = None) -> "Corpus":
     """Read a corpus to work with; see :func:`read_corpus`.
 
     Raises
@@ -163,13 +165,6 @@ def open_corpus(name: str, root: Path | None = None) -> Corpus:
         more = f" (and {len(others)} more faults; auscult data check lists them)" if others else ""
         raise InputError(first + more)
     return corpus
-
-
-def data_help() -> str:
-    """Return what ``--data`` may be, for the help of commands."""
-    return ", ".join(
-        reader.name if reader.embedded else f"{reader.name}:{_placeholder(reader)}" for reader in readers().values()
-    )
 
 
 def _placeholder(reader: Reader) -> str:

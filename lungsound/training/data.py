@@ -3,14 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from lungsound.corpora.registry import absolute_data, moved
-from lungsound.corpora.selection import Selection
 from lungsound.errors import InputError
 from lungsound.features import prepare, statistics
 from lungsound.files.record import check_values, read_values
@@ -20,6 +18,11 @@ from lungsound.logmel import SPECS
 from lungsound.terminal import err
 from lungsound.training.runs import Run
 from lungsound.training.settings import SECONDS, SEED, VALIDATION
+
+if TYPE_CHECKING:  # help and completion need not wait for pandas
+    import pandas as pd
+
+    from lungsound.corpora.selection import Selection
 
 
 @dataclass(frozen=True)
@@ -77,8 +80,10 @@ class DataOptions:
             raise InputError(f"log-mel {self.logmel!r}: unknown; choose from {', '.join(SPECS)}")
         return Listening.with_whole_hop(SPECS[self.logmel], self.seconds, self.hop_seconds, self.labels)
 
-    def select(self) -> Selection:
+    def select(self) -> "Selection":
         """Open the corpora and split them."""
+        from lungsound.corpora.selection import Selection
+
         return Selection.open(self.data, drop_shared=self.drop_shared, validation=self.validation, seed=self.split_seed)
 
     @classmethod
@@ -124,7 +129,7 @@ class DataOptions:
         """Return the options with the corpora where they lie now; see :func:`lungsound.corpora.registry.moved`."""
         return replace(self, data=moved(self.data, data, owner))
 
-    def split_record(self, selection: Selection) -> dict[str, Any]:
+    def split_record(self, selection: "Selection") -> dict[str, Any]:
         """Return what a run stores of its split."""
         return {
             "name": "+".join(split.name for split in selection.splits),
@@ -149,7 +154,7 @@ class Part:
         0 or 1, in the order of the model's outputs.
     """
 
-    windows: pd.DataFrame
+    windows: "pd.DataFrame"
     features: NDArray[np.float32]
     labels: NDArray[np.int64]
 
@@ -159,7 +164,7 @@ class TrainingData:
     """Training and validation windows, the model's input with the training part's statistics, and what a run tells."""
 
     listening: Listening
-    selection: Selection
+    selection: "Selection"
     train: Part
     validation: Part
     notes: tuple[str, ...] = ()

@@ -130,7 +130,7 @@ def refused(capsys, *words: object) -> tuple[int, str]:
     app = typer.Typer(pretty_exceptions_enable=False)
     app.command()(bench_command)
     with pytest.raises(SystemExit) as stopped:
-        console.run(lambda: app([str(word) for word in words]))
+        console.run(lambda **mode: app([str(word) for word in words], **mode))
     written = capsys.readouterr()
     assert written.out == ""
     return int(stopped.value.code or 0), " ".join(written.err.replace("│", " ").split())

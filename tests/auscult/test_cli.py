@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from auscult.cli import CONTENTS
+from auscult.cli import CONTENTS, load
 from lungsound.audio import read_pcm
 from lungsound.files.versions import own_version
 from lungsound.front_end import decide, front_end
 from lungsound.scores.metrics import icbhi_scores
 from students.csra import TEMPERATURES
 
+DATA = sorted(load("data").commands)
 AUSCULT = [sys.executable, "-c", "from auscult.cli import main; main()"]
 
 
@@ -222,7 +223,7 @@ def test_the_rounding_of_firmware_can_be_evaluated_too(auscult, small_bundle, pl
 
 
 def test_the_picture_shows_one_recording(small_student, small_options):
-    from auscult.demo import draw_richest
+    from auscult.whole_chain import draw_richest
 
     picture = draw_richest(small_student, small_options.select())
     assert picture.read_bytes().startswith(b"\x89PNG")
@@ -245,11 +246,17 @@ TRAINING_PACKAGES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("command", [name for name in CONTENTS if name not in ("teachers", "demo")])
-def test_help_does_not_wait_for_torch(command):
-    code = BOARD.format(forbidden={"torch", "lightning", "timm", "matplotlib"}, words=[command, "--help"])
+SLOW_PACKAGES = {
+    "torch", "lightning", "timm", "pandas", "sklearn", "scipy", "matplotlib", "onnx", "onnxruntime", "ai_edge_litert"
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("command", [[], *([name] for name in CONTENTS), *(["data", name] for name in DATA)])
+def test_help_waits_for_nothing_that_is_slow_to_load(command):
+    code = BOARD.format(forbidden=SLOW_PACKAGES, words=[*command, "--help"])
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+    assert "Usage" in done.stdout
 
 
 def test_torch_that_is_missing_is_told_of_by_a_command_that_needs_it():

@@ -82,11 +82,11 @@ def test_what_is_promised_is_printed(answer, name):
 @pytest.mark.parametrize("name", SLOW_EXAMPLES)
 def test_what_is_promised_is_printed_after_longer(answer, name, small_options, small_settings, monkeypatch):
     if name == "demo":
-        from auscult import demo
+        from auscult import whole_chain as chain
 
         small = {"data": small_options, "epochs": 1}
-        monkeypatch.setattr(demo, "TEACHER", demo.replace(demo.TEACHER, **small))
-        monkeypatch.setattr(demo, "STUDENT", demo.replace(small_settings, epochs=2))
+        monkeypatch.setattr(chain, "TEACHER", chain.replace(chain.TEACHER, **small))
+        monkeypatch.setattr(chain, "STUDENT", chain.replace(small_settings, epochs=2))
     held(answer, name, SLOW_EXAMPLES[name])
 
 

@@ -60,7 +60,7 @@ PRINTED = {
     ),
     "bench --target": (lambda: bench_target.print_bench(TARGET), ["instructions of the worst push", "28,300,000"]),
     "demo": (
-        lambda: terminal.print_table(demo.demo_table([MODEL])),
+        lambda: terminal.print_table(demo.demo_table([MODEL], "stream")),
         ["student, int8, single rounding", "0.987", "3289", "123.45"],
     ),
     "runs": (
