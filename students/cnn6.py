@@ -5,8 +5,9 @@ from pathlib import Path
 from torch import nn
 
 from lungsound.errors import InputError
+from lungsound.networks.cards import PANNS_CNN6
 from lungsound.networks.cnn6 import SMALLEST_INPUT, Cnn6, scaled_widths
-from lungsound.networks.panns import PANNS_CNN6, load_panns_cnn6
+from lungsound.networks.panns import load_panns_cnn6
 from students.registry import Published, StudentCard, register
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 import students
 from lungsound.errors import InputError
-from lungsound.networks.panns import WeightsCard
+from lungsound.networks.cards import WeightsCard
 
 
 @runtime_checkable

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from lungsound.errors import InputError
 from lungsound.labels import LABELS
 from lungsound.listening import Listening
+from lungsound.networks.cards import WeightsCard
 from lungsound.networks.cnn6 import pool
-from lungsound.networks.panns import WeightsCard
 from lungsound.training.weights import load_weights, save_weights
 from students.csra import CsraHead, temperatures_of
 from students.linear import LinearHead

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
-import pooch
-
 from lungsound.errors import InputError
 from lungsound.files.atomic import whole_folder
 from lungsound.files.cache import cache_folder
@@ -98,6 +96,8 @@ class TeacherCard:
         return weights.is_file()
 
     def _download(self, folder: Path) -> Path:
+        import pooch
+
         err.print(f"downloading {self.url}\nlicence: {self.licence}", highlight=False)
         try:
             archive = pooch.retrieve(
@@ -137,6 +137,8 @@ class TeacherCard:
             ) from error
 
     def _check(self, weights: Path) -> None:
+        import pooch
+
         algorithm, _, digits = (self.hash or "").partition(":")
         if digits and pooch.file_hash(str(weights), alg=algorithm) != digits:
             raise ValueError("its checksum is another one")

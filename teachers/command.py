@@ -19,6 +19,7 @@ from lungsound.terminal import activity, err, out, print_table
 from lungsound.training.data import DataOptions
 from lungsound.training.runs import Run, new_run_folder
 from lungsound.training.settings import LEARNING_RATE, load_settings
+from teachers.offers import offers
 from teachers.settings import FinetuneSettings, Layers, Pooling, usual_learning_rate, usual_logmel, usual_size
 
 DEFAULT = FinetuneSettings()
@@ -150,17 +151,14 @@ def teachers_command(json_output: options.Json = False) -> None:
     JSON keys: encoders (a list: name, sizes), teachers (a list: encoder, name, url, file, licence, paper, note,
     logmel), aliases (name by alias).
     """
-    with activity() as doing:
-        doing("loading the encoders")
-        from teachers.encoder import aliases, encoders
-
-        known = encoders()
-    cards = [(name, card) for name, encoder in known.items() for card in encoder.cards]
+    known = offers()
+    aliases = {alias: name for offer in known.values() for alias, name in offer.aliases.items()}
+    cards = [(name, card) for name, offer in known.items() for card in offer.cards]
     if json_output:
         keys = ("name", "url", "file", "licence", "paper", "note", "logmel")
         listed = [{"encoder": name} | {key: getattr(card, key) for key in keys} for name, card in cards]
-        sizes = [{"name": name, "sizes": encoder.sizes} for name, encoder in known.items()]
-        print_json({"encoders": sizes, "teachers": listed, "aliases": aliases()})
+        sizes = [{"name": name, "sizes": offer.sizes} for name, offer in known.items()]
+        print_json({"encoders": sizes, "teachers": listed, "aliases": aliases})
         return
     for kind, paper in dict.fromkeys((name, card.paper) for name, card in cards):
         table = Table(kind, "has heard", title=paper)
@@ -169,9 +167,9 @@ def teachers_command(json_output: options.Json = False) -> None:
                 table.add_row(card.name, card.note)
         print_table(table)
     out.print("published weights are downloaded with size `published`", highlight=False)
-    for known_name, encoder in known.items():
-        out.print(f"{known_name} from scratch: size {encoder.sizes}", highlight=False)
-    for alias, name in aliases().items():
+    for name, offer in known.items():
+        out.print(f"{name} from scratch: size {offer.sizes}", highlight=False)
+    for alias, name in aliases.items():
         out.print(f"{alias} = {name}", highlight=False)
     for licence in sorted({card.licence for _, card in cards}):
         out.print(f"licence: {licence}", highlight=False)

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -13,25 +13,14 @@ from lungsound.listening import Listening
 from lungsound.logmel import SPECS, LogMelSpec
 from lungsound.networks.mobilenet import USUAL_STRIDES, MobileNetV3
 from lungsound.training.weights import read_checkpoint
-from teachers.cards import TeacherCard
 from teachers.encoder import Encoder, register
+from teachers.offers.efficientat import CARD, LOGMEL, OFFER
 
-LOGMEL = "efficientat_32k"
 MEAN, STD = -4.5, 5.0
 """What EfficientAT normalises its log-mels with."""
 
 WIDTHS = (0.1, 0.2, 0.4, 0.5, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6, 2.0, 3.0, 4.0)
 """Width multipliers of the published networks."""
-
-CARD = TeacherCard(
-    name="mn04_as_mAP_432",
-    url="https://github.com/fschmid56/EfficientAT/releases/download/v0.0.1/mn04_as_mAP_432.pt",
-    licence="MIT",
-    paper="Schmid et al., Efficient Large-Scale Audio Tagging via Transformer-to-CNN Distillation, arXiv:2211.04772",
-    note="AudioSet, distilled from transformers; width 0.4",
-    logmel=LOGMEL,
-    hash="sha256:899a8c6217063f6941793102a2780b3dd788ab11fce468d9cf5f0577c453321c",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +48,7 @@ class MobileNetConfig:
             raise InputError(f"MobileNetV3 encoder: it takes a number of mels and four strides of 1 or 2, got {self}")
 
 
-@register("mobilenetv3")
+@register(OFFER)
 class MobileNetEncoder(Encoder):
     """EfficientAT's MobileNetV3 up to its last convolution (Schmid et al. 2023).
 
@@ -70,10 +59,6 @@ class MobileNetEncoder(Encoder):
     """
 
     Config = MobileNetConfig
-    cards = (CARD,)
-    aliases: ClassVar = {"mn04": CARD.name}
-    sizes = "a width such as 0.4 (mn04's; mn10's is 1)"
-    usual_size = "0.4"
 
     config: MobileNetConfig
 

@@ -19,6 +19,7 @@ from lungsound.errors import InputError
 from lungsound.listening import Listening
 from lungsound.logmel import LogMelSpec
 from teachers.cards import TeacherCard
+from teachers.offers import Offer
 
 
 class Encoder(nn.Module, ABC):
@@ -122,12 +123,22 @@ E = TypeVar("E", bound=type[Encoder])
 _REGISTERED: dict[str, type[Encoder]] = {}
 
 
-def register(name: str) -> Callable[[E], E]:
-    """Return a decorator that makes an encoder known by `name`."""
+def register(offer: Offer | str) -> Callable[[E], E]:
+    """Return a decorator that makes an encoder known.
+
+    Parameters
+    ----------
+    offer : Offer or str
+        Gives it its name, cards, aliases and sizes, and stands in the list of teachers. A name alone does not; the
+        class has the rest then.
+    """
 
     def known(encoder: E) -> E:
-        encoder.name = name
-        _REGISTERED[name] = encoder
+        if isinstance(offer, Offer):
+            encoder.cards, encoder.aliases = offer.cards, offer.aliases
+            encoder.sizes, encoder.usual_size = offer.sizes, offer.usual_size
+        encoder.name = offer.name if isinstance(offer, Offer) else offer
+        _REGISTERED[encoder.name] = encoder
         return encoder
 
     return known

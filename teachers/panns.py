@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Self, cast
+from typing import Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -11,20 +11,11 @@ from torch import Tensor, nn
 from lungsound.errors import InputError
 from lungsound.listening import Listening
 from lungsound.logmel import SPECS, LogMelSpec
+from lungsound.networks.cards import PANNS_CNN6
 from lungsound.networks.cnn6 import SMALLEST_INPUT, Cnn6, scaled_widths
-from lungsound.networks.panns import PANNS_CNN6, load_panns_cnn6
-from teachers.cards import TeacherCard
+from lungsound.networks.panns import load_panns_cnn6
 from teachers.encoder import Encoder, register
-
-CARD = TeacherCard(
-    name=Path(PANNS_CNN6.file).stem,
-    url=PANNS_CNN6.url,
-    licence=PANNS_CNN6.licence,
-    paper=PANNS_CNN6.paper,
-    note="AudioSet and its labels",
-    logmel=PANNS_CNN6.logmel,
-    hash=PANNS_CNN6.hash,
-)
+from teachers.offers.panns import OFFER
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +45,7 @@ class Cnn6Config:
             )
 
 
-@register("cnn6")
+@register(OFFER)
 class Cnn6Encoder(Encoder):
     """CNN6 up to its last block (Kong et al. 2020, table 1).
 
@@ -69,10 +60,6 @@ class Cnn6Encoder(Encoder):
     """
 
     Config = Cnn6Config
-    cards = (CARD,)
-    aliases: ClassVar = {"cnn6": CARD.name}
-    sizes = "a width such as 0.25 (1 is the published network's)"
-    usual_size = "0.25"
 
     config: Cnn6Config
     norm_stats: Tensor

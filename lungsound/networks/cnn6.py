@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from lungsound import cpu_wheels as cpu_wheels  # isort: skip  # before anything that imports torchvision
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 

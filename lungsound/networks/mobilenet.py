@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lungsound import cpu_wheels as cpu_wheels  # isort: skip  # before anything that imports torchvision
+
 import torch
 from torch import Tensor, nn
 

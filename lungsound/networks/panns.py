@@ -3,47 +3,16 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from lungsound import cpu_wheels as cpu_wheels  # isort: skip  # before anything that imports torchvision
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lungsound.errors import InputError
+from lungsound.networks.cards import PANNS_CNN6
 from lungsound.networks.cnn6 import PUBLISHED_WIDTHS, Cnn6, pool
 from lungsound.training.weights import read_checkpoint
-
-
-@dataclass(frozen=True)
-class WeightsCard:
-    """Where published weights come from and on what terms.
-
-    Attributes
-    ----------
-    name, url, file, hash : str
-        Of the file; the hash as ``algorithm:digits``.
-    logmel : str
-        Name of the log-mel specification that the weights were trained on.
-    licence, paper : str
-        Terms and source.
-    """
-
-    name: str
-    url: str
-    file: str
-    hash: str
-    logmel: str
-    licence: str
-    paper: str
-
-
-PANNS_CNN6 = WeightsCard(
-    name="PANNs CNN6, AudioSet",
-    url="https://zenodo.org/records/3987831/files/Cnn6_mAP%3D0.343.pth",
-    file="Cnn6_mAP=0.343.pth",
-    hash="md5:e25e26b84585b14c7754c91e48efc9be",
-    logmel="panns_32k",
-    licence="CC BY 4.0 (weights), MIT (code)",
-    paper="Kong et al. 2020, PANNs, IEEE/ACM TASLP 28:2880-2894",
-)
 
 _FRONT_END = ("spectrogram_extractor.", "logmel_extractor.")
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Self
 
 from lungsound import cpu_wheels as cpu_wheels  # isort: skip  # before timm, which imports torchvision
 
@@ -18,11 +18,10 @@ from lungsound.listening import Listening
 from lungsound.logmel import SPECS, LogMelSpec
 from teachers.encoder import Encoder, register
 from teachers.fusion import stack_frequency
-from teachers.m2d.cards import ALIASES, CARDS
 from teachers.m2d.checkpoints import config_of, encoder_state, published_name
 from teachers.m2d.config import LOGMELS, NORM_STATS, M2DConfig
+from teachers.offers.m2d import FROM_SCRATCH, OFFER
 
-FROM_SCRATCH = ("tiny", "small")
 PATCH_SECONDS = 0.16
 """Of an encoder from scratch: the published 16 frames of 10 ms, whatever the log-mel's hop."""
 
@@ -79,7 +78,7 @@ def fit_columns(table: Tensor, rows: int, columns: int) -> Tensor:
     return torch.cat([table[:, :1], grid[:, :, :columns].flatten(1, 2)], dim=1)
 
 
-@register("m2d")
+@register(OFFER)
 class M2DEncoder(Encoder):
     """Masked Modeling Duo's online encoder (Niizumi et al. 2023, section III), under the published names.
 
@@ -90,10 +89,6 @@ class M2DEncoder(Encoder):
     """
 
     Config = M2DConfig
-    cards = CARDS
-    aliases: ClassVar = ALIASES
-    sizes = ", ".join(FROM_SCRATCH)
-    usual_size = FROM_SCRATCH[0]
 
     config: M2DConfig
     cls_token: nn.Parameter

@@ -9,14 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from auscult.cli import CONTENTS, load
+from auscult.cli import CONTENTS
 from lungsound.audio import read_pcm
 from lungsound.files.versions import own_version
 from lungsound.front_end import decide, front_end
 from lungsound.scores.metrics import icbhi_scores
 from students.csra import TEMPERATURES
 
-DATA = sorted(load("data").commands)
 AUSCULT = [sys.executable, "-c", "from auscult.cli import main; main()"]
 
 
@@ -228,58 +227,6 @@ def test_the_picture_shows_one_recording(small_student, small_options):
     picture = draw_richest(small_student, small_options.select())
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert picture.stat().st_size > 20_000
-
-
-BOARD = """
-import sys
-from importlib.machinery import PathFinder
-
-find = PathFinder.find_spec
-PathFinder.find_spec = lambda name, *rest: None if name.split(".")[0] in {forbidden} else find(name, *rest)
-sys.argv = ["auscult", *{words}]
-from auscult.cli import main
-main()
-"""
-TRAINING_PACKAGES = {
-    "torch", "torchaudio", "torchvision", "timm", "lightning", "pandas", "sklearn", "scipy", "matplotlib", "onnx",
-    "onnxruntime", "nncf", "ai_edge_quantizer", "safetensors", "pooch", "torchmetrics",
-}  # fmt: skip
-
-
-SLOW_PACKAGES = {
-    "torch", "lightning", "timm", "pandas", "sklearn", "scipy", "matplotlib", "onnx", "onnxruntime", "ai_edge_litert"
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("command", [[], *([name] for name in CONTENTS), *(["data", name] for name in DATA)])
-def test_help_waits_for_nothing_that_is_slow_to_load(command):
-    code = BOARD.format(forbidden=SLOW_PACKAGES, words=[*command, "--help"])
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "Usage" in done.stdout
-
-
-def test_torch_that_is_missing_is_told_of_by_a_command_that_needs_it():
-    code = BOARD.format(forbidden={"torch"}, words=["distill"])
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert "the package torch is missing; pip install" in done.stderr
-
-
-@pytest.mark.parametrize("words", [["--help"], ["check", "{bundle}"], ["bench", "{bundle}", "--runs", "3"]])
-def test_a_board_needs_the_base_install_alone(small_bundle, words):
-    words = [word.format(bundle=small_bundle.path) for word in words]
-    code = BOARD.format(forbidden=TRAINING_PACKAGES, words=words)
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-
-
-def test_a_board_is_told_what_training_needs():
-    code = BOARD.format(forbidden=TRAINING_PACKAGES, words=["distill"])
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert "pip install 'auscult-edge[train]'" in done.stderr
-    assert "Traceback" not in done.stderr
 
 
 def test_golden_vectors_replay(auscult, small_bundle):

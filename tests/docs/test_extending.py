@@ -83,7 +83,7 @@ def test_a_student(tmp_path, corpus):
 @pytest.mark.slow
 def test_an_encoder(tmp_path, corpus):
     page = Page.read("extending/encoder.md")
-    assert list(page.files) == ["teachers/strided_cnn.py"]
+    assert list(page.files) == ["teachers/offers/strided_cnn.py", "teachers/strided_cnn.py"]
     page.write(tmp_path)
     python(
         tmp_path,

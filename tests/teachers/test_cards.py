@@ -15,9 +15,9 @@ from lungsound.errors import InputError
 from lungsound.logmel import SPECS
 from teachers.cards import TeacherCard, scratch_card
 from teachers.encoder import aliases, card_of
-from teachers.m2d.cards import CARDS
 from teachers.m2d.config import LOGMELS
 from teachers.m2d.names import M2DName
+from teachers.offers.m2d import CARDS
 
 NAME = "m2d_vit_base-80x608p16x16-221006-mr7_enconly"
 

@@ -13,6 +13,7 @@ from lungsound.listening import Listening
 from lungsound.logmel import SPECS
 from teachers import encoder as registry
 from teachers.encoder import build, card_of, config_from, config_values, encoders, find
+from teachers.offers import offers
 from teachers.teacher import Teacher, TeacherConfig
 
 LISTENING = Listening.with_whole_hop(SPECS["device_4k"], 2.0, 1.0)
@@ -167,6 +168,15 @@ def newcomer(tmp_path, monkeypatch):
     monkeypatch.setattr(registry, "_REGISTERED", dict(encoders()))
     yield
     sys.modules.pop("teachers.stripes", None)
+
+
+def test_what_is_offered_is_what_the_encoders_are():
+    assert offers().keys() == {name for name in encoders() if name != "stripes"}
+    for name, offer in offers().items():
+        encoder = encoders()[name]
+        assert (encoder.cards, encoder.aliases) == (offer.cards, offer.aliases)
+        assert (encoder.sizes, encoder.usual_size) == (offer.sizes, offer.usual_size)
+        assert set(offer.aliases.values()) <= {card.name for card in offer.cards}
 
 
 def test_a_new_encoder_is_one_file(newcomer, small_options, place, tmp_path):

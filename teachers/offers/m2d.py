@@ -1,7 +1,8 @@
-"""M2D's published weights: the cards of its releases."""
+"""M2D: the sizes that are trained from scratch, and the cards of its releases."""
 
 from teachers.cards import TeacherCard
 from teachers.m2d.config import NORM_STATS
+from teachers.offers import Offer
 
 NTT_LICENCE = "NTT software evaluation licence (non-commercial); read LICENSE.pdf at https://github.com/nttcslab/m2d"
 """The licence of M2D's code and weights; it goes with every student distilled from them."""
@@ -86,3 +87,8 @@ CARDS = (
 
 ALIASES = {"m2dx": "m2d_vit_base-80x608p16x16p16k-250826-AS+Resp400K"}
 """Short names. ``m2dx`` is M2D's further pre-training on lung sounds, the only one of which weights are published."""
+
+FROM_SCRATCH = ("tiny", "small")
+"""Sizes that two cores can train."""
+
+OFFER = Offer("m2d", ", ".join(FROM_SCRATCH), FROM_SCRATCH[0], CARDS, ALIASES)
