@@ -28,15 +28,13 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-FORMAT = 1
+FORMAT, WARM_UP = 1, 10
 MODEL, GOLDEN, MANIFEST = "model_int8.tflite", "golden.npz", "manifest.json"
-WARM_UP = 10
 
 
 class Refused(Exception):
@@ -54,21 +52,29 @@ class FrontEnd:
         hann = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(window) / window)
         left = (n_fft - window) // 2
         self._window = np.pad(hann, (left, n_fft - window - left))
-        self._filters = _mel_filters(self._spec)
+        filters = _mel_filters(self._spec)
+        most = max(1, (filters > 0.0).sum(axis=0).max())
+        taps = (filters > 0.0).argmax(axis=0) + np.arange(most)[:, None]  # those beyond the last bin weigh nothing
+        self._bins = np.minimum(taps, len(filters) - 1)
+        self._weights = np.where(taps < len(filters), np.take_along_axis(filters, self._bins, axis=0), 0.0)
 
     def __call__(self, pcm: np.ndarray) -> np.ndarray:
         """Turn int16 windows [..., samples] into int8 codes [..., frames, n_mels]."""
-        spec, signal = self._spec, pcm.astype(np.float64) / 32768.0
-        if spec["padding"] == "reflect":
-            half = spec["n_fft"] // 2
-            signal = np.pad(signal, [(0, 0)] * (signal.ndim - 1) + [(half, half)], mode="reflect")
-        framed = np.lib.stride_tricks.sliding_window_view(signal, spec["n_fft"], axis=-1)[..., :: spec["hop"], :]
-        spectrum = np.fft.rfft(framed * self._window, axis=-1)
-        power = (spectrum.real**2 + spectrum.imag**2) @ self._filters
-        in_db = spec["log"] == "db"
-        logmel = 10.0 * np.log10(np.maximum(power, spec["floor"])) if in_db else np.log(power + spec["floor"])
+        spec, power = self._spec, self.mel_power(pcm)
+        db, floor = spec["log"] == "db", spec["floor"]
+        logmel = 10.0 * np.log10(np.maximum(power, floor)) if db else np.log(power + floor)
         codes = np.rint((logmel - spec["mean"]) / spec["std"] / self._codes["scale"]) + self._codes["zero_point"]
         return np.asarray(np.clip(codes, -128, 127), np.int8)
+
+    def mel_power(self, pcm: np.ndarray) -> np.ndarray:
+        """Return mel power [..., frames, n_mels], summed bin by bin as auscult does: a product's threads would wait."""
+        spec, signal = self._spec, pcm.astype(np.float64) / 32768.0
+        half = spec["n_fft"] // 2 if spec["padding"] == "reflect" else 0
+        signal = np.pad(signal, [(0, 0)] * (signal.ndim - 1) + [(half, half)], mode="reflect")
+        framed = np.lib.stride_tricks.sliding_window_view(signal, spec["n_fft"], axis=-1)[..., :: spec["hop"], :]
+        spectrum = np.fft.rfft(framed * self._window, axis=-1)
+        power = spectrum.real**2 + spectrum.imag**2
+        return np.asarray(sum(power[..., bins] * self._weights[tap] for tap, bins in enumerate(self._bins)))
 
 
 def _mel_filters(spec: dict[str, Any]) -> np.ndarray:
@@ -76,9 +82,8 @@ def _mel_filters(spec: dict[str, Any]) -> np.ndarray:
     htk, step = spec["mel_scale"] == "htk", 27.0 / math.log(6.4)
 
     def mel(hertz: float) -> float:
-        if htk:
-            return 2595.0 * math.log10(1.0 + hertz / 700.0)
-        return 3.0 * hertz / 200.0 if hertz < 1000.0 else 15.0 + step * math.log(hertz / 1000.0)
+        slaney = 3.0 * hertz / 200.0 if hertz < 1000.0 else 15.0 + step * math.log(hertz / 1000.0)
+        return 2595.0 * math.log10(1.0 + hertz / 700.0) if htk else slaney
 
     mels = np.linspace(mel(spec["f_min"]), mel(spec["f_max"]), spec["n_mels"] + 2)
     edges = np.where(mels < 15.0, 200.0 * mels / 3.0, 1000.0 * np.exp((mels - 15.0) / step))
@@ -163,10 +168,7 @@ def runtime_module() -> Any:
 
 
 def replay(bundle: Bundle, front_end: FrontEnd, network: Network) -> dict[str, int]:
-    """Hold front end and reference kernels against the golden vectors, bit for bit.
-
-    The timed kernels may give other bytes on other processors, which are counted, but no other decision.
-    """
+    """Hold golden vectors against front end and kernels, bit for bit; the timed ones owe the same decisions alone."""
     golden, reference = bundle.golden, Network(bundle, 1, "BUILTIN_REF")
     twice, once = (np.stack([run(codes) for codes in golden["codes"]]).astype(int) for run in (reference, network))
     stored = golden["litert_xnnpack"].astype(int)
@@ -184,10 +186,10 @@ def replay(bundle: Bundle, front_end: FrontEnd, network: Network) -> dict[str, i
     return found
 
 
-def timed(work: Callable[[], object]) -> float:
+def timed(work: Callable[..., object], *given: object) -> float:
     """Return the milliseconds of one call."""
     begun = time.perf_counter_ns()
-    work()
+    work(*given)
     return (time.perf_counter_ns() - begun) / 1e6
 
 
@@ -205,7 +207,7 @@ def measure(path: Path, runs: int, threads: int) -> dict[str, Any]:
     times = np.empty((2, runs))
     for run in range(runs):
         pcm, codes = (golden[name][run % len(golden["pcm"])] for name in ("pcm", "codes"))
-        times[:, run] = timed(partial(front_end, pcm)), timed(partial(network, codes))
+        times[:, run] = timed(front_end, pcm), timed(network, codes)
     tree = Path("/proc/device-tree/model")
     both, fifth = times.sum(axis=0), max(1, runs // 5)
     return {
@@ -256,10 +258,9 @@ def thousandth(file: Path) -> float | None:
 def throttled() -> str | None:
     """Return the Raspberry Pi's own word on throttling (0x0: none since it started), None on other boards."""
     try:
-        told = subprocess.run(["vcgencmd", "get_throttled"], capture_output=True, text=True, timeout=5, check=True)
+        return subprocess.check_output(["vcgencmd", "get_throttled"], text=True, timeout=5).strip().rpartition("=")[2]
     except (OSError, subprocess.SubprocessError):
         return None
-    return told.stdout.strip().rpartition("=")[2]
 
 
 def peak_bytes() -> int:

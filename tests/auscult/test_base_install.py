@@ -64,6 +64,7 @@ def test_what_the_base_install_does(words, tmp_path):
     done = run(*words, "--json", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)
+    assert "INFO" not in done.stderr  # LiteRT's word on its delegate
 
 
 def test_the_base_install_reads_corpora_and_scores_bundles_on_them(small_options, place, tmp_path):

@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 from tiny_bundle import tiny_bundle
 
+from auscult import bench
 from export.bundle.golden import Golden, golden_pcm
 from export.bundle.manifest import GOLDEN_FILE, MANIFEST_FILE, TFLITE_FILE
 from export.bundle.opening import Bundle
 from firmware_bridge import bench_device
 from lungsound.front_end import front_end
 from lungsound.listening import Listening
-from lungsound.logmel import SPECS
+from lungsound.logmel import SPECS, mel_power
 from lungsound.quantization import Quantization
 
 SCRIPT = Path(bench_device.__file__)
@@ -70,6 +71,34 @@ def test_its_front_end_gives_the_same_codes(name, mean, std):
     manifest = {"listening": listening.to_dict(), "input": {"scale": 0.043, "zero_point": -21}}
     theirs = bench_device.FrontEnd(json.loads(json.dumps(manifest)))(pcm)
     np.testing.assert_array_equal(theirs, front_end(listening, quantization, pcm))
+
+
+@pytest.mark.parametrize("name", [name for name, spec in SPECS.items() if not spec.preemphasis])
+def test_it_does_the_sums_of_the_front_end_that_bench_times(name):
+    """To the last bit before any rounding: no matrix product, whose threads would be timed as well."""
+    listening = Listening.with_whole_hop(SPECS[name], 1.0, 0.5)
+    pcm = golden_pcm(listening, 3)
+    front_end = bench_device.FrontEnd({"listening": listening.to_dict(), "input": {"scale": 0.043, "zero_point": -21}})
+    np.testing.assert_array_equal(front_end.mel_power(pcm), mel_power(listening.logmel, pcm / 32768.0))
+
+
+def test_both_time_one_window_at_a_time(bundle, monkeypatch):
+    heard = {"bench_device": [], "bench": []}
+
+    class FrontEnd(bench_device.FrontEnd):
+        def __call__(self, pcm):
+            heard["bench_device"].append(pcm)
+            return super().__call__(pcm)
+
+    monkeypatch.setattr(bench_device, "FrontEnd", FrontEnd)
+    monkeypatch.setattr(bench, "front_end", lambda *given: heard["bench"].append(given[-1]) or front_end(*given))
+    bench_device.measure(bundle.path, 8, 1)
+    subject = bench._subjects(bundle, 1, None)[0]["front_end"]
+    bench.load_front_end(*subject.arguments)(subject.window)
+    timed = heard["bench_device"][-8:]
+    assert len(heard["bench"]) == 1
+    np.testing.assert_array_equal(heard["bench"][0], timed[bench.WINDOW])
+    assert {window.shape for window in timed} == {(bundle.manifest.listening.samples,)}
 
 
 def test_it_checks_and_measures_a_bundle(board):
