@@ -1,5 +1,6 @@
 """Recordings as a device hears them: mono, 16 bits, at the model's rate, cut to windows."""
 
+import os
 import shlex
 import struct
 from pathlib import Path
@@ -11,14 +12,17 @@ import soxr
 from numpy.typing import NDArray
 
 from lungsound.errors import InputError
+from lungsound.files.untrusted import open_regular
 
 CONVERTED = frozenset({".m4a", ".mp4", ".aac", ".m4b", ".wma", ".amr", ".3gp", ".webm", ".mka", ".ac3", ".dts", ".ape"})
 """Endings of sound that libsndfile does not read, though telephones and recorders write some of it."""
 
 _RATES = (1_000, 768_000)
-_MOST_VALUES = 2**27  # 50 minutes of mono at 44.1 kHz, a gigabyte of float64
+_MOST_VALUES = 2**27  # 50 minutes of mono at 44.1 kHz
+_BLOCK_VALUES = 2**23  # 64 MiB of float64; MP3 alone is decoded a little differently behind a border of blocks
 _LOUDEST = 100.0  # +40 dB over full scale: integers written as floats, not sound
 _OPEN_END = 0x7FFFF000  # writers to a pipe put this or more where they do not know the length
+_MOST_CHUNKS = 1000  # before the sound; millions of empty ones would be walked for minutes
 _IFF = {b"RIFF": "<", b"RF64": "<", b"RIFX": ">", b"FORM": ">"}  # WAV and AIFF, and their byte order
 
 
@@ -42,26 +46,16 @@ def read_pcm(path: Path | str, sample_rate: int) -> NDArray[np.int16]:
     Raises
     ------
     InputError
-        If there is no such file, or it is no audio, empty, cut short, absurdly long, or holds NaN.
+        If there is no such file, or it is no file, no audio, empty, cut short, absurdly long, or holds NaN.
     """
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; check the path")
     try:
         _refuse_cut_chunk(path)
         with soundfile.SoundFile(path) as file:
-            _refuse_absurd_header(path, file)
-            promised, rate = file.frames, file.samplerate
-            sound = file.read(promised, dtype="float64", always_2d=True)
+            refuse_absurd_header(path, file.samplerate, file.frames, file.channels)
+            pcm = _resampled(path, file, sample_rate)
     except (soundfile.LibsndfileError, OSError) as error:
         raise unreadable(path, str(getattr(error, "error_string", None) or error.strerror)) from error
-    if len(sound) < promised:
-        raise InputError(f"{path}: cut short, {len(sound)} of {promised} frames are there; copy the file again")
-    peak = max(sound.max(initial=0.0), -sound.min(initial=0.0))
-    if not peak <= _LOUDEST:  # true for NaN as well
-        raise InputError(f"{path}: holds a sample of {peak:g}; write finite samples between -1 and 1")
-    mono = sound[:, 0] if sound.shape[1] == 1 else sound.mean(axis=1)
-    pcm = to_pcm(soxr.resample(mono, rate, sample_rate, quality="VHQ"))
     if len(pcm) == 0:
         raise InputError(f"{path}: holds no sound; leave it out or record it again")
     return pcm
@@ -76,6 +70,21 @@ def unreadable(path: Path, reason: str) -> InputError:
     """Return the error of a file that libsndfile does not read."""
     how = convert(path) if path.suffix.lower() in CONVERTED else "copy or convert it again"
     return InputError(f"{path}: not readable as audio ({reason}); {how}")
+
+
+def refuse_absurd_header(path: Path, sample_rate: int, frames: int, channels: int) -> None:
+    """Refuse what a header says and no recording is.
+
+    Raises
+    ------
+    InputError
+        If the rate is none of sound, or there are more samples than fit into memory.
+    """
+    lowest, highest = _RATES
+    if not lowest <= sample_rate <= highest:
+        raise InputError(f"{path}: a rate of {sample_rate} Hz is not sound; expected {lowest} to {highest} Hz")
+    if frames * channels > _MOST_VALUES:
+        raise InputError(f"{path}: {frames} frames of {channels} channels are too many; split the recording")
 
 
 def to_pcm(wave: NDArray[np.floating[Any]]) -> NDArray[np.int16]:
@@ -170,23 +179,38 @@ def _fade_out(wave: NDArray[np.float32], samples: int) -> NDArray[np.float32]:
     return faded
 
 
-def _refuse_absurd_header(path: Path, file: soundfile.SoundFile) -> None:
-    lowest, highest = _RATES
-    if not lowest <= file.samplerate <= highest:
-        raise InputError(f"{path}: a rate of {file.samplerate} Hz is not sound; expected {lowest} to {highest} Hz")
-    if file.frames * file.channels > _MOST_VALUES:
-        raise InputError(f"{path}: {file.frames} frames of {file.channels} channels are too many; split the recording")
+def _resampled(path: Path, file: soundfile.SoundFile, sample_rate: int) -> NDArray[np.int16]:
+    """Read, mix and resample block by block: a long recording in double precision would fill the memory."""
+    promised, present = file.frames, 0
+    if promised * sample_rate > _MOST_VALUES * file.samplerate:
+        raise InputError(f"{path}: {promised} frames at {file.samplerate} Hz are too many; split the recording")
+    at_once = max(1, int(_BLOCK_VALUES / max(file.channels, sample_rate / file.samplerate)))
+    stream = soxr.ResampleStream(file.samplerate, sample_rate, 1, dtype="float64", quality="VHQ")
+    pieces = [np.empty(0, dtype=np.int16)]
+    while present < promised:
+        wanted = min(at_once, promised - present)
+        block = file.read(wanted, dtype="float64", always_2d=True)
+        present += len(block)
+        if len(block) < wanted:
+            raise InputError(f"{path}: cut short, {present} of {promised} frames are there; copy the file again")
+        peak = max(block.max(), -block.min())
+        if not peak <= _LOUDEST:  # true for NaN as well
+            raise InputError(f"{path}: holds a sample of {peak:g}; write finite samples between -1 and 1")
+        mono = block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)
+        pieces.append(to_pcm(stream.resample_chunk(mono, last=present == promised)))
+    return np.concatenate(pieces)
 
 
 def _refuse_cut_chunk(path: Path) -> None:
     """Refuse a WAV or AIFF whose sound chunk ends after the file: libsndfile reads those without a word."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         order = _IFF.get(file.read(4))
         file.seek(12)
         if order is None:
             return
         promised = _sound_chunk_bytes(file, order)
-        present = path.stat().st_size - file.tell()
+        start = file.tell()
+        present = file.seek(0, os.SEEK_END) - start
     if promised is not None and present < promised:
         raise InputError(f"{path}: cut short, {present} of {promised} bytes of sound are there; copy the file again")
 
@@ -194,7 +218,9 @@ def _refuse_cut_chunk(path: Path) -> None:
 def _sound_chunk_bytes(file: BinaryIO, order: str) -> int | None:
     """Walk to the sound chunk and return the length it states; None if there is none or it is left open."""
     long_length = None
-    while len(header := file.read(8)) == 8:
+    for _ in range(_MOST_CHUNKS):
+        if len(header := file.read(8)) < 8:
+            break
         name, length = struct.unpack(f"{order}4sI", header)
         if name in (b"data", b"SSND"):
             return length if length < _OPEN_END else long_length

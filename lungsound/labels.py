@@ -36,6 +36,7 @@ SPRSOUND_RECORDS = ("Normal", "Poor Quality", "CAS", "DAS", "CAS & DAS")
 """SPRSound's record labels in the order of task 2-2."""
 
 _LONGEST_LABEL = 40
+_MOST_LABELS = 256
 _NO_LABELS = ("normal", "any")
 _PREFIXES = ("logit_", "decided_")  # of columns that predictions have for every label
 
@@ -46,11 +47,14 @@ def checked_labels(labels: Sequence[str]) -> tuple[str, ...]:
     Raises
     ------
     InputError
-        If there is none, one is no such text or comes twice, or one says what no label can: ``normal`` is the absence
-        of all, ``any`` the presence of one.
+        If there is none or more than 256, one is no such text or comes twice, or one says what no label can:
+        ``normal`` is the absence of all, ``any`` the presence of one.
     """
     if not labels:
         raise InputError("no labels; name at least one")
+    if len(labels) > _MOST_LABELS:
+        first = ", ".join(label[:_LONGEST_LABEL] for label in labels[:5])
+        raise InputError(f"{len(labels)} labels ({first}, ...): {_MOST_LABELS} are the most; name sounds alike alike")
     for label in labels:
         # Two question marks may begin a trigraph, an asterisk end a comment.
         plain = label.isascii() and label.isprintable() and not set(label) & set("\"'\\?*") and label == label.strip()

@@ -7,15 +7,14 @@ from lungsound.corpora.formats.annotations import (
     checked_number,
     checked_times,
     label_names,
-    listed,
-    read_lines,
     within_audio,
 )
-from lungsound.corpora.formats.audio_files import audio_below, own_recording, visible
+from lungsound.corpora.formats.audio_files import audio_below, files_below, own_recording
+from lungsound.corpora.formats.text import listed, read_lines, shown
 from lungsound.corpora.registry import register
 from lungsound.corpus import Corpus, make_corpus
 from lungsound.errors import InputError, gathered
-from lungsound.labels import LABELS
+from lungsound.labels import LABELS, checked_labels
 
 POINT_SECONDS = 0.1
 """Sound around a point label that becomes its event: several times a crackle, which lasts 5 to 15 ms."""
@@ -55,7 +54,7 @@ def load(root: Path) -> Corpus:
     faults, points, recordings = list[str](), list[str](), list[dict[str, object]]()
     events: list[tuple[str, float, float, set[str]]] = []
     files = audio_below(root, faults)
-    tracks = {path.with_suffix(""): path for path in sorted(visible(root.rglob("*"))) if path.suffix.lower() == ".txt"}
+    tracks = {path.with_suffix(""): path for path in files_below(root, {".txt"}, [])}
     seen: dict[Path, Path] = {}
     for path in files:
         track = tracks.get(path.with_suffix(""))
@@ -73,7 +72,7 @@ def load(root: Path) -> Corpus:
     if not (labels or faults):
         found_there = "no label track names a sound" if seen else "no audio with a label track (NAME.wav, NAME.txt)"
         raise InputError(f"{root}: {found_there}; export the labels of each recording beside it")
-    labels = labels or LABELS  # none could be read, and the faults say why
+    labels = checked_labels(labels or LABELS)  # where none could be read, the faults say why
     rows = [
         {"recording": name, "start": start, "end": end} | {label: int(label in names) for label in labels}
         for name, start, end, names in events
@@ -103,13 +102,14 @@ def _notes(root: Path, files: list[Path], tracks: dict[Path, Path], points: list
 def _events(track: Path, seconds: float, points: list[str], faults: list[str]) -> dict[tuple[float, float], set[str]]:
     """Return the labels of a track by start and end; tracks that were exported together may repeat times."""
     events: dict[tuple[float, float], set[str]] = {}
+    seen: set[tuple[float, float]] = set()
     for where, line in read_lines(track):
         if line.startswith("\\"):  # the frequencies of the label above
             continue
         with gathered(faults):
             columns = [column.strip() for column in line.split("\t")]
             if len(columns) < 3:
-                raise InputError(f"{where}: {line[:60]!r} is no label (start, end, text between tabs); export it again")
+                raise InputError(f"{where}: {shown(line)} is no label (start, end, text between tabs); export it again")
             start, end, is_point = _times(where, columns[0], columns[1])
             if end > seconds + _SLACK:
                 raise InputError(f"{where}: the end {end:g} lies beyond the {seconds:g} s of sound; mend the label")
@@ -117,10 +117,11 @@ def _events(track: Path, seconds: float, points: list[str], faults: list[str]) -
                 points.append(where)
                 middle = min(start, seconds)
                 start, end = max(0.0, middle - POINT_SECONDS / 2), min(seconds, middle + POINT_SECONDS / 2)
-            names, known = set(label_names(where, " ".join(columns[2:]))), events.get((start, end))
-            if known is not None and not (known and names and known.isdisjoint(names)):
-                raise InputError(f"{where}: {columns[2]!r} at the times of a label above; keep one of the two")
-            events[start, end] = names | (known or set())
+            names, known = set(label_names(where, " ".join(columns[2:]))), events.setdefault((start, end), set())
+            if (start, end) in seen and not (known and names and known.isdisjoint(names)):
+                raise InputError(f"{where}: {shown(columns[2])} at the times of a label above; keep one of the two")
+            seen.add((start, end))
+            known |= names
     return events
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import soundfile
 
 from lungsound.audio import read_pcm
-from lungsound.corpora.formats.annotations import listed
+from lungsound.corpora.formats.text import listed
 from lungsound.corpora.splits import APART, gives_split, shared_patients, warnings
 from lungsound.corpus import Corpus
 from lungsound.errors import InputError

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from lungsound.corpora.formats.annotations import label_names, listed
+from lungsound.corpora.formats.annotations import label_names
 from lungsound.corpora.formats.audio_files import audio_below, own_recording
+from lungsound.corpora.formats.text import listed
 from lungsound.corpora.registry import register
 from lungsound.corpora.splits import PARTS
 from lungsound.corpus import Corpus, make_corpus
 from lungsound.errors import InputError, gathered
-from lungsound.labels import LABELS
+from lungsound.labels import LABELS, checked_labels
 
 
 @register(
@@ -62,7 +63,7 @@ def load(root: Path) -> Corpus:
         notes.append(f"audio that lies in no folder of a class, left out: {listed(loose)}")
     labels = tuple(sorted({label for names in labelled.values() for label in names}))
     _refuse_nothing(root, files, labels, faults)
-    labels = labels or LABELS  # none could be read, and the faults say why
+    labels = checked_labels(labels or LABELS)  # where none could be read, the faults say why
     events = [
         {"recording": row["recording"], "start": 0.0, "end": row["seconds"]}
         | {label: int(label in labelled[str(row["recording"])]) for label in labels}

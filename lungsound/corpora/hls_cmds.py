@@ -3,11 +3,12 @@
 Torabi et al., "Manikin-recorded cardiopulmonary sounds dataset using digital stethoscope", 2024.
 """
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
-from lungsound.corpora.formats.annotations import listed, read_lines
 from lungsound.corpora.formats.audio_files import audio_files, measure
+from lungsound.corpora.formats.text import listed, read_lines, shown
 from lungsound.corpora.registry import register
 from lungsound.corpus import Corpus, make_corpus
 from lungsound.errors import InputError, gathered
@@ -55,12 +56,17 @@ def load(root: Path) -> Corpus:
     InputError
         If the table is missing or damaged.
     """
-    audio = audio_files(root / FOLDER) or audio_files(root)
+    faults = list[str]()
+    audio = audio_files(root / FOLDER, faults) or audio_files(root, faults)
     recordings: list[dict[str, object]] = []
     events: list[dict[str, object]] = []
-    rubs, renamed, without, faults = [], [], [], list[str]()
-    for where, row in _rows(root / TABLE):
-        name, labels, (file, seconds, sample_rate) = _name(row, audio), None, measure(None)
+    rubs, renamed, without = [], [], []
+    rows: dict[str, tuple[str, dict[str, str]]] = {}
+    for where, row in _rows(root / TABLE, faults):
+        if rows.setdefault(name := _name(row, audio), (where, row))[0] != where:
+            faults.append(f"{where}: {name:.80} stands in the table twice; restore the published table")
+    for name, (where, row) in rows.items():
+        labels, (file, seconds, sample_rate) = None, measure(None)
         with gathered(faults):
             labels = _labels(where, row)
             file, seconds, sample_rate = measure(audio.get(name))
@@ -100,7 +106,9 @@ def load(root: Path) -> Corpus:
 def _labels(where: str, row: dict[str, str]) -> tuple[str, ...] | None:
     sound = row["Lung Sound Type"]
     if sound not in LABELS_OF:
-        raise InputError(f"{where}: the sound {sound!r} is none of {', '.join(LABELS_OF)}; restore the published table")
+        raise InputError(
+            f"{where}: the sound {shown(sound)} is none of {', '.join(LABELS_OF)}; restore the published table"
+        )
     return LABELS_OF[sound]
 
 
@@ -114,25 +122,22 @@ def _name(row: dict[str, str], audio: dict[str, Path]) -> str:
     return spelt_out if row["Lung Sound ID"] not in audio and spelt_out in audio else row["Lung Sound ID"]
 
 
-def _rows(path: Path) -> list[tuple[str, dict[str, str]]]:
-    """Return the rows of the table, each with where it stands."""
-    if not path.is_file():
+def _rows(path: Path, faults: list[str]) -> list[tuple[str, dict[str, str]]]:
+    """Return the rows of the table, each with where it stands; one that is damaged is a fault."""
+    if not os.path.lexists(path):
         raise InputError(f"{path.parent}: no {TABLE} of HLS-CMDS here; name the folder of the unpacked corpus")
     (_, heading), *lines = read_lines(path) or [("", "")]
     columns = _values(heading)
     if not set(COLUMNS) <= set(columns) or not lines:
         raise InputError(f"{path}: no table with the columns {', '.join(COLUMNS)}; restore the published table")
-    rows: dict[str, tuple[str, dict[str, str]]] = {}
+    rows = []
     for where, line in lines:
         values = _values(line)
-        if len(values) != len(columns):
-            raise InputError(f"{where}: {len(values)} columns instead of {len(columns)}; restore the published table")
-        row = dict(zip(columns, values, strict=True))
-        name = row["Lung Sound ID"]
-        if name in rows:
-            raise InputError(f"{where}: {name} stands in the table twice; restore the published table")
-        rows[name] = where, row
-    return list(rows.values())
+        if len(values) == len(columns):
+            rows.append((where, dict(zip(columns, values, strict=True))))
+        else:
+            faults.append(f"{where}: {len(values)} columns instead of {len(columns)}; restore the published table")
+    return rows
 
 
 def _values(line: str) -> list[str]:

@@ -6,38 +6,39 @@ Physiological Measurement 40(3):035001, 2019.
 
 import csv
 import re
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
-from lungsound.corpora.formats.annotations import checked_times, listed, read_lines, within_audio
+from lungsound.corpora.formats.annotations import checked_times, within_audio
 from lungsound.corpora.formats.audio_files import audio_files, measure
+from lungsound.corpora.formats.text import listed, read_lines, shown
+from lungsound.corpora.icbhi2017_layout import (
+    DEMOGRAPHICS,
+    DIAGNOSES,
+    RENAMED_LIST,
+    SPLIT_LISTS,
+    SUBSET_MANIFEST,
+    SYNTHETIC_MARK,
+    annotation_folder,
+    annotations_in,
+    listed_file,
+    match_names,
+)
 from lungsound.corpora.registry import register
 from lungsound.corpus import Corpus, make_corpus
 from lungsound.errors import InputError, gathered
 
-FOLDERS = ("ICBHI_final_database", "audio_and_txt_files", ".")
-SPLIT_LIST = "ICBHI_challenge_train_test.txt"
-RENAMED_LIST = "filename_differences.txt"
-SUBSET_MANIFEST = "subset_manifest.csv"
-DIAGNOSES = ("ICBHI_Challenge_diagnosis.txt", "patient_diagnosis.csv")
-DEMOGRAPHICS = ("ICBHI_Challenge_demographic_information.txt", "demographic_info.txt")
-SYNTHETIC_MARK = "synthetic.json"
-"""Stands beside a corpus in this layout that was generated, so that no figure from it passes for a real one."""
-
 RENAMED_TO = "Meditron"
-NAME = re.compile(r"\d+_\d+[a-z]\d+_[A-Z][a-z]_(sc|mc)_\w+")
-"""Patient, index of the recording, site, mode and device."""
-
 PATIENT_COLUMNS = ("patient", "diagnosis", "age", "sex", "adult_bmi", "child_weight_kg", "child_height_cm")
 
 
 @register(
     "icbhi2017",
     what="ICBHI 2017: 920 annotated recordings of 126 patients, four devices",
-    layout="ICBHI_final_database or audio_and_txt_files with WAV and TXT side by side, the split list beside or above.",
+    layout="ICBHI_final_database, audio_and_txt_files or audio_test_data with WAV and TXT side by side, the split list "
+    "(ICBHI_challenge_train_test.txt or official_split.txt) beside or above.",
     terms="free for research (bhichallenge.med.auth.gr); cite the paper",
     paper="Rocha et al., An open access database for the evaluation of respiratory sound classification algorithms, "
     "Physiological Measurement 40(3):035001, 2019",
@@ -45,8 +46,9 @@ PATIENT_COLUMNS = ("patient", "diagnosis", "age", "sex", "adult_bmi", "child_wei
 def load(root: Path) -> Corpus:
     """Read the corpus.
 
-    The annotations are looked for in ``ICBHI_final_database``, ``audio_and_txt_files`` or the folder itself, the
-    lists beside them or above. A recording is an annotation file; its audio has the same stem.
+    The annotations are looked for in ``ICBHI_final_database``, ``audio_and_txt_files``, ``audio_test_data``, the folder
+    itself or, if need be, up to three folders below; the lists beside them or above. A recording is an annotation file;
+    its audio has the same stem.
 
     The events of a recording whose audio was pieced together from cut cycles (``subset_manifest.csv``, origin
     ``cycles``) may be listened to, what lies between them not: its ``continuous`` is False. A cycle that the manifest
@@ -65,24 +67,29 @@ def load(root: Path) -> Corpus:
     Raises
     ------
     InputError
-        If there are no annotations, or a list beside them is damaged.
+        If there are no annotations. A damaged file is a fault of the corpus.
     """
-    folder = _annotation_folder(root)
-    annotations = {path.stem: path for path in sorted(folder.glob("*.txt")) if NAME.fullmatch(path.stem)}
-    notes: list[str] = []
-    audio = _audio(folder, annotations, notes)
-    splits = _splits(_listed_file(root, folder, SPLIT_LIST), annotations, notes)
-    renamed = _renamed(_listed_file(root, folder, RENAMED_LIST), annotations, notes)
-    pieced, missing = _pieced_together(_listed_file(root, folder, SUBSET_MANIFEST))
+    notes, faults = list[str](), list[str]()
+    folder = annotation_folder(root, notes)
+    annotations = annotations_in(folder)
+    audio, splits, renamed = dict[str, Path](), dict[str, str](), set[str]()
+    pieced, missing = set[str](), dict[str, list[int]]()
+    with gathered(faults):
+        audio = _audio(folder, annotations, notes, faults)
+    with gathered(faults):
+        splits = _splits(listed_file(root, folder, *SPLIT_LISTS), annotations, notes, faults)
+    with gathered(faults):
+        renamed = _renamed(listed_file(root, folder, RENAMED_LIST), annotations, notes)
+    with gathered(faults):
+        pieced, missing = _pieced_together(listed_file(root, folder, SUBSET_MANIFEST))
 
-    recordings, events, silent, faults = [], [], set(), list[str]()
+    recordings, events, silent = [], [], set[tuple[str, float]]()
     for name, path in annotations.items():
         (file, seconds, sample_rate), cycles = measure(None), list[dict[str, float]]()
         with gathered(faults):
             cycles = _cycles(path, faults)
-        events += [{"recording": name, **cycle} for cycle in cycles]
-        with gathered(faults):
             silent |= {(name, cycles[number - 1]["start"]) for number in _within(missing.get(name, []), cycles, name)}
+        events += [{"recording": name, **cycle} for cycle in cycles]
         with gathered(faults):
             file, seconds, sample_rate = measure(audio.get(name))
         patient, _, site, _, device = name.split("_", 4)
@@ -100,11 +107,10 @@ def load(root: Path) -> Corpus:
                 "continuous": name not in pieced,
             }
         )
-    synthetic = _listed_file(root, folder, SYNTHETIC_MARK) is not None
+    synthetic = listed_file(root, folder, SYNTHETIC_MARK) is not None
     diagnoses: dict[str, str] = {}
     with gathered(faults):
-        known = patients(root)
-        diagnoses = dict(zip(known["patient"], known["diagnosis"], strict=True))
+        diagnoses = {patient: diagnosis for patient, diagnosis, *_ in _patients(root, folder, faults)}
     corpus = make_corpus("icbhi2017", root.resolve(), recordings, events, notes, synthetic=synthetic)
     corpus = replace(corpus, faults=tuple(faults), diagnoses=diagnoses)
     return within_audio(_without_sound(corpus, silent))
@@ -128,64 +134,25 @@ def patients(root: Path) -> pd.DataFrame:
     InputError
         If a line has another number of columns than the published one.
     """
-    folder = _annotation_folder(root)
-    diagnoses = _patient_lines(root, folder, DIAGNOSES, 2)
-    demographics = _patient_lines(root, folder, DEMOGRAPHICS, 6)
+    faults = list[str]()
+    rows = _patients(root, annotation_folder(root, []), faults)
+    if faults:
+        raise InputError(faults[0])
+    return pd.DataFrame(rows, columns=list(PATIENT_COLUMNS), dtype=str)
+
+
+def _patients(root: Path, folder: Path, faults: list[str]) -> list[list[str]]:
+    diagnoses = _patient_lines(listed_file(root, folder, *DIAGNOSES), 2, faults)
+    demographics = _patient_lines(listed_file(root, folder, *DEMOGRAPHICS), 6, faults)
     rows = []
     for patient in sorted(diagnoses.keys() | demographics.keys()):
         known = ["" if value == "NA" else value for value in demographics.get(patient, [""] * 5)]
         rows.append([patient, *diagnoses.get(patient, [""]), *known])
-    return pd.DataFrame(rows, columns=list(PATIENT_COLUMNS), dtype=str)
+    return rows
 
 
-def match_names(names: Iterable[str], offered: Iterable[str]) -> dict[str, str]:
-    """Pair names of recordings with those that another list uses.
-
-    91 recordings changed the device in their name between releases. So the whole name is compared first, and only
-    names that are then left on both sides are compared by patient, index, site and mode. That order matters: the
-    published split list can name ``226_1b1_Pl_sc`` twice, with two devices, of which one recording exists.
-
-    Raises
-    ------
-    InputError
-        If two of the names left differ in the device alone.
-    """
-    names, offered = set(names), set(offered)
-    pairs = {name: name for name in names & offered}
-    left = _by_key(offered - names)
-    for key, name in _by_key(names - offered).items():
-        if key in left:
-            pairs[name] = left[key]
-    return pairs
-
-
-def _by_key(names: set[str]) -> dict[str, str]:
-    keyed: dict[str, str] = {}
-    for name in sorted(names):
-        key = name.rpartition("_")[0]
-        if key in keyed:
-            raise InputError(f"{keyed[key]} and {name} differ in the device alone and match no other name; rename one")
-        keyed[key] = name
-    return keyed
-
-
-def _annotation_folder(root: Path) -> Path:
-    for folder in (root / name for name in FOLDERS):
-        if folder.is_dir() and any(NAME.fullmatch(path.stem) for path in folder.glob("*.txt")):
-            return folder
-    raise InputError(
-        f"{root}: no annotations of ICBHI 2017 here or in {FOLDERS[0]} (101_1b1_Al_sc_Meditron.txt and so on); "
-        "name the folder of the unpacked corpus"
-    )
-
-
-def _listed_file(root: Path, folder: Path, *names: str) -> Path | None:
-    places = (place / name for place in (root, folder) for name in names)
-    return next((path for path in places if path.is_file()), None)
-
-
-def _audio(folder: Path, annotations: dict[str, Path], notes: list[str]) -> dict[str, Path]:
-    files = audio_files(folder)
+def _audio(folder: Path, annotations: dict[str, Path], notes: list[str], faults: list[str]) -> dict[str, Path]:
+    files = audio_files(folder, faults)
     pairs = match_names(annotations, files)
     if left := sorted(files.keys() - pairs.values()):
         notes.append(f"audio without annotation, left out: {listed(left)}")
@@ -194,17 +161,19 @@ def _audio(folder: Path, annotations: dict[str, Path], notes: list[str]) -> dict
     return {name: files[file] for name, file in pairs.items()}
 
 
-def _splits(path: Path | None, annotations: dict[str, Path], notes: list[str]) -> dict[str, str]:
+def _splits(path: Path | None, annotations: dict[str, Path], notes: list[str], faults: list[str]) -> dict[str, str]:
     if path is None:
-        notes.append(f"no {SPLIT_LIST} here, so no recording belongs to the official split")
+        notes.append(f"no {' or '.join(SPLIT_LISTS)} here, so no recording belongs to the official split")
         return {}
     given: dict[str, str] = {}
     for where, line in read_lines(path):
-        name, split = _columns(where, line, 2)
-        if split not in ("train", "test"):
-            raise InputError(f"{where}: the split {split!r} is neither train nor test; restore the published list")
-        if given.setdefault(name, split) != split:
-            raise InputError(f"{where}: {name} is in both parts; restore the published list")
+        with gathered(faults):
+            name, split = _columns(where, line, 2)
+            if split not in ("train", "test"):
+                sentence = f"{where}: the split {shown(split)} is neither train nor test"
+                raise InputError(f"{sentence}; restore the published list")
+            if given.setdefault(name, split) != split:
+                raise InputError(f"{where}: {name:.80} is in both parts; restore the published list")
     pairs = match_names(annotations, given)
     if other := sorted(f"{name} as {entry}" for name, entry in pairs.items() if name != entry):
         notes.append(f"recordings named with another device in the split list: {listed(other)}")
@@ -240,7 +209,7 @@ def _pieced_together(path: Path | None) -> tuple[set[str], dict[str, list[int]]]
         if (row["origin"] or "").startswith("cycles"):
             pieced.add(row["recording"])
         if numbers := re.findall(r"\d+", row["missing"] or ""):
-            missing[row["recording"]] = [int(number) for number in numbers]
+            missing[row["recording"]] = [int(number[:9]) for number in numbers]
     return pieced, missing
 
 
@@ -248,13 +217,15 @@ def _cycles(path: Path, faults: list[str]) -> list[dict[str, float]]:
     lines = read_lines(path)
     if not lines:
         raise InputError(f"{path}: holds no cycle; restore it from the published corpus")
-    cycles = []
+    cycles, seen = [], dict[tuple[float, float], str]()
     for where, line in lines:
         with gathered(faults):
             start, end, *labels = _columns(where, line, 4)
             if not set(labels) <= {"0", "1"}:
-                raise InputError(f"{where}: the labels {' and '.join(labels)} must be 0 or 1; mend the annotation")
+                raise InputError(f"{where}: the labels {' and '.join(labels):.80} must be 0 or 1; mend the annotation")
             times = checked_times(where, start, end)
+            if seen.setdefault(times, where) != where:
+                raise InputError(f"{where}: at the times of a cycle above; keep one of the two")
             cycles.append(dict(zip(("start", "end", "crackle", "wheeze"), (*times, *map(int, labels)), strict=True)))
     return cycles
 
@@ -262,7 +233,7 @@ def _cycles(path: Path, faults: list[str]) -> list[dict[str, float]]:
 def _columns(where: str, line: str, count: int) -> list[str]:
     columns = line.replace(",", " ").split()
     if len(columns) != count:
-        raise InputError(f"{where}: {len(columns)} columns instead of {count} ({line.strip()!r}); mend the line")
+        raise InputError(f"{where}: {len(columns)} columns instead of {count} ({shown(line.strip())}); mend the line")
     return columns
 
 
@@ -285,9 +256,15 @@ def _without_sound(corpus: Corpus, silent: set[tuple[str, float]]) -> Corpus:
     return replace(corpus, events=events, notes=(*corpus.notes, note))
 
 
-def _patient_lines(root: Path, folder: Path, names: tuple[str, ...], count: int) -> dict[str, list[str]]:
-    path = _listed_file(root, folder, *names)
-    if path is None:
-        return {}
-    lines = [(where, line) for where, line in read_lines(path) if line.strip()[0].isdigit()]  # a CSV has a heading
-    return {columns[0]: columns[1:] for columns in (_columns(where, line, count) for where, line in lines)}
+def _patient_lines(path: Path | None, count: int, faults: list[str]) -> dict[str, list[str]]:
+    known: dict[str, list[str]] = {}
+    for where, line in read_lines(path) if path else ():
+        if not line.strip()[0].isdigit():  # the heading of a CSV
+            continue
+        with gathered(faults):
+            patient, *values = _columns(where, line, count)
+            if known.setdefault(patient, values) != values:
+                raise InputError(
+                    f"{where}: says otherwise of patient {patient:.80} than a line above; keep one of the two"
+                )
+    return known

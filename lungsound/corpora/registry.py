@@ -2,13 +2,14 @@
 
 import importlib
 import pkgutil
+import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import lungsound.corpora
-from lungsound.errors import InputError
+from lungsound.errors import InputError, os_sentence
 
 if TYPE_CHECKING:  # the names of the commands need not wait for pandas
     from lungsound.corpus import Corpus
@@ -146,9 +147,23 @@ def read_corpus(name: str, root: Path | None = None) -> "Corpus":
         if reader.embedded is None:
             raise InputError(f"{name}: its {reader.root} is missing; write {name}:{_placeholder(reader)}")
         return reader.embedded()
-    if not (root.is_file() if reader.root == "file" else root.is_dir()):
-        raise InputError(f"{root}: no such {reader.root}; name the {reader.root} of {name}")
+    _check_root(root, reader)
     return reader.load(root)
+
+
+def _check_root(root: Path, reader: Reader) -> None:
+    try:
+        found = root.stat()
+        right = stat.S_ISREG(found.st_mode) if reader.root == "file" else stat.S_ISDIR(found.st_mode)
+        if right and reader.root == "folder":
+            next(root.iterdir(), None)
+    except (OSError, ValueError) as error:  # a name with a zero byte is a ValueError
+        if isinstance(error, FileNotFoundError | NotADirectoryError | ValueError):
+            right = False
+        else:
+            raise InputError(os_sentence(error, root)) from error
+    if not right:
+        raise InputError(f"{root}: no such {reader.root}; name the {reader.root} of {reader.name}")
 
 
 def open_corpus(name: str, root: Path | None = None) -> "Corpus":

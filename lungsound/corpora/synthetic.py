@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from lungsound.corpora.icbhi2017 import DEMOGRAPHICS, DIAGNOSES, FOLDERS, SPLIT_LIST, SYNTHETIC_MARK
 from lungsound.corpora.icbhi2017 import load as load_icbhi2017
+from lungsound.corpora.icbhi2017_layout import DEMOGRAPHICS, DIAGNOSES, FOLDERS, SPLIT_LISTS, SYNTHETIC_MARK
 from lungsound.corpora.registry import register
 from lungsound.corpus import Corpus
 from lungsound.errors import InputError
@@ -119,7 +119,7 @@ def generate(root: Path, seed: int = 0, patients: int = 40) -> None:
                 lines = [f"{c.start:.3f}\t{c.end:.3f}\t{c.crackle}\t{c.wheeze}\n" for c in cycles]
                 (database / f"{name}.txt").write_text("".join(lines))
                 splits.append(f"{name}\t{patient.split}\n")
-        (folder / SPLIT_LIST).write_text("".join(splits))
+        (folder / SPLIT_LISTS[0]).write_text("".join(splits))
         (folder / DIAGNOSES[0]).write_text("".join(f"{p.number}\t{p.condition.diagnosis}\n" for p in people))
         (folder / DEMOGRAPHICS[0]).write_text("".join(f"{p.number} NA NA NA NA NA\n" for p in people))
         mark = {"generator": GENERATOR, "seed": seed, "patients": patients, "crc32": _checksum(folder)}

@@ -3,12 +3,14 @@
 import os
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from lungsound.corpora.formats.annotations import checked_times, listed, within_audio
+from lungsound.corpora.formats.annotations import checked_times, within_audio
 from lungsound.corpora.formats.audio_files import measure
 from lungsound.corpora.formats.table_file import TableFile, read_table
+from lungsound.corpora.formats.text import listed, named, shown
 from lungsound.corpora.registry import register
 from lungsound.corpora.splits import PARTS
 from lungsound.corpus import Corpus, make_corpus
@@ -62,8 +64,8 @@ def load(path: Path) -> Corpus:
     InputError
         If there is no column ``path``, no label or no row. Anything wrong with a row or a recording is a fault.
     """
-    table = _with_known_names(path, read_table(path))
     notes, faults = list[str](), list[str]()
+    table = _with_known_names(path, read_table(path, faults))
     labels = _label_columns(path, table, notes, faults)
     rows = _Rows(path, table.decimal_comma, labels)
     for number, values in table.rows:
@@ -87,10 +89,11 @@ def _with_known_names(path: Path, table: TableFile) -> TableFile:
     """Write the known columns' names small, and refuse a table that names no recordings."""
     names = {name: name.lower() if name.lower() in COLUMNS else name for name in table.columns}
     if "path" not in names.values():
-        found = ", ".join(table.columns)
-        raise InputError(f"{path}: no column path (it has {found}); name the column with the audio files path")
+        raise InputError(
+            f"{path}: no column path (it has {named(table.columns)}); name the column with the audio files path"
+        )
     if len(set(names.values())) < len(names):
-        raise InputError(f"{path}: two columns differ in capitals alone; keep one of {', '.join(table.columns)}")
+        raise InputError(f"{path}: two columns differ in capitals alone; keep one of {named(table.columns)}")
     rows = [(number, {names[name]: value for name, value in values.items()}) for number, values in table.rows]
     return TableFile(tuple(names.values()), rows, table.decimal_comma)
 
@@ -105,12 +108,14 @@ def _label_columns(path: Path, table: TableFile, notes: list[str], faults: list[
             others.append(name)
             continue
         labels.append(name)
-        faults += [f"{path}, row {number}: {name} is {value!r}; write 0 or 1, or nothing" for number, value in odd]
+        faults += [
+            f"{path}, row {number}: {named([name])} is {shown(value)}; write 0 or 1, or nothing"
+            for number, value in odd
+        ]
     if others:
         notes.append(f"columns that are no labels (other values than 0 and 1), left out: {listed(others)}")
     if not labels:
-        found_there = ", ".join(table.columns)
-        raise InputError(f"{path}: no column of 0 and 1 (it has {found_there}); add one for each sound")
+        raise InputError(f"{path}: no column of 0 and 1 (it has {named(table.columns)}); add one for each sound")
     try:
         return checked_labels(labels)
     except InputError as error:
@@ -160,7 +165,8 @@ class _Rows:
         patient, diagnosis = values.get("patient") or name, values.get("diagnosis", "")
         if diagnosis and self.diagnoses.setdefault(patient, diagnosis) != diagnosis:
             told = self.diagnoses[patient]
-            raise InputError(f"{where}: the diagnosis of {patient} is {diagnosis!r} here and {told!r} above; keep one")
+            diagnoses = f"{shown(diagnosis)} here and {shown(told)} above"
+            raise InputError(f"{where}: the diagnosis of {named([patient])} is {diagnoses}; keep one")
         self.synthetic |= BINARY.get(values.get("synthetic", "").lower(), 0) == 1
         self._add_event(number, where, name, values)
 
@@ -176,7 +182,7 @@ class _Rows:
             if length and not silent and end > length + _SLACK:
                 faults.append(
                     f"{self._path}, row {number}: the end {end:g} lies beyond the {length:g} s of "
-                    f"{event['recording']}; mend the times (in seconds)"
+                    f"{named([str(event['recording'])])}; mend the times (in seconds)"
                 )
             elif not end:
                 faults.append(f"{self._path}, row {number}: neither times nor audio; name one of the two")
@@ -189,8 +195,8 @@ class _Rows:
         told, above = recording.known.setdefault(column, (value, number))
         if told != value:
             raise InputError(
-                f"{self._path}, row {number}: the {column} is {value!r}, but {told!r} in row {above} of the same "
-                "recording; make them the same"
+                f"{self._path}, row {number}: the {column} is {shown(value)}, but {shown(told)} in row {above} of "
+                "the same recording; make them the same"
             )
 
     def _add_event(self, number: int, where: str, name: str, values: dict[str, str]) -> None:
@@ -221,7 +227,9 @@ def _checked(where: str, column: str, value: str) -> str:
     small = value.lower()
     if small not in allowed:
         choice = ", ".join(filter(None, allowed))
-        raise InputError(f"{where}: the {column} {value!r} is none of {choice}; take one of these or leave it empty")
+        raise InputError(
+            f"{where}: the {column} {shown(value)} is none of {choice}; take one of these or leave it empty"
+        )
     return small
 
 
@@ -229,9 +237,11 @@ def _file(table: Path, text: str, number: int) -> Path:
     """Return the audio file that a row names, in whatever slashes."""
     for name in (text, text.replace("\\", "/")):
         path = Path(os.path.normpath(table.absolute().parent / name))
-        if path.is_file():
-            return path
-    raise InputError(f"{table}, row {number}: {table.parent / text} is not there; mend the path or copy the file")
+        with suppress(OSError):  # a name that no file can have
+            if path.exists():
+                return path
+    missing = f"{table.parent / text!s:.300}"
+    raise InputError(f"{table}, row {number}: {missing} is not there; mend the path or copy the file")
 
 
 def _without_sound(corpus: Corpus, silent: set[tuple[str, object, object]]) -> Corpus:

@@ -104,7 +104,7 @@ def refused(path, *words):
 
 def test_missing_file_and_folder(tmp_path):
     refused(tmp_path / "none.wav", "no such file")
-    refused(tmp_path, "no such file")
+    refused(tmp_path, "is a folder; name a file")
 
 
 @pytest.mark.parametrize("content", [b"", b"RIFF", b"fLaC", b"Once upon a time there was a stethoscope.\n" * 20])

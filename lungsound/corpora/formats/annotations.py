@@ -1,11 +1,10 @@
-"""What annotators wrote: text files, times, and how they fit the sound."""
+"""What annotators wrote: times, labels, and how they fit the sound."""
 
 import math
 import re
-from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
 
+from lungsound.corpora.formats.text import listed, shown
 from lungsound.corpus import Corpus
 from lungsound.errors import InputError
 from lungsound.labels import checked_labels
@@ -17,31 +16,18 @@ _JOINT = re.compile(r"[,;+&]")
 _SHORTEST = 0.01  # seconds; of less than this there is nothing to hear
 
 
-def read_lines(path: Path) -> list[tuple[str, str]]:
-    """Return the lines of a text file that are not blank, each as (where it stands, its text).
-
-    Raises
-    ------
-    InputError
-        If the file is not text.
-    """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a text file ({error.reason}); restore it or save it as UTF-8") from error
-    return [(f"{path}, line {number}", line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
-
-
 def checked_number(where: str, name: str, value: object) -> float:
     """Return a number as written, text or number; see :func:`checked_times`."""
     try:
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise TypeError
+        if isinstance(value, str) and "_" in value:  # Python reads 1_5 as 15
+            raise ValueError
         number = float(value)
     except (OverflowError, TypeError, ValueError):
         number = math.nan
     if not math.isfinite(number):
-        raise InputError(f"{where}: the {name} {value!r} is not a number; mend the annotation")
+        raise InputError(f"{where}: the {name} {shown(value)} is not a number; mend the annotation")
     return number
 
 
@@ -62,9 +48,11 @@ def checked_times(where: str, start: object, end: object) -> tuple[float, float]
     """
     first, last = (checked_number(where, name, value) for name, value in (("start", start), ("end", end)))
     if first < 0:
-        raise InputError(f"{where}: the start {start} is negative; mend the annotation")
+        raise InputError(f"{where}: the start {start!s:.20} is negative; mend the annotation")
     if last <= first:
-        raise InputError(f"{where}: the end {end} does not come after the start {start}; mend the annotation")
+        raise InputError(
+            f"{where}: the end {end!s:.20} does not come after the start {start!s:.20}; mend the annotation"
+        )
     return first, last
 
 
@@ -85,7 +73,7 @@ def label_names(where: str, text: str) -> tuple[str, ...]:
     """
     names = [" ".join(name.split()).lower() for name in _JOINT.split(text)]
     if not all(names):
-        raise InputError(f"{where}: {text!r} names no sound; write a label such as crackle, or normal for none")
+        raise InputError(f"{where}: {shown(text)} names no sound; write a label such as crackle, or normal for none")
     labels = tuple(sorted(set(names) - set(NO_LABEL)))
     try:
         return checked_labels(labels) if labels else ()
@@ -116,10 +104,3 @@ def within_audio(corpus: Corpus) -> Corpus:
         notes.append(f"{silent.sum()} events that begin where their recording ends, not listened to, in {names}")
         events.loc[silent, "path"] = ""
     return replace(corpus, events=events, notes=tuple(notes))
-
-
-def listed(names: Iterable[str], most: int = 5) -> str:
-    """Return how many names there are and the first of them."""
-    names = list(names)
-    more = ", ..." if len(names) > most else ""
-    return f"{len(names)} ({', '.join(names[:most])}{more})"

@@ -1,12 +1,14 @@
-"""Audio files of a corpus, found by the stem of their name, and how long they are."""
+"""Files of a corpus, found by the ending or the stem of their name, and how long recordings are."""
 
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Collection
 from pathlib import Path
 
 import soundfile
 
-from lungsound.audio import CONVERTED, convert, unreadable
-from lungsound.errors import InputError
+from lungsound.audio import CONVERTED, convert, refuse_absurd_header, unreadable
+from lungsound.errors import InputError, os_sentence
+from lungsound.files.untrusted import open_regular
 
 SUFFIXES = frozenset(
     {".wav", ".flac", ".aif", ".aiff", ".aifc", ".au", ".caf", ".mp3", ".ogg", ".oga", ".opus", ".rf64", ".w64"}
@@ -14,22 +16,42 @@ SUFFIXES = frozenset(
 """Endings of the containers that libsndfile reads and recordings come in; capitals do not matter."""
 
 
-def visible(paths: Iterable[Path]) -> Iterator[Path]:
-    """Leave out files whose name begins with a dot, such as the ``._*`` twins that macOS writes on other disks."""
-    return (path for path in paths if not path.name.startswith("."))
+def visible(name: str) -> bool:
+    """Whether a file counts: no dot before its name, as the ``._*`` twins have that macOS writes on other disks."""
+    return not name.startswith(".")
+
+
+def files_in(folder: Path, suffixes: Collection[str], faults: list[str]) -> list[Path]:
+    """Return what has one of the endings in a folder, whatever its capitals; none where there is no such folder."""
+    if not folder.is_dir():
+        return []
+    try:
+        found = [path for path in folder.iterdir() if visible(path.name) and path.suffix.lower() in suffixes]
+    except OSError as error:
+        faults.append(os_sentence(error, folder))
+        return []
+    return sorted(found)
+
+
+def files_below(root: Path, suffixes: Collection[str], faults: list[str]) -> list[Path]:
+    """Return what has one of the endings in a folder and all below it; folders that are hidden or linked are left out.
+
+    What is no file is returned as well, so that whoever reads it says so.
+    """
+    found = []
+    for folder, inside, names in os.walk(root, onerror=lambda error: faults.append(os_sentence(error))):
+        inside[:] = filter(visible, inside)
+        paths = (Path(folder) / name for name in (*inside, *names) if visible(name))
+        found += [path for path in paths if path.suffix.lower() in suffixes]
+    return sorted(found)
 
 
 def audio_below(root: Path, faults: list[str]) -> list[Path]:
     """Return the audio files in a folder and all below it; one that has to be converted first is a fault."""
-    found = []
-    for path in sorted(root.rglob("*")):
-        if any(name.startswith(".") for name in path.relative_to(root).parts) or not path.is_file():
-            continue
-        if path.suffix.lower() in SUFFIXES:
-            found.append(path)
-        elif path.suffix.lower() in CONVERTED:
-            faults.append(f"{path}: a format that is not read here; {convert(path)}")
-    return found
+    found = files_below(root, SUFFIXES | CONVERTED, faults)
+    others = [path for path in found if path.suffix.lower() in CONVERTED]
+    faults += [f"{path}: a format that is not read here; {convert(path)}" for path in others if path.is_file()]
+    return [path for path in found if path.suffix.lower() in SUFFIXES]
 
 
 def own_recording(root: Path, path: Path, split: str = "") -> dict[str, object]:
@@ -40,23 +62,15 @@ def own_recording(root: Path, path: Path, split: str = "") -> dict[str, object]:
     return measured | {"site": "", "device": "", "split": split, "record_type": "", "continuous": True}
 
 
-def audio_files(folder: Path) -> dict[str, Path]:
+def audio_files(folder: Path, faults: list[str]) -> dict[str, Path]:
     """Return the audio files that lie in a folder, by stem; none where there is no such folder.
 
-    Raises
-    ------
-    InputError
-        If two files have the same stem: which of them was annotated cannot be told.
+    Two files of one stem are a fault: which of them was annotated cannot be told.
     """
     found: dict[str, Path] = {}
-    if not folder.is_dir():
-        return found
-    for path in sorted(visible(folder.iterdir())):
-        if path.suffix.lower() not in SUFFIXES:
-            continue
-        if path.stem in found:
-            raise InputError(f"{path}: the same recording as {found[path.stem].name}; keep one of the two")
-        found[path.stem] = path
+    for path in files_in(folder, SUFFIXES, faults):
+        if (other := found.setdefault(path.stem, path)) != path:
+            faults.append(f"{path}: the same recording as {other.name}; keep one of the two")
     return found
 
 
@@ -83,14 +97,16 @@ def measure(path: Path | None) -> tuple[str, float, int]:
     Raises
     ------
     InputError
-        If the file is no audio or holds no sample.
+        If the file is no file, no audio, absurdly long or holds no sample.
     """
     if path is None:
         return "", 0.0, 0
+    open_regular(path).close()
     try:
         header = soundfile.info(path)
     except soundfile.LibsndfileError as error:
         raise unreadable(path, error.error_string) from error
     if header.frames <= 0 or header.samplerate <= 0:
         raise InputError(f"{path}: holds no sound; leave it out or record it again")
+    refuse_absurd_header(path, header.samplerate, header.frames, header.channels)
     return str(path.absolute()), header.frames / header.samplerate, header.samplerate

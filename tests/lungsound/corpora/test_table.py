@@ -1,5 +1,7 @@
 """Tables of one's own: what users write, and what they are told when it cannot be."""
 
+import sys
+
 import numpy as np
 import pytest
 import soundfile
@@ -195,12 +197,7 @@ def test_a_hundred_thousand_rows(table):
 
 
 def test_parquet_without_its_package_is_one_sentence(table, monkeypatch):
-    import pandas as pd
-
-    def missing(*_, **__):
-        raise ImportError("Missing optional dependency 'pyarrow'")
-
-    monkeypatch.setattr(pd, "read_parquet", missing)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(InputError, match=r"Parquet needs the package pyarrow; pip install 'auscult-edge\[parquet\]'"):
         open_corpus("table", table("PAR1", name="table.parquet"))
 
@@ -215,3 +212,15 @@ def test_parquet_says_the_same_as_csv(table, tmp_path):
     assert rows(corpus, "recording", "start", "end", "crackle") == [["a.wav", 0.25, 1.5, 1], ["b.wav", 0.0, 4.0, 0]]
     with pytest.raises(InputError, match=r"not readable as Parquet"):
         open_corpus("table", table("PAR1 and nothing", name="bad.parquet"))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_encodings_that_say_themselves_what_they_are(table, encoding, separator):
+    comma = "," if separator != "," else "."
+    text = "\r\n".join(separator.join(line) for line in (["path", "start", "end", "crackle", "where"],
+                                                         ["a.wav", f"1{comma}5", "2", "1", "K\u00f6ln"]))  # fmt: skip
+    corpus = open_corpus("table", table(text.encode(encoding)))
+    assert rows(corpus, "start", "end", "crackle") == [[1.5, 2.0, 1]]
+    with pytest.raises(InputError, match=r"not UTF-8 text"):
+        open_corpus("table", table(text.encode("cp1252")))

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from lungsound.corpora.formats.annotations import checked_times, listed, read_lines, within_audio
+from lungsound.corpora.formats.annotations import checked_times, within_audio
+from lungsound.corpora.formats.text import listed, read_lines
 from lungsound.corpus import make_corpus
 from lungsound.errors import InputError
 

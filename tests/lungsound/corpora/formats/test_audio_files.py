@@ -11,8 +11,8 @@ from lungsound.errors import InputError
 def test_only_audio_is_found(tmp_path):
     for name in ("a.wav", "b.FLAC", "c.txt", "d.json", ".hidden.wav", "no_ending"):
         (tmp_path / name).touch()
-    assert audio_files(tmp_path) == {"a": tmp_path / "a.wav", "b": tmp_path / "b.FLAC"}
-    assert audio_files(tmp_path / "missing") == {}
+    assert audio_files(tmp_path, []) == {"a": tmp_path / "a.wav", "b": tmp_path / "b.FLAC"}
+    assert audio_files(tmp_path / "missing", []) == {}
 
 
 @pytest.mark.parametrize("ending", ["wav", "flac", "aiff", "au", "ogg", "mp3", "w64", "caf"])
@@ -22,7 +22,7 @@ def test_the_header_tells_length_and_rate(tmp_path, ending):
     name, seconds, rate = measure(path)
     assert (name, rate) == (str(path), 8000)
     assert seconds == pytest.approx(1.5, abs=0.1 if ending == "mp3" else 0)
-    assert audio_files(tmp_path) == {"sound": path}
+    assert audio_files(tmp_path, []) == {"sound": path}
 
 
 def test_no_file_has_no_length():

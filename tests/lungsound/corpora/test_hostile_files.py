@@ -1,0 +1,176 @@
+"""What stands where a file of a corpus should be: one sentence, no hang, bounded memory, for every corpus alike."""
+
+import os
+import signal
+import struct
+import subprocess
+import sys
+
+import pytest
+from small_corpora import SMALL
+
+from lungsound.corpora.check import check
+from lungsound.corpora.registry import read_corpus
+from lungsound.errors import InputError
+
+EVERY_FILE = [
+    *((name, "audio") for name in SMALL),
+    *((name, "text") for name in SMALL if name != "folders"),
+    *(("icbhi2017", name) for name in ("ICBHI_challenge_train_test.txt", "filename_differences.txt",
+                                       "subset_manifest.csv", "ICBHI_Challenge_diagnosis.txt", "demographic_info.txt")),
+]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _no_hang():
+    """A pipe that nobody writes to would be waited for until the end of the run."""
+
+    def stop(*_):
+        raise TimeoutError("nobody came within a minute")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(60)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+def sparse(path):
+    with path.open("wb") as file:
+        file.write(b"RIFF\x24\x00\x00\x80WAVE")
+        file.truncate(2**33)
+
+
+HOSTILE = {
+    "a device": lambda path: path.symlink_to("/dev/zero"),
+    "a pipe": os.mkfifo,
+    "a folder": lambda path: path.mkdir(),
+    "a circle": lambda path: path.symlink_to(path.name),
+    "binary": lambda path: path.write_bytes(bytes(range(128, 256)) * 10),
+    "endless": sparse,
+}
+
+
+def faults_of(name, root):
+    try:
+        return check(read_corpus(name, root))["problems"]
+    except InputError as error:
+        return [str(error)]
+
+
+@pytest.mark.parametrize(("name", "kind"), EVERY_FILE, ids=lambda value: value)
+def test_what_is_no_file_of_a_corpus_is_named(tmp_path, name, kind):
+    small = SMALL[name](tmp_path)
+    path = small.audio if kind == "audio" else small.texts.get(kind) or next(iter(small.texts.values()))
+    assert faults_of(name, small.root) == []
+    for hostile, make in HOSTILE.items():
+        path.rmdir() if path.is_dir() else path.unlink()
+        make(path)
+        faults = faults_of(name, small.root)
+        named = [fault for fault in faults if str(path) in fault]
+        assert len(named) == len(faults) == 1, (hostile, faults)
+        assert "\n" not in faults[0]
+        assert "; " in faults[0]
+        assert len(faults[0]) < 800
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_dot_files_are_left_out(tmp_path, name):
+    small = SMALL[name](tmp_path)
+    before = check(read_corpus(name, small.root))
+    for path in [path for path in tmp_path.rglob("*") if path.is_file()]:
+        (path.parent / f"._{path.name}").write_bytes(b"\0\5\x16\7\0\2\0\0Mac OS X        \0\2")
+        (path.parent / f".{path.name}").write_bytes(b"")
+    (tmp_path / ".DS_Store").write_bytes(b"\0\0\0\1Bud1")
+    (tmp_path / ".hidden").mkdir()
+    (tmp_path / ".hidden" / small.audio.name).write_bytes(small.audio.read_bytes())
+    assert check(read_corpus(name, small.root)) == before
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+@pytest.mark.parametrize(("name", "kind"), EVERY_FILE, ids=lambda value: value)
+def test_what_may_not_be_read_is_named(tmp_path, name, kind):
+    small = SMALL[name](tmp_path)
+    path = small.audio if kind == "audio" else small.texts.get(kind) or next(iter(small.texts.values()))
+    for denied in (path, path.parent):
+        mode = denied.stat().st_mode
+        denied.chmod(0)
+        faults = faults_of(name, small.root)
+        denied.chmod(mode)
+        assert faults
+        assert any(str(denied) in fault for fault in faults)
+
+
+def wav(channels=1, rate=8000, bits=16, data_bytes=16, content=bytes(16)):
+    form = struct.pack("<HHIIHH", 1, channels % 2**16, rate % 2**32, 0, 2, bits)
+    chunks = b"WAVE" + struct.pack("<4sI", b"fmt ", 16) + form + struct.pack("<4sI", b"data", data_bytes) + content
+    return struct.pack("<4sI", b"RIFF", 2**32 - 1) + chunks
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        wav(data_bytes=2**32 - 2**16), wav(data_bytes=2**31 - 2**17), wav(channels=2**16 - 1), wav(channels=2**15),
+        wav(rate=0), wav(rate=-8000), wav(rate=1), wav(rate=2**31), wav(bits=0), wav(bits=2**16 - 1), wav(content=b""),
+        wav(data_bytes=16)[:-20], b"RIFF" + bytes(2**22),
+    ],
+    ids=range(13),
+)  # fmt: skip
+def test_a_header_that_lies_is_a_sentence_when_the_corpus_is_read_to_its_end(tmp_path, content):
+    small = SMALL["folders"](tmp_path)
+    small.audio.write_bytes(content)
+    (fault,) = faults_of("folders", small.root)
+    assert str(small.audio) in fault
+
+
+def test_names_that_no_file_system_takes(tmp_path):
+    small = SMALL["table"](tmp_path)
+    for path in ("n" * 300, "n" * 100_000, "/dev/zero", "../" * 3000, "a\u2028b", "~", "con:", "file:///a.wav"):
+        small.root.write_text(f"path,crackle\na.wav,1\n{path}.wav,0\n{path},1\n")
+        faults = faults_of("table", small.root)
+        assert len(faults) == 2
+        assert all(len(fault) < 1500 for fault in faults)
+    for root in (tmp_path / ("n" * 300), tmp_path / "a\0b"):
+        for name in SMALL:
+            with pytest.raises(InputError):
+                read_corpus(name, root)
+
+
+HUGE = {
+    "icbhi2017": ("annotation", lambda: b"0\t1\t0\t0 " * 4_000_000),
+    "sprsound": ("annotation", lambda: b"[" * 10_000 + b"]" * 10_000),
+    "hls_cmds": ("table", lambda: b"a," * 50_000_000),
+    "table": ("table", lambda: b"path,crackle\n" + b"1," * 50_000_000),
+    "audacity": ("track", lambda: b"".join(b"0\t.5\tword %d\n" % number for number in range(60_000))),
+}
+PEAK = """
+import resource, sys
+from pathlib import Path
+from lungsound.corpora.check import check
+from lungsound.corpora.registry import read_corpus
+from lungsound.errors import InputError
+for name, root in zip(sys.argv[1::2], sys.argv[2::2]):
+    try:
+        assert check(read_corpus(name, Path(root)))["problems"], name
+    except InputError as error:
+        assert len(str(error)) < 2000
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.slow
+def test_huge_files_stay_under_a_gigabyte(tmp_path):
+    words = []
+    for name, (kind, content) in HUGE.items():
+        (tmp_path / name).mkdir()
+        small = SMALL[name](tmp_path / name)
+        small.texts[kind].write_bytes(content())
+        words += [name, str(small.root)]
+    for number, values in enumerate(("1,0\n" * 15_000_000, "\n" * 60_000_000)):
+        path = tmp_path / f"{number}.csv"
+        path.write_text("path,crackle\n" + values)
+        words += ["table", str(path)]
+    signal.alarm(0)  # on a busy machine two of these tables take longer
+    told = subprocess.run([sys.executable, "-c", PEAK, *words], capture_output=True, text=True, check=False)
+    assert told.returncode == 0, told.stderr[-2000:]
+    assert int(told.stdout) < 2**20  # KiB
