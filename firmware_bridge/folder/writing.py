@@ -23,6 +23,9 @@ _BOARD_FILES = ("board.h", "bare_metal.h", "bench_input.h", "bench_main.c")
 _GOLDEN_SOUNDS = [5, 7]  # of an interface's sounds: breath with clicks and a whistle, noise at full scale
 _GOLDEN_FRAMES = 32
 
+_TEXT: Any = {"encoding": "utf-8", "errors": "backslashreplace"}
+"""How a file is written that names the model: its path may hold bytes that are no text."""
+
 
 def write_folder(folder: Path, footprint: Footprint, target: Target) -> list[str]:
     """Write everything that `target` needs to run a model, and to test and measure that it does.
@@ -50,7 +53,7 @@ def write_folder(folder: Path, footprint: Footprint, target: Target) -> list[str
     sources = write_sources(folder, footprint)
     facts = report(network) | {"target": target.name, "application": footprint.facts()} | _identity(model)
     text = f"{footprint.text()}\n\n{report_text(report(network))}"
-    (folder / "report.txt").write_text(text)
+    (folder / "report.txt").write_text(text, **_TEXT)
     _write_golden(folder, model.content, network)
     tests = ["self_test.c"]
     if model.interface:
@@ -64,7 +67,8 @@ def write_folder(folder: Path, footprint: Footprint, target: Target) -> list[str
     for name in ("Makefile", "CMakeLists.txt"):
         (folder / name).write_text(render(name, **build))
     (folder / "README.md").write_text(
-        render("firmware_README.md", report=text, external=external, **build, **_readme_values(footprint, target))
+        render("firmware_README.md", report=text, external=external, **build, **_readme_values(footprint, target)),
+        **_TEXT,
     )
     (folder / REPORT_FILE).write_text(dumps(facts | {"files": hashes(folder)}))
     return sources

@@ -13,6 +13,7 @@ from typing import Any, Self, Union, get_args, get_origin, get_type_hints
 import typer
 
 from lungsound.errors import InputError, first_line
+from lungsound.files.untrusted import read_bytes
 
 NOT_OF_A_RECIPE = ("recipe", "resume", "runs", "json_output")
 """Parameters that say where and how a command runs here, not what it does."""
@@ -67,13 +68,8 @@ class Recipe:
         """
         if not name.endswith(_ENDING) and name not in shipped():
             raise InputError(f"no recipe called {name!r}; {_meant(name, shipped())}, or name a {_ENDING} file")
-        found = files("recipes") / f"{name}{_ENDING}" if name in shipped() else Path(name)
-        try:
-            content = found.read_bytes()
-        except OSError as error:
-            raise InputError(f"{name}: cannot be read ({error.strerror}); name a file that can") from error
-        if len(content) > _LARGEST:
-            raise InputError(f"{name}: {len(content)} bytes are too many for a recipe; name another file")
+        own = files("recipes") / f"{name}{_ENDING}"
+        content = own.read_bytes() if name in shipped() else read_bytes(Path(name), _LARGEST)
         try:
             values = tomllib.loads(content.decode())
         except (ValueError, RecursionError) as error:

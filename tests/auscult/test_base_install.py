@@ -1,6 +1,7 @@
 """Without the packages of training: what works there works, the rest names what to install; and help waits for none."""
 
 import json
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from auscult.cli import CONTENTS, load
+from auscult.evaluate import predictions_folder
 
 WITHOUT = """
 import sys
@@ -107,3 +109,19 @@ def test_the_packages_taken_away_here_are_those_that_the_base_install_lacks():
     }
     for name, entry in project["scripts"].items():
         assert run("--help", module=entry.partition(":")[0], without=SLOW_PACKAGES).returncode == 0, name
+
+
+def test_a_path_that_is_no_text_is_a_path(tmp_path):
+    """Latin-1 in a folder's name, as old disks have it."""
+    name = "bundle \udcff\n"
+    shutil.copytree(BUNDLE, tmp_path / name)
+    assert run("check", name, folder=tmp_path).returncode == 0
+    done = run("firmware", name, "--target", "cortex-m4", "-o", name + "firmware", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "\\udcff" in done.stdout
+    assert "\\udcff" in (tmp_path / (name + "firmware") / "README.md").read_text()
+
+
+def test_predictions_of_a_bundle_lie_beside_it():
+    assert predictions_folder(BUNDLE) == BUNDLE.resolve().with_name("bundle-evaluation")
+    assert predictions_folder(STUDENT) == STUDENT / "evaluation"
