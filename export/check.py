@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.bundle.manifest import ONNX_INT8_FILE, TFLITE_FILE
+from export.bundle.memory import limited_memory
 from export.bundle.opening import Bundle
 from export.bundle.runtimes import RUNTIMES, as_input, probabilities
 from lungsound.errors import InputError
@@ -102,4 +103,8 @@ def _replay(bundle: Bundle, name: str) -> tuple[NDArray[Any], NDArray[Any]]:
     if name not in golden.outputs:
         raise InputError(f"{bundle.path}: golden.npz lacks the outputs of {name}; export the run again")
     runtime = bundle.load(name)
-    return golden.outputs[name], runtime.run(as_input(runtime, golden.codes, bundle.manifest.input))
+    try:
+        with limited_memory():
+            return golden.outputs[name], runtime.run(as_input(runtime, golden.codes, bundle.manifest.input))
+    except InputError as error:
+        raise InputError(f"{bundle.path}: {RUNTIMES[name].file}: {error}") from error

@@ -98,7 +98,7 @@ def bench_target(
             np.frombuffer(content, np.int8).reshape(WINDOWS, -1)
             for content in (made.files.get("codes.bin", given), made.files["outputs.bin"])
         )
-        wanted = litert_outputs(model.content, rounding, codes)
+        wanted = litert_outputs(model.content, rounding, codes, model.graph.name)
     return {
         "path": str(path),
         "target": target.name,

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.bundle.manifest import ONNX_FLOAT_FILE, ONNX_INT8_FILE, TFLITE_FILE, Manifest
+from export.bundle.memory import limited_memory
 from export.onnx.runtime import OnnxRuntime
 from export.tflite.runtime import LiteRT
 from lungsound.errors import InputError
@@ -97,7 +98,8 @@ def load_runtime(name: str, content: bytes, manifest: Manifest, threads: int = 1
     """
     kind = RUNTIMES[name]
     try:
-        runtime = kind.load(content, threads)
+        with limited_memory():
+            runtime = kind.load(content, threads)
     except InputError as error:
         raise InputError(f"{kind.file}: {error}") from error
     listening = manifest.listening

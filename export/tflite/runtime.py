@@ -45,10 +45,17 @@ class LiteRT:
         except (ValueError, RuntimeError) as error:
             raise _not_run(error) from error
         # From the file: asked for details, LiteRT wants to decode the names of tensors, which may be in any encoding.
-        graph = Model.GetRootAs(model, 0).Subgraphs(0)
+        graphs = Model.GetRootAs(model, 0)
+        if graphs.SubgraphsLength() != 1:
+            raise InputError(
+                f"the model has {graphs.SubgraphsLength()} subgraphs, and a loop of them might never end; export it "
+                "again without control flow"
+            )
+        graph = graphs.Subgraphs(0)
         if graph.InputsLength() != 1 or graph.OutputsLength() != 1:
             raise InputError(
-                f"the model has {graph.InputsLength()} inputs and {graph.OutputsLength()} outputs, one of each is due"
+                f"the model has {graph.InputsLength()} inputs and {graph.OutputsLength()} outputs where one of each is "
+                "due; export the run again"
             )
         self._input, self._output = int(graph.Inputs(0)), int(graph.Outputs(0))
         source, made = graph.Tensors(self._input), graph.Tensors(self._output)
@@ -71,7 +78,7 @@ class LiteRT:
 
 
 def _not_run(error: Exception) -> InputError:
-    return InputError(f"not a model that LiteRT runs ({first_line(error)}); export the run again")
+    return InputError(f"not a model that LiteRT runs ({first_line(error)}); export or convert it again")
 
 
 def _quantization(tensor: Any) -> Quantization | None:
@@ -91,5 +98,7 @@ def _quantization(tensor: Any) -> Quantization | None:
         name = (tensor.Name() or b"").decode("utf-8", "backslashreplace")
         types = {number: title.lower() for title, number in vars(TensorType).items() if isinstance(number, int)}
         kind = types.get(tensor.Type(), tensor.Type())
-        raise InputError(f"{name} is {kind} where int8 with one scale is due; export the run again")
+        raise InputError(
+            f"{name} is {kind} where int8 with one scale is due; export it again with int8 input and output"
+        )
     return Quantization(float(given.Scale(0)), int(given.ZeroPoint(0)))

@@ -23,7 +23,7 @@ def golden_windows(values: int) -> Windows:
     return np.stack([rows[0] - 128, lowest, -1 - lowest, extremes]).astype(np.int8)
 
 
-def litert_outputs(model: bytes, rounding: str, windows: Windows) -> Windows:
+def litert_outputs(model: bytes, rounding: str, windows: Windows, name: str = "this") -> Windows:
     """Return what LiteRT answers: its reference kernels for double rounding, its default (XNNPACK) for single.
 
     Parameters
@@ -34,6 +34,8 @@ def litert_outputs(model: bytes, rounding: str, windows: Windows) -> Windows:
         "double" or "single".
     windows : ndarray of int8, [n, ...]
         As many values each as the model takes.
+    name : str
+        The file, for error sentences.
 
     Returns
     -------
@@ -47,4 +49,4 @@ def litert_outputs(model: bytes, rounding: str, windows: Windows) -> Windows:
     try:
         return LiteRT(model, "reference" if rounding == "double" else "xnnpack").run(windows)
     except InputError as error:
-        raise InputError(f"firmware is compared with LiteRT, and this is {error}") from error
+        raise InputError(f"firmware is compared with LiteRT, and {name} is {error}") from error

@@ -137,7 +137,7 @@ def _readme_values(footprint: Footprint, target: Target) -> dict[str, Any]:
 
 def _write_golden(folder: Path, content: bytes, network: Network) -> None:
     source = network.program.streams[network.program.input]
-    outputs = litert_outputs(content, network.rounding, golden_windows(source.rows * source.width))
+    outputs = litert_outputs(content, network.rounding, golden_windows(source.rows * source.width), network.graph.name)
     (folder / "golden.h").write_text(render("golden.h", golden=outputs.tolist()))
 
 

@@ -156,14 +156,22 @@ def frontend_tables(spec: LogMelSpec, scale: float, zero_point: int) -> dict[str
 def _slope(spec: LogMelSpec, scale: float, zero_point: int) -> float:
     """Return the codes an octave of power."""
     if not (math.isfinite(scale) and scale > 0 and -128 <= zero_point <= 127):
-        raise InputError(f"front end: an int8 input cannot have scale {scale} and zero point {zero_point}")
+        raise InputError(
+            f"front end: an int8 input cannot have scale {scale} and zero point {zero_point}; quantize again"
+        )
     if spec.preemphasis:
         raise InputError("front end: no device does pre-emphasis; train on another log-mel, such as device_4k")
     if spec.hop > spec.n_fft:
-        raise InputError(f"front end: a hop of {spec.hop} samples skips some; at most n_fft = {spec.n_fft} is possible")
+        raise InputError(
+            f"front end: a hop of {spec.hop} samples skips some; train on a log-mel whose hop is at most "
+            f"n_fft = {spec.n_fft}"
+        )
     slope = _log_factor(spec) / (spec.std * scale)
     if not 2**-10 < slope < 64:
-        raise InputError(f"front end: {slope:.3g} codes an octave of power; the input's scale {scale} cannot be right")
+        raise InputError(
+            f"front end: {slope:.3g} codes an octave of power; the input's scale {scale} cannot be right, quantize "
+            "again with the log-mels of its training"
+        )
     return slope
 
 
@@ -178,7 +186,10 @@ def _radices(n_fft: int) -> list[int]:
         rest, fives = rest // 5, fives + 1
     twos = rest.bit_length() - 1
     if n_fft % 2 or rest != 2**twos or twos < 2 or n_fft > 4096:
-        raise InputError(f"front end: n_fft = {n_fft} is not 8, 16, 32, ... times a power of 5, 4096 at most")
+        raise InputError(
+            f"front end: n_fft = {n_fft} is not 8, 16, 32, ... times a power of 5, 4096 at most; train on a log-mel "
+            "with such a one"
+        )
     fours = [4] * (twos // 2) if twos % 2 == 0 else [8] + [4] * ((twos - 3) // 2)
     return fours + [5] * fives
 
@@ -232,7 +243,7 @@ def _least_width(spec: LogMelSpec, bands: list[_Band], radices: list[int]) -> in
     if width > 31:
         most = spec.floor / 4.0 ** (width - 31)
         raise InputError(
-            f"front end: a floor of {spec.floor} does not fit its integers; at most {most:.3g} is possible"
+            f"front end: a floor of {spec.floor} does not fit its integers; train on a log-mel with {most:.3g} at most"
         )
     return max(0, width)
 

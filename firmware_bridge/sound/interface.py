@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from export.bundle.golden import golden_pcm
 from export.bundle.manifest import Manifest
+from firmware_bridge.sound.frontend import frontend_tables
 from firmware_bridge.tflite.graph import Graph
 from lungsound.errors import InputError
 from lungsound.front_end import front_end
@@ -76,7 +77,7 @@ class SoundInterface:
         return cls(listening, given, made.threshold_codes(thresholds))
 
     def check(self, graph: Graph, rows: int, width: int) -> None:
-        """Hold the window against the network's input, and the labels against its output.
+        """Hold the window against the network's input, the labels against its output, and the log-mel against integers.
 
         Parameters
         ----------
@@ -88,7 +89,7 @@ class SoundInterface:
         Raises
         ------
         InputError
-            If one does not fit the other.
+            If one does not fit the other, or the front end cannot be computed in integers.
         """
         due = (self.listening.frames, self.listening.logmel.n_mels)
         if (rows, width) != due:
@@ -103,6 +104,10 @@ class SoundInterface:
                 f"{graph.name}: output tensor '{tensor.name}' has {tensor.size} values for the labels "
                 f"{', '.join(self.listening.labels)}; give a label for each"
             )
+        try:
+            frontend_tables(self.listening.logmel, self.input.scale, self.input.zero_point)
+        except InputError as error:
+            raise InputError(f"{graph.name}: {error}") from error
 
     def sounds(self) -> NDArray[np.int16]:
         """Return windows of made-up sound, [8, samples]: silence, breath, clicks, a whistle, and the extremes."""
