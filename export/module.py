@@ -61,7 +61,7 @@ def _made(file: Path, name: str) -> Any:
         return found()
     except InputError:
         raise
-    except Exception as error:  # it is somebody else's code
+    except (Exception, SystemExit) as error:  # it is somebody else's code
         raise InputError(
             f"{file}: {name}() raises {_said(error)}; it must make the network without arguments"
         ) from error

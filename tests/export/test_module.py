@@ -1,8 +1,10 @@
 """Networks from somebody's Python file: made, loaded, or refused in a sentence."""
 
+import random
+
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save, save_file
 from torch import nn
 
 from export.module import load_module
@@ -31,6 +33,9 @@ def fails():
 
 def gives_text():
     return "a network"
+
+def leaves():
+    raise SystemExit(0)
 
 number = 3
 """
@@ -92,6 +97,7 @@ def test_weights_are_loaded(file, store):
         ("{file}:unknown", "has no function or class 'unknown'"),
         ("{file}:number", "has no function or class 'number'"),
         ("{file}:fails", r"fails\(\) raises RuntimeError \(no such\)"),
+        ("{file}:leaves", r"leaves\(\) raises SystemExit"),
         ("{file}:gives_text", r"gives a str; it must return a torch\.nn\.Module"),
         ("{folder}/text.txt:make", "is no Python file"),
     ],
@@ -160,3 +166,23 @@ def test_a_checkpoint_without_a_state(file, content):
 def test_weights_that_are_missing(file):
     with pytest.raises(InputError, match=r"none\.safetensors: no such file"):
         load_module(f"{file}:make", file.parent / "none.safetensors")
+
+
+def test_mutated_safetensors_cost_input_errors_alone(file, tmp_path):
+    weights, content, said = tmp_path / "weights.safetensors", save(state()), []
+    end = 8 + int.from_bytes(content[:8], "little") + 16  # of the header, and a few of the values
+    for number in range(300):
+        rng, changed = random.Random(number), bytearray(content)
+        for _ in range(rng.choice([1, 1, 2, 6])):
+            place = rng.randrange(end)
+            changed[place] = rng.choice([changed[place] ^ 1 << rng.randrange(8), ord(rng.choice('0123456789,[]{}":'))])
+        if number % 10 == 0:
+            del changed[rng.randrange(len(changed)) :]
+        weights.write_bytes(changed)
+        try:
+            load_module(f"{file}:make", weights)
+        except InputError as error:
+            said.append(str(error))
+    assert all(sentence.startswith(str(weights)) and len(sentence) < 600 for sentence in said)
+    assert "\n" not in "".join(said)
+    assert 3 < len(said) < 297

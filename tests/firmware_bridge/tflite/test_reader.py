@@ -1,6 +1,7 @@
 """The reader against files built with the schema, and against hostile ones."""
 
 import contextlib
+import tracemalloc
 from collections import Counter
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from mutate_tflite import Seed, fate, made_up_seeds, mutations
 from one_op_tflite import Model, Node, Spec, build
 
 from firmware_bridge.compile.operators import lower
+from firmware_bridge.plan.network import plan_network
 from firmware_bridge.tflite.reader import parse_tflite
 from lungsound.errors import InputError
 
@@ -242,6 +244,32 @@ def _without_axes(kind: str) -> Model:
 def test_a_tensor_without_axes_costs_one_sentence(kind: str):
     with pytest.raises(InputError, match=f"m.tflite: {kind} that makes"):
         lower(parse_tflite("m.tflite", build(_without_axes(kind))))
+
+
+@pytest.mark.parametrize("shape", [(1, 1 << 30, 1 << 30, 1), (1, (1 << 31) - 1, 1, 1), (1, 1 << 14, 1 << 14, 1)])
+def test_gigantic_sizes_cost_no_memory(shape: tuple[int, ...]):
+    model = _conv()
+    for tensor in (model.tensors[0], model.tensors[3]):
+        tensor.shape = shape
+    content = build(model)
+    tracemalloc.start()
+    with pytest.raises(InputError, match=r"too large|takes 65535 at most|has shape"):
+        plan_network(parse_tflite("m.tflite", content))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 16 << 20
+
+
+@pytest.mark.parametrize("count", [1 << 31, (1 << 32) - 1, 1 << 28])
+def test_a_list_that_counts_more_than_the_file_holds_costs_one_sentence(count: int):
+    content = build(_conv())
+    refused = 0
+    for place in range(8, len(content) - 4, 4):
+        with contextlib.suppress(InputError):
+            plan_network(parse_tflite("m.tflite", content[:place] + count.to_bytes(4, "little") + content[place + 4 :]))
+            continue
+        refused += 1
+    assert refused > 50
 
 
 def test_a_file_cut_anywhere_costs_one_sentence():
