@@ -60,7 +60,7 @@ def trained() -> tuple[Run, Student, np.ndarray]:
         teacher={"name": "tiny", "licence": "Apache-2.0", "paper": "none", "weights": "/home/somebody/w.pth"},
         thresholds=(0.0, 0.0),
         validation={},
-        options={},
+        options={"logmel": "device_4k"},
         versions={"torch": torch.__version__},
     )
     return run, student, features

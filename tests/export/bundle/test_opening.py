@@ -4,7 +4,6 @@ import errno
 import os
 import resource
 import shutil
-import sys
 from copy import deepcopy as copy_of
 from pathlib import Path
 
@@ -13,7 +12,6 @@ import pytest
 import torch
 from tiny_bundle import LABELS_OF_GOLDEN, sound, tiny_bundle, trained
 
-from auscult.cli import main
 from export import making
 from export.bundle.manifest import (
     CARD_FILE,
@@ -140,25 +138,6 @@ def test_one_flipped_bit_is_noticed_wherever_it_is(copy, name):
         file.write_bytes(changed)
         with pytest.raises(InputError, match=name):
             Bundle.open(copy)
-
-
-@pytest.mark.parametrize("name", [*FILES, MANIFEST_FILE])
-@pytest.mark.parametrize("command", ["check", "evaluate", "bench", "bench --target", "plan", "firmware"])
-def test_every_command_that_opens_a_bundle_notices(copy, capsys, monkeypatch, name, command):
-    content = bytearray((copy / name).read_bytes())
-    content[len(content) // 3] ^= 1
-    (copy / name).write_bytes(content)
-    target = ["--target", "host"] if command in ("bench --target", "plan", "firmware") else []
-    output = ["-o", copy.parent / "out"] if command == "firmware" else []
-    data = ["--data", "synthetic"] if command == "evaluate" else []
-    words = ["auscult", command.split()[0], copy, *target, *output, *data]
-    monkeypatch.setattr(sys, "argv", [str(word) for word in words])
-    with pytest.raises(SystemExit) as stopped:
-        main()
-    said = capsys.readouterr()
-    assert (stopped.value.code, said.out) == (1, "")
-    assert f"error: {copy / name}: " in said.err.replace("\n", "")
-    assert not (copy.parent / "out").exists()
 
 
 @pytest.mark.parametrize("name", [*FILES, MANIFEST_FILE])
