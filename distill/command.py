@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # torch takes seconds to import, which help and completion ne
     from students.student import StudentConfig
 
 DEFAULT = DataOptions()
-WIDTH, HEADS = Range(1 / 64, 4), Range(1, 8)
+WIDTH = Range(1 / 64, 4)
 """See :class:`students.student.StudentConfig`, which is not there before torch."""
 TEACHER = FinetuneSettings()
 NONE = "none"
@@ -42,7 +42,7 @@ def distill_command(
     student: Annotated[str, typer.Option(help="Family of the student; a name that is none lists them.")] = "cnn6",
     width: Annotated[float, options.number(WIDTH, "Width multiplier of the trunk; 1 is the published network.")] = 0.25,
     head: Annotated[str, typer.Option(help="csra: attention; linear: the mean over positions.")] = "csra",
-    heads: Annotated[int, options.number(HEADS, "Heads of the CSRA attention: 1, 2, 4, 6 or 8.")] = 4,
+    heads: Annotated[int, typer.Option(help="Heads of the CSRA attention: 1, 2, 4, 6 or 8.")] = 4,
     from_run: options.FromRun = None,
     student_weights: Annotated[
         Path | None, typer.Option(help="Published weights that the student starts from: of cnn6, width 1, PANNs'.")

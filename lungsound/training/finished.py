@@ -4,6 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
+from lungsound.files.plain_json import dumps, loads
 from lungsound.files.versions import versions
 from lungsound.training.data import TrainingData
 from lungsound.training.runs import WEIGHTS_FILE, Kind, Run
@@ -72,7 +73,7 @@ def finished_run(
         seed=settings.seed,
         teacher=teacher,
         thresholds=thresholds,
-        validation=validation,
+        validation=loads(dumps(validation)),  # what is not defined becomes null
         options={"logmel": settings.data.logmel}
         | {name: value for name, value in told.items() if name not in _STORED_ELSEWHERE},
         versions=versions(),

@@ -83,8 +83,6 @@ class Run:
 
     def __post_init__(self) -> None:
         check_values(self)
-        if len(self.thresholds) not in (0, len(self.listening.labels)):
-            raise InputError(f"{len(self.thresholds)} thresholds for {len(self.listening.labels)} labels")
 
     @property
     def weights(self) -> Path:
@@ -129,6 +127,8 @@ class Run:
             if values.pop("format", None) != FORMAT:
                 raise InputError(f"another format than {FORMAT}")
             run = read_values(cls, values, path=path)
+            if len(run.thresholds) not in (0, len(run.listening.labels)):
+                raise InputError(f"{len(run.thresholds)} thresholds for {len(run.listening.labels)} labels")
         except InputError as error:
             raise InputError(f"{file}: damaged ({error}); train again or restore the file") from error
         if not run.weights.is_file():
@@ -162,10 +162,9 @@ def new_run_folder(folder: Path, name: str) -> Path:
     """
     began = f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         for place in (folder / f"{began}{suffix}" for suffix in ("", *(f"-{number}" for number in range(2, 1000)))):
             with suppress(FileExistsError):
-                place.mkdir()
+                place.mkdir(parents=True)
                 return place
     except OSError as error:
         raise InputError(f"{folder}: cannot be written ({error.strerror}); name another folder with --runs") from error
@@ -174,7 +173,7 @@ def new_run_folder(folder: Path, name: str) -> Path:
 
 @contextmanager
 def in_use(folder: Path, *, wait: bool = False) -> Iterator[None]:
-    """Hold a run folder for one training; one in which nothing was written goes again if the block fails.
+    """Hold a run folder for one training; where nothing was written, it goes again if the block fails.
 
     Raises
     ------
@@ -189,4 +188,5 @@ def in_use(folder: Path, *, wait: bool = False) -> Iterator[None]:
                 if [path.name for path in folder.iterdir()] == [LOCK_FILE]:
                     (folder / LOCK_FILE).unlink()
                     folder.rmdir()
+                    folder.parent.rmdir()  # where nothing else is in it
             raise

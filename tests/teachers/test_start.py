@@ -105,7 +105,7 @@ def test_an_unknown_figure_is_refused_before_anything_is_written(small_options, 
         (
             FinetuneSettings(weights="w/m2d_vit_base-80x608p16x16-mine/checkpoint-1.pth"),
             "m2d_vit_base-80x608p16x16-mine-fine-tuned",
-            "m2d from the published weights in w/",
+            "/w/m2d_vit_base-80x608p16x16-mine/checkpoint-1.pth, whole",
         ),
     ],
 )
