@@ -102,6 +102,7 @@ def test_a_student_with_other_labels_takes_all_but_the_head(alone, small_setting
         alone,
         path=tmp_path / "other",
         listening=replace(alone.listening, labels=("cough", "snore", "murmur")),
+        thresholds=(0.0, 0.0, 0.0),
         model=student.config.to_dict(),
     )
     other.path.mkdir()

@@ -32,6 +32,7 @@ def test_a_teacher_with_other_labels_takes_all_but_the_head(again, small_teacher
         small_teacher,
         path=tmp_path / "other",
         listening=replace(small_teacher.listening, labels=("cough", "snore", "murmur")),
+        thresholds=(0.0, 0.0, 0.0),
         model=small_teacher.model | {"classes": 3},
     )
     torch.manual_seed(1)
