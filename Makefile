@@ -11,7 +11,7 @@ demo: $(READY)  ## the main job on the embedded synthetic corpus, to a table and
 	OMP_NUM_THREADS=1 $(BIN)/auscult demo
 
 test: $(READY)  ## every test, the slow ones included
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 lint: $(READY)  ## what CI asks of the code
 	$(BIN)/ruff check .
