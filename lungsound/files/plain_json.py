@@ -34,6 +34,8 @@ def loads(text: str) -> dict[str, Any]:
     """
     try:
         values = json.loads(text, parse_constant=_not_a_number, parse_float=_finite)
+        # Half a character, which no name of a file can hold; the halves that stand for a byte of one may.
+        json.dumps(values, ensure_ascii=False).encode(errors="surrogateescape")
     except (ValueError, RecursionError) as error:
         raise InputError(f"not JSON ({str(error)[:80]})") from error
     if not isinstance(values, dict):
