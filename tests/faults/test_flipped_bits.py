@@ -31,7 +31,7 @@ READ_BY = {
 }
 """Kind of file: what reads it, and where it lies in a case's place."""
 
-FLIPS = 2
+FLIPS = 1
 CASES = [(kind, place) for kind in READ_BY for place in range(FLIPS)]
 
 READERS = {

@@ -188,7 +188,7 @@ def await_all(jobs: dict[int, Job]) -> list[dict[str, Any]]:
                 found[child] = {"code": code, "memory": used.ru_maxrss * 1024, "hung": watch.hung}
             elif watch.hangs():
                 os.killpg(child, signal.SIGKILL)
-        time.sleep(0.005)
+        time.sleep(0.02)
     return [found[child] for child in jobs]
 
 
