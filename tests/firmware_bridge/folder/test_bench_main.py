@@ -1,9 +1,8 @@
-import shutil
 import subprocess
-from pathlib import Path
 
 import numpy as np
 import pytest
+from keep_rows import write_keep_rows
 
 from firmware_bridge.device.qemu import BOARDS, build, run
 from firmware_bridge.device.targets import CFLAGS, WARNINGS
@@ -12,22 +11,15 @@ from firmware_bridge.sound.listener import write_listener
 from lungsound.listening import Listening
 from lungsound.logmel import SPECS
 
-HERE = Path(__file__).parents[1] / "support"
 BENCH = BOARDS / "bench_main.c"
 
 
-def program(folder, target, *defines, seconds=0.256, overlapping=False):
+def program(folder, target, *defines, seconds=0.256, overlapping=False, shares=None):
     listening = Listening.with_whole_hop(SPECS["device_4k"].with_statistics(-7.0, 4.0), seconds, 0.128)
     sources = write_frontend(folder, listening.logmel, 0.02, 0)
     sources += write_listener(folder, listening, [0], overlapping=overlapping)
-    shutil.copyfile(HERE / "keep_rows_net.h", folder / "net.h")
-    return listening, build(
-        [*sources, BENCH],
-        target,
-        folder / target.name,
-        include=[folder],
-        defines=[f"NET_ROWS={listening.frames}", *defines],
-    )
+    write_keep_rows(folder, listening.frames, shares)
+    return listening, build([*sources, BENCH], target, folder / target.name, include=[folder], defines=defines)
 
 
 @pytest.mark.parametrize("name", ["cortex-m0", "cortex-m4", "rv32", "host"])
@@ -51,26 +43,25 @@ def test_five_windows_with_and_without_files(installed, tmp_path, name, seconds)
 
 
 @pytest.mark.parametrize("overlapping", [False, True])
-@pytest.mark.parametrize("defines", [[], ["SHARES=5u"]])
-def test_the_listener_hears_windows_again(installed, tmp_path, overlapping, defines):
-    _, built = program(tmp_path, installed("host"), *defines, seconds=0.31, overlapping=overlapping)
+@pytest.mark.parametrize("shares", [None, 5])
+def test_the_listener_hears_windows_again(installed, tmp_path, overlapping, shares):
+    _, built = program(tmp_path, installed("host"), seconds=0.31, overlapping=overlapping, shares=shares)
     done = run(built)
     assert (built.warnings, done.status, done.values["listener_differing_bytes"]) == ("", 0, 0)
 
 
-@pytest.mark.parametrize("defines", [[], ["SHARES=5u"]])
-def test_a_listener_that_decides_otherwise_ends_with_a_status(installed, tmp_path, defines):
+@pytest.mark.parametrize("shares", [None, 5])
+def test_a_listener_that_decides_otherwise_ends_with_a_status(installed, tmp_path, shares):
     """One whose second window goes on with the frames of the first."""
     target = installed("host")
-    listening, _ = program(tmp_path, target, *defines, seconds=0.31)
+    program(tmp_path, target, seconds=0.31, shares=shares)
     source = tmp_path / "auscult.c"
     right = "frontend_init(&listener->frontends[0]);"
     assert source.read_text().count(right) == 1
     once = f"static bool begun; if (!begun) {{ {right} }} begun = true;"
     source.write_text(source.read_text().replace(right, once))
-    defines = [f"NET_ROWS={listening.frames}", *defines]
     sources = [*tmp_path.glob("*.c"), BENCH]
-    done = run(build(sources, target, tmp_path / "broken", include=[tmp_path], defines=defines))
+    done = run(build(sources, target, tmp_path / "broken", include=[tmp_path]))
     assert done.status == 5
     assert done.values["listener_differing_bytes"] > 0
 

@@ -1,3 +1,4 @@
+import functools
 import re
 import shutil
 import subprocess
@@ -6,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from host import CHECKED
 from hypothesis import given
 from hypothesis import strategies as st
+from keep_rows import write_keep_rows
 
 from firmware_bridge.device.qemu import build, run
 from firmware_bridge.sound.frontend import write_frontend
@@ -15,25 +18,33 @@ from firmware_bridge.sound.listener import label_constants, open_windows, write_
 from lungsound.listening import Listening
 from lungsound.logmel import SPECS, log_mel, normalise
 
-HERE = Path(__file__).parents[1] / "support"
+MAIN = Path(__file__).parents[1] / "support" / "listener_windows.c"
 SCALE, ZERO_POINT = 0.02, -5
-SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 
 
-def decisions(folder, listening, target, pcm, *, step, overlapping=True, defines=(), flags=()):
-    sources = write_frontend(folder, listening.logmel, SCALE, ZERO_POINT)
-    sources += write_listener(folder, listening, [0], overlapping=overlapping)
-    shutil.copyfile(HERE / "keep_rows_net.h", folder / "net.h")
-    built = build(
-        [*sources, HERE / "listener_windows.c"],
-        target,
-        folder / target.name,
-        include=[folder],
-        defines=[f"STEP={step}", f"NET_ROWS={listening.frames}", *defines],
-        flags=flags,
-    )
-    assert built.warnings == ""
-    done = run(built, inputs={"pcm.bin": pcm.tobytes()}, outputs=["scores.bin", "negative.bin"])
+@pytest.fixture(scope="module")
+def program(installed, tmp_path_factory):
+    """A function that builds a listener with a main of the tests, each once; a 32-bit core's without sanitizers."""
+
+    @functools.cache
+    def built(name, seconds, hop_seconds, *, overlapping=True, shares=None, target="host"):
+        folder = tmp_path_factory.mktemp("listener")
+        listening = Listening.with_whole_hop(SPECS[name].with_statistics(-7.0, 4.0), seconds, hop_seconds)
+        sources = write_frontend(folder, listening.logmel, SCALE, ZERO_POINT)
+        sources += write_listener(folder, listening, [0], overlapping=overlapping)
+        write_keep_rows(folder, listening.frames, shares)
+        flags = CHECKED if target == "host" else ()
+        made = build([*sources, MAIN], installed(target), folder / target, include=[folder], flags=flags)
+        assert made.warnings == ""
+        return listening, made
+
+    return built
+
+
+def decisions(program, pcm, *, step, forgotten=False):
+    listening, built = program
+    inputs = {"pcm.bin": pcm.tobytes(), "how.bin": np.asarray([step, forgotten], np.uint32).tobytes()}
+    done = run(built, inputs=inputs, outputs=["scores.bin", "negative.bin"])
     assert done.status == 0, done.text
     shape = (-1, listening.frames, listening.logmel.n_mels)
     return [np.frombuffer(done.files[name], np.int8).reshape(shape) for name in ("scores.bin", "negative.bin")]
@@ -54,11 +65,10 @@ def noise(samples):
     [("device_4k", 1.0, 0.5), ("device_4k", 0.5, 0.2), ("device_4k", 0.3, 0.7), ("m2d", 0.31, 0.1), ("m2d", 0.2, 0.2)],
 )
 @pytest.mark.parametrize("step", [1, 61, 5000])
-def test_every_window_of_a_stream_is_decided_as_if_it_were_alone(installed, tmp_path, name, seconds, hop_seconds, step):
-    spec = SPECS[name].with_statistics(-7.0, 4.0)
-    listening = Listening.with_whole_hop(spec, seconds, hop_seconds)
-    pcm = noise(3 * spec.sample_rate + 17)
-    found = decisions(tmp_path, listening, installed("host"), pcm, step=step, flags=SANITIZERS)
+def test_every_window_of_a_stream_is_decided_as_if_it_were_alone(program, name, seconds, hop_seconds, step):
+    listening, _ = built = program(name, seconds, hop_seconds)
+    pcm = noise(3 * listening.logmel.sample_rate + 17)
+    found = decisions(built, pcm, step=step)
     for scores, heard in zip(found, (pcm, ~pcm), strict=True):
         wanted = reference(listening, heard, listening.hop_samples)
         assert scores.shape == wanted.shape
@@ -70,12 +80,10 @@ def test_every_window_of_a_stream_is_decided_as_if_it_were_alone(installed, tmp_
 @pytest.mark.parametrize("name", ["device_4k", "m2d"])
 @pytest.mark.parametrize("hop_seconds", [0.1, 0.31])
 @pytest.mark.parametrize("step", [1, 5000])
-def test_what_a_limit_leaves_to_do_delays_a_decision_and_changes_none(installed, tmp_path, name, hop_seconds, step):
-    listening = Listening.with_whole_hop(SPECS[name].with_statistics(-7.0, 4.0), 0.31, hop_seconds)
-    pcm = noise(2 * listening.logmel.sample_rate + 17)
+def test_what_a_limit_leaves_to_do_delays_a_decision_and_changes_none(program, name, hop_seconds, step):
+    pcm = noise(2 * SPECS[name].sample_rate + 17)
     at_once, later = (
-        decisions(tmp_path, listening, installed("host"), pcm, step=step, defines=defines, flags=SANITIZERS)
-        for defines in ([], ["SHARES=7u"])
+        decisions(program(name, 0.31, hop_seconds, shares=shares), pcm, step=step) for shares in (None, 7)
     )
     for wanted, found in zip(at_once, later, strict=True):
         assert wanted.any()
@@ -83,15 +91,12 @@ def test_what_a_limit_leaves_to_do_delays_a_decision_and_changes_none(installed,
 
 
 @pytest.mark.parametrize("seconds", [1.0, 1.5, 2.5, 3.0, 4.0])
-@pytest.mark.parametrize(("step", "defines"), [(61, ["SHARES=7u"]), (4999, [])])
-def test_windows_that_follow_each_other_begin_their_own_frames(installed, tmp_path, seconds, step, defines):
+@pytest.mark.parametrize(("step", "shares"), [(61, 7), (4999, None)])
+def test_windows_that_follow_each_other_begin_their_own_frames(program, seconds, step, shares):
     """Whether they are a whole number of hops (4 s) or not."""
-    listening = Listening.with_whole_hop(SPECS["device_4k"].with_statistics(-7.0, 4.0), seconds, 0.5)
+    listening, _ = built = program("device_4k", seconds, 0.5, overlapping=False, shares=shares)
     pcm = noise(4 * listening.samples + 300)
-    found = decisions(
-        tmp_path, listening, installed("host"), pcm, step=step, overlapping=False, defines=defines, flags=SANITIZERS
-    )
-    for scores, heard in zip(found, (pcm, ~pcm), strict=True):
+    for scores, heard in zip(decisions(built, pcm, step=step), (pcm, ~pcm), strict=True):
         wanted = reference(listening, heard, listening.samples)
         assert scores.shape == wanted.shape == (4, listening.frames, 64)
         assert np.abs(scores - wanted).max() <= 1
@@ -99,10 +104,10 @@ def test_windows_that_follow_each_other_begin_their_own_frames(installed, tmp_pa
 
 
 @pytest.mark.parametrize("seconds", [0.5, 0.512])
-def test_one_window_after_the_other_on_a_core(installed, tmp_path, seconds):
-    listening = Listening.with_whole_hop(SPECS["device_4k"].with_statistics(-7.0, 4.0), seconds, 0.128)
+def test_one_window_after_the_other_on_a_core(program, seconds):
+    listening, _ = built = program("device_4k", seconds, 0.128, overlapping=False, target="cortex-m4")
     pcm = noise(3 * listening.samples + 5)
-    found, _ = decisions(tmp_path, listening, installed("cortex-m4"), pcm, step=300, overlapping=False)
+    found, _ = decisions(built, pcm, step=300)
     wanted = reference(listening, pcm, listening.samples)
     assert found.shape == wanted.shape
     assert np.abs(found - wanted).max() <= 1
@@ -110,23 +115,11 @@ def test_one_window_after_the_other_on_a_core(installed, tmp_path, seconds):
 
 @pytest.mark.parametrize("name", ["device_4k", "m2d"])
 @pytest.mark.parametrize("overlapping", [True, False])
-@pytest.mark.parametrize("defines", [[], ["SHARES=3u"]])
-def test_a_context_of_zeros_is_as_good_as_a_fresh_one(installed, tmp_path, name, overlapping, defines):
-    listening = Listening.with_whole_hop(SPECS[name].with_statistics(-7.0, 4.0), 0.31, 0.1)
-    pcm = noise(listening.logmel.sample_rate)
-    fresh, zeros = (
-        decisions(
-            tmp_path,
-            listening,
-            installed("host"),
-            pcm,
-            step=61,
-            overlapping=overlapping,
-            defines=[*defines, *more],
-            flags=SANITIZERS,
-        )
-        for more in ([], ["FORGOTTEN"])
-    )
+@pytest.mark.parametrize("shares", [None, 7])
+def test_a_context_of_zeros_is_as_good_as_a_fresh_one(program, name, overlapping, shares):
+    built = program(name, 0.31, 0.1, overlapping=overlapping, shares=shares)
+    pcm = noise(SPECS[name].sample_rate)
+    fresh, zeros = (decisions(built, pcm, step=61, forgotten=forgotten) for forgotten in (False, True))
     for wanted, found in zip(fresh, zeros, strict=True):
         assert wanted.any()
         np.testing.assert_array_equal(found, wanted)
@@ -143,11 +136,11 @@ def test_a_window_that_would_never_be_decided_does_not_compile(installed, tmp_pa
     listening = Listening.with_whole_hop(SPECS["device_4k"].with_statistics(-7.0, 4.0), 0.5, 0.2)
     write_frontend(tmp_path, listening.logmel, SCALE, ZERO_POINT)
     (source,) = write_listener(tmp_path, listening, [0], overlapping=True)
-    shutil.copyfile(HERE / "keep_rows_net.h", tmp_path / "net.h")
+    write_keep_rows(tmp_path, listening.frames)
     config = tmp_path / "auscult_config.h"
     for name, value in changed.items():
         config.write_text(re.sub(rf"{name} \d+", f"{name} {value}", config.read_text()))
-    command = [f"{installed('host').compiler}gcc", "-c", source, f"-DNET_ROWS={listening.frames}", "-o", "/dev/null"]
+    command = [f"{installed('host').compiler}gcc", "-c", source, "-o", "/dev/null"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert sentence in done.stderr

@@ -1,26 +1,38 @@
-/* Rows of pcm.bin to rows.bin. STEP samples a push at most, after every push an empty one. Reports the ticks of all
- * pushes, of the worst, and of the best that completed a frame. */
+/* Rows of pcm.bin to rows.bin. step.bin: samples a push at most; after every push an empty one. Reports the ticks of
+ * all pushes, of the worst, and of the best that completed a frame. */
 #include "board.h"
 #include "frontend.h"
+
+enum { MOST = 4000 };
 
 int main(void)
 {
     static frontend_t frontend;
-    static int16_t pcm[STEP];
+    static int16_t samples[MOST];
+    int16_t *pcm;
     const int8_t *row = NULL;
+    const int told = board_open_read("step.bin");
     const int in = board_open_read("pcm.bin");
     const int out = board_open_write("rows.bin");
     uint64_t ticks = 0u;
     uint32_t worst = 0u;
     uint32_t best = UINT32_MAX;
     uint32_t start;
+    uint32_t step = 0u;
     size_t count;
 
+    if ((board_read(told, &step, sizeof step) != sizeof step) || (step == 0u) || (step > (uint32_t)MOST)) {
+        return 5;
+    }
+    pcm = &samples[(size_t)MOST - step]; /* whoever reads on behind a push reads behind the array */
     frontend_init(&frontend);
-    for (count = board_read(in, pcm, sizeof pcm); count > 0u; count = board_read(in, pcm, sizeof pcm)) {
+    for (;;) {
         size_t taken = 0u;
 
-        count /= sizeof pcm[0];
+        count = board_read(in, pcm, step * sizeof samples[0]) / sizeof samples[0];
+        if (count == 0u) {
+            break;
+        }
         while (taken < count) {
             start = board_counter();
             taken += frontend_push(&frontend, &pcm[taken], count - taken, &row);

@@ -13,9 +13,10 @@ from lungsound.errors import InputError
 
 _HERE = Path(__file__).parent
 WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Wstrict-prototypes", "-Werror")
-SANITIZERS = ("-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 _LINKER = ("-fuse-ld=gold",) if shutil.which("ld.gold") else ()
 """It takes a third of the time, which most of these tests is."""
+CHECKED = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", *_LINKER)
+SANITIZERS = ("-O1", *CHECKED)
 
 _RECORD = struct.Struct("<HHI")
 _OUTPUT = 65535

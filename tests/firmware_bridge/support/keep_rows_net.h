@@ -1,4 +1,5 @@
-/* A network that answers with its whole input; with SHARES, after so many calls of net_work beyond the last row. */
+/* A network of NET_ROWS rows that answers with its whole input; with SHARES, after so many calls of net_work beyond the
+ * last row. */
 #ifndef NET_H
 #define NET_H
 
