@@ -17,12 +17,13 @@ from export.bundle.runtimes import RUNTIMES
 from export.onnx.runtime import OnnxRuntime
 from export.tflite.runtime import LiteRT
 from firmware_bridge.device.targets import KERNELS
-from firmware_bridge.plan.network import MOST_PUSH_MACS
+from firmware_bridge.plan.network import PUSH_MACS
 from lungsound.command import options
 from lungsound.command.console import print_json
 from lungsound.command.report import figures_table
 from lungsound.command.usage import refuse_ignored
 from lungsound.errors import InputError
+from lungsound.files.record import Range
 from lungsound.front_end import front_end
 from lungsound.listening import Listening
 from lungsound.quantization import Quantization
@@ -83,11 +84,9 @@ def bench_command(
         typer.Argument(metavar="BUNDLE|FILE.tflite", help="Folder of a bundle; with --target also an int8 .tflite."),
     ],
     runs: Annotated[
-        int, typer.Option(min=1, max=100_000, help="Not with --target: runs of each, in rounds that take turns.")
+        int, options.number(Range(1, 100_000), "Not with --target: runs of each, in rounds that take turns.")
     ] = 100,
-    threads: Annotated[
-        int, typer.Option(min=1, max=1024, help="Not with --target: threads each may compute with.")
-    ] = 1,
+    threads: Annotated[int, options.number(Range(1, 1024), "Not with --target: threads each may compute with.")] = 1,
     run: Annotated[
         Path | None,
         typer.Option(
@@ -104,7 +103,7 @@ def bench_command(
         str, typer.Option(help="Of --target: double as LiteRT's reference kernels, single as XNNPACK.")
     ] = "double",
     push_macs: Annotated[
-        int, typer.Option(min=0, max=MOST_PUSH_MACS, help="Of --target: multiply-accumulates a push; 0 for no limit.")
+        int, options.number(PUSH_MACS, "Of --target: multiply-accumulates a push; 0 for no limit.")
     ] = 0,
     listening: Annotated[
         Path | None, typer.Option(metavar="FILE.json", help="Of --target: what a .tflite from elsewhere listens to.")
@@ -223,7 +222,8 @@ def _subjects(bundle: Bundle, threads: int, run: Run | None) -> tuple[dict[str, 
         else:
             content, int8 = bundle.contents[kind.file], kind.file == TFLITE_FILE
             load = load_litert if int8 else load_onnxruntime
-            subjects[name] = Subject(kind.title, load, (content, threads), codes if int8 else values, len(content))
+            heard = codes if int8 else values
+            subjects[name] = Subject(kind.title, load, (content, threads), heard, len(content), threads)
     if run is None:
         return subjects, skipped | dict.fromkeys(("litert_float", "torch_float"), "no run given (--run)")
     return subjects | _of_run(run, manifest, values, threads), skipped

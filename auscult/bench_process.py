@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -15,10 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from export.bundle.memory import limited_memory
 from lungsound.errors import InputError
 from lungsound.terminal import progress
 
 WARM_UP = 3
+PATIENCE = 120.0
+"""Seconds that loading and the first runs may take: a file of 200 bytes can ask for hours."""
 _STATUS = Path("/proc/self/status")
 _CLEAR = Path("/proc/self/clear_refs")
 
@@ -39,6 +42,8 @@ class Subject:
         The input.
     size : int or None
         Bytes of the model file, None where there is none.
+    threads : int or None
+        Of a runtime that does what somebody's file tells it: its process has limited memory. None for what is ours.
     """
 
     title: str
@@ -46,6 +51,7 @@ class Subject:
     arguments: tuple[Any, ...]
     window: NDArray[Any]
     size: int | None = None
+    threads: int | None = None
 
 
 @dataclass(frozen=True)
@@ -84,7 +90,7 @@ def measure(subjects: dict[str, Subject], rounds: int, runs: int) -> dict[str, M
     Raises
     ------
     InputError
-        If a subject cannot be loaded or its process dies. Other errors of loading are raised as they are.
+        If a subject cannot be loaded or run, or its process dies. Its other errors are raised as they are.
     """
     names = list(subjects)
     times: dict[str, list[list[float]]] = {name: [] for name in names}
@@ -113,6 +119,9 @@ def _process(subject: Subject) -> Iterator[Connection]:
     there.close()
     try:
         yield here
+    except BaseException:
+        process.kill()  # whatever it does
+        raise
     finally:
         here.close()
         process.join(10)
@@ -122,6 +131,8 @@ def _process(subject: Subject) -> Iterator[Connection]:
 def _ask(connection: Connection, subject: Subject, what: str | int) -> Any:
     try:
         connection.send(what)
+        if what == "load" and not connection.poll(PATIENCE):
+            raise InputError(f"{subject.title}: not loaded and run within {PATIENCE:g} s; export a smaller model")
         answer = connection.recv()
     except (EOFError, OSError) as error:
         raise InputError(f"{subject.title}: its process died; measure it alone to see why") from error
@@ -133,8 +144,18 @@ def _ask(connection: Connection, subject: Subject, what: str | int) -> Any:
 
 
 def _serve(connection: Connection, subject: Subject) -> None:
-    """Answer "load", a number of runs, and "memory" until the other side hangs up; an error is an answer, too."""
+    """Answer the other side, which knows how to tell an error."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other side is interrupted, and hangs up
+    try:
+        with nullcontext() if subject.threads is None else limited_memory(subject.threads):
+            _answer(connection, subject)
+    except Exception as error:
+        with suppress(OSError):
+            connection.send(error)
+
+
+def _answer(connection: Connection, subject: Subject) -> None:
+    """Answer "load", a number of runs, and "memory" until the other side hangs up."""
     run: Callable[[NDArray[Any]], object] | None = None
     before = 0
     while True:
@@ -145,11 +166,7 @@ def _serve(connection: Connection, subject: Subject) -> None:
         if asked == "load":
             before = _start_watching_memory()
             begun = time.perf_counter()
-            try:
-                run = subject.load(*subject.arguments)
-            except Exception as error:  # the other side knows how to tell it
-                connection.send(error)
-                return
+            run = subject.load(*subject.arguments)
             load_ms = 1e3 * (time.perf_counter() - begun)
             first_ms, *_ = _times(run, subject.window, 1 + WARM_UP)
             connection.send((load_ms, first_ms))

@@ -12,7 +12,7 @@ from firmware_bridge.folder.writing import how_to_test, write_folder
 from firmware_bridge.folder.written_files import check_replaceable
 from firmware_bridge.plan.footprint import Footprint
 from firmware_bridge.plan.model import Model
-from firmware_bridge.plan.network import MOST_PUSH_MACS, ROUNDINGS, report, report_text
+from firmware_bridge.plan.network import PUSH_MACS, ROUNDINGS, report, report_text
 from lungsound.command import options
 from lungsound.command.console import print_json
 from lungsound.errors import InputError
@@ -29,10 +29,8 @@ ListeningFile = Annotated[
 ]
 PushMacs = Annotated[
     int,
-    typer.Option(
-        min=0,
-        max=MOST_PUSH_MACS,
-        help="Multiply-accumulates that one push may cost; 0 for no limit. What is left waits for the next.",
+    options.number(
+        PUSH_MACS, "Multiply-accumulates that one push may cost; 0 for no limit. What is left waits for the next."
     ),
 ]
 Source = Annotated[Path, typer.Argument(metavar="BUNDLE|FILE.tflite", help="Folder of a bundle, or an int8 .tflite.")]
@@ -62,6 +60,7 @@ Output = Annotated[
 ]
 
 _SIZE = re.compile(r"([0-9]{1,9}) ?([KM]?)(?:I?B)?")
+_MOST = "999999999M"
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20}
 
 
@@ -123,7 +122,9 @@ def plan_command(
     JSON keys: target, kernels, rounding, windows (open at once), ram_bytes, ram (bytes by part), flash_bytes, flash
     (bytes by part), network (the report of every layer).
     """
-    budgets = [None if size is None else bytes_of(size) for size in (ram, flash)]
+    budgets = [
+        None if size is None else bytes_of(size, option) for option, size in (("--ram", ram), ("--flash", flash))
+    ]
     core = find_target(target)
     model = _open(source, listening, overlapping)
     network = model.plan(core.choose_kernels(kernels), rounding, push_macs)
@@ -166,7 +167,7 @@ def _lacking() -> dict[str, list[str]]:
     return lacking
 
 
-def bytes_of(size: str) -> int:
+def bytes_of(size: str, option: str) -> int:
     """Return the number of bytes that `size` names: 65536, 64K, 64KB, 64KiB (all the same) or 1M.
 
     Raises
@@ -176,7 +177,7 @@ def bytes_of(size: str) -> int:
     """
     match = _SIZE.fullmatch(size.strip().upper())
     if match is None:
-        raise InputError(f"{size!r} is no number of bytes; write 65536, 64K or 1M")
+        raise InputError(f"{option}: {size[:40]!r} is no number of bytes; write 65536, 64K or 1M, {_MOST} at most")
     return int(match[1]) * _UNITS[match[2]]
 
 

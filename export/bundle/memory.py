@@ -10,11 +10,18 @@ from lungsound.errors import InputError
 
 MOST = 1 << 30
 """Bytes that loading or running a model may take; the published networks take a twentieth."""
+_A_THREAD = 1 << 27
+"""Addresses that each further thread reserves, for its stack and its heap."""
 
 
 @contextmanager
-def limited_memory() -> Iterator[None]:
+def limited_memory(threads: int = 1) -> Iterator[None]:
     """Let the process grow by `MOST` bytes while a runtime does what a file tells it; only Linux limits it.
+
+    Parameters
+    ----------
+    threads : int
+        That the runtime computes with.
 
     Raises
     ------
@@ -26,7 +33,7 @@ def limited_memory() -> Iterator[None]:
         return
     before = resource.getrlimit(resource.RLIMIT_AS)
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    limits = [used + MOST, *(limit for limit in before if limit != resource.RLIM_INFINITY)]
+    limits = [used + MOST + (threads - 1) * _A_THREAD, *(limit for limit in before if limit != resource.RLIM_INFINITY)]
     resource.setrlimit(resource.RLIMIT_AS, (min(limits), before[1]))
     try:
         yield

@@ -98,7 +98,7 @@ def load_runtime(name: str, content: bytes, manifest: Manifest, threads: int = 1
     """
     kind = RUNTIMES[name]
     try:
-        with limited_memory():
+        with limited_memory(threads):
             runtime = kind.load(content, threads)
     except InputError as error:
         raise InputError(f"{kind.file}: {error}") from error

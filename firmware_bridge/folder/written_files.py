@@ -9,7 +9,7 @@ from lungsound.files.plain_json import loads, take
 REPORT_FILE = "report.json"
 _LARGEST_REPORT = 1 << 24
 _MADE_BY_MAKE = ("self_test.elf", "self_test_sound.elf", "bench_main.elf", "bench.a")
-_OBJECTS = "bench_objects/"  # of bench.a
+_OBJECTS = ("objects/", "bench_objects/")
 
 
 def hashes(folder: Path) -> dict[str, str]:
@@ -52,7 +52,7 @@ def _foreign_file(folder: Path) -> str | None:
         name = path.relative_to(folder).as_posix()
         if path.is_symlink() or not path.is_file():
             return f"{name}, which auscult did not write"
-        if listed and (name in (REPORT_FILE, *_MADE_BY_MAKE) or name.startswith(_OBJECTS)):
+        if listed and (name in (REPORT_FILE, *_MADE_BY_MAKE) or (name.startswith(_OBJECTS) and name.endswith(".o"))):
             continue
         if name not in listed:
             return f"{name}, which auscult did not write"

@@ -16,10 +16,11 @@ from firmware_bridge.device.targets import KERNELS
 from firmware_bridge.plan.waiting import held_whole, whole_facts, whole_text
 from firmware_bridge.tflite.graph import Graph
 from lungsound.errors import InputError
+from lungsound.files.record import Range
 
 ROUNDINGS = ("double", "single")
-MOST_PUSH_MACS = 2**32 - 2
-"""The largest limit on a push that C's uint32_t holds; one more stands for no limit (NET_PUSH_COST)."""
+PUSH_MACS = Range(0, 2**32 - 2)
+"""Limits on a push; 0 for none. The most is what C's uint32_t holds beside NET_PUSH_COST's own sign of none."""
 
 # Sizes of the C structures on a 32-bit core (au_stream.h), and of the counters that a context holds for each.
 _STREAM_BYTES, _STEP_BYTES, _TAP_BYTES, _COUNTER_BYTES = 12, 40, 16, 2
@@ -95,7 +96,7 @@ def plan_network(graph: Graph, kernels: str = "c99", rounding: str = "double", p
     kernels, rounding : str
         Of `KERNELS` and `ROUNDINGS`.
     push_limit : int
-        At most `MOST_PUSH_MACS`; see `simulate`.
+        Within `PUSH_MACS`; see `simulate`.
 
     Raises
     ------
@@ -106,10 +107,10 @@ def plan_network(graph: Graph, kernels: str = "c99", rounding: str = "double", p
     for what, asked, choices in (("kernels", kernels, KERNELS), ("rounding", rounding, ROUNDINGS)):
         if asked not in choices:
             raise InputError(f"unknown {what} '{asked}'; choose from {', '.join(choices)}")
-    if not 0 <= push_limit <= MOST_PUSH_MACS:
+    if not PUSH_MACS.least <= push_limit <= PUSH_MACS.most:
         raise InputError(
             f"a push cannot be limited to {push_limit} multiply-accumulates; "
-            f"choose 1 to {MOST_PUSH_MACS}, or 0 for no limit"
+            f"choose 1 to {PUSH_MACS.most}, or 0 for no limit"
         )
     program = specialise(lower(graph, single_rounding=rounding == "single"), kernels)
     schedule = simulate(program, push_limit)

@@ -33,6 +33,23 @@ def load_nonsense():
     raise InputError("not a model")
 
 
+def load_surprise():
+    """Refuses in the middle of what is timed."""
+    left = iter(range(4))
+
+    def run(window):
+        if next(left, None) is None:
+            raise InputError("no more")
+
+    return run
+
+
+def load_endless():
+    """Never comes back."""
+    while True:
+        pass
+
+
 def load_bomb():
     """Takes its process down."""
     return lambda window: os._exit(3)

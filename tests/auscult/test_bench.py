@@ -8,11 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import typer
-from bench_subjects import load_bomb, load_diary, load_hog, load_nonsense, load_nothing
+from bench_subjects import load_bomb, load_diary, load_endless, load_hog, load_nonsense, load_nothing, load_surprise
 from tiny_bundle import tiny_bundle, trained
 
+from auscult import bench_process
 from auscult.bench import bench, bench_command
 from auscult.bench_process import Subject, measure
+from export.bundle.memory import MOST
 from export.bundle.opening import Bundle
 from lungsound.command import console
 from lungsound.errors import InputError
@@ -60,11 +62,28 @@ def test_subjects_take_turns(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("load", "said"), [(load_nonsense, "^odd: not a model$"), (load_bomb, "odd: its process died")]
+    ("load", "said"),
+    [
+        (load_nonsense, "^odd: not a model$"),
+        (load_surprise, "^odd: no more$"),
+        (load_bomb, "odd: its process died"),
+    ],
 )
 def test_a_subject_that_fails_is_a_sentence(load, said):
     with pytest.raises(InputError, match=said):
         measure({"odd": Subject("odd", load, (), WINDOW)}, rounds=1, runs=1)
+
+
+def test_what_never_ends_is_a_sentence(monkeypatch):
+    monkeypatch.setattr(bench_process, "PATIENCE", 0.5)
+    with pytest.raises(InputError, match=r"^endless: not loaded and run within 0\.5 s"):
+        measure({"endless": Subject("endless", load_endless, (), WINDOW)}, rounds=1, runs=1)
+
+
+def test_what_a_file_makes_a_runtime_take_is_limited():
+    glutton = Subject("glutton", load_hog, (MOST + (64 << 20),), WINDOW, threads=1)
+    with pytest.raises(InputError, match=r"^glutton: needs more than 1024 MB of memory"):
+        measure({"glutton": glutton}, rounds=1, runs=1)
 
 
 @pytest.mark.slow

@@ -161,13 +161,13 @@ def test_a_board_needs_no_torch():
     ("size", "count"), [("0", 0), ("65536", 65536), ("64K", 65536), ("64KB", 65536), ("1m", 1 << 20)]
 )
 def test_sizes(size, count):
-    assert bytes_of(size) == count
+    assert bytes_of(size, "--ram") == count
 
 
 @pytest.mark.parametrize("size", ["", "K", "-1", "1.5K", "64KX", "64BK", "9" * 5000, "\u0663K", "64\u212a"])
 def test_what_is_no_size_is_refused(size):
-    with pytest.raises(InputError, match="no number of bytes"):
-        bytes_of(size)
+    with pytest.raises(InputError, match=r"^--ram: .* is no number of bytes"):
+        bytes_of(size, "--ram")
 
 
 def test_a_limit_on_pushes_is_planned_and_built(auscult, bundle, installed, tmp_path):

@@ -50,7 +50,7 @@ def test_a_plan_for_people_names_every_layer(auscult, bundle):
         (["--ram", "6K"], "and there are 6144; CONV_2D 'trunk/conv_block1/avg_pool2d' takes most of the network"),
         (["--flash", "40000"], "the largest width that would fit is 0.0"),
         (["--ram", "1000"], "no width of this model would fit"),
-        (["--ram", "lots"], "'lots' is no number of bytes"),
+        (["--ram", "lots"], "--ram: 'lots' is no number of bytes"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_one_sentence(auscult, bundle, budget, sentence):
@@ -77,13 +77,13 @@ def test_ram_and_flash_that_are_both_too_much_are_both_named(auscult, bundle):
      ("1M", 1 << 20), ("1MB", 1 << 20), ("1MiB", 1 << 20), ("512B", 512)],
 )  # fmt: skip
 def test_a_size_is_read_as_people_write_it(size, number):
-    assert bytes_of(size) == number
+    assert bytes_of(size, "--ram") == number
 
 
 @pytest.mark.parametrize("size", ["", "K", "-1", "1.5K", "64G", "64KBs", "0x10", "64Kbit", "1e3", "９"])
 def test_what_is_no_size_is_refused(size):
     with pytest.raises(InputError, match="is no number of bytes"):
-        bytes_of(size)
+        bytes_of(size, "--ram")
 
 
 @pytest.mark.parametrize("what", ["ram", "flash"])

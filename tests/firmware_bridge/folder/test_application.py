@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cnn6_tflite import cnn6
+from host import CHECKED
 from tiny_bundle import tiny_bundle
 
 from export.bundle.golden import golden_pcm
@@ -55,6 +56,14 @@ def done(*command: object, cwd: Path | None = None) -> str:
     return ran.stdout + ran.stderr
 
 
+def compiled(folder: Path, answer: dict[str, object], *command: object) -> list[Path]:
+    """Compile a folder's sources, each by itself where it lies, so that the tests' ccache knows it again."""
+    objects = [(folder / name).with_suffix(".o") for name in answer["sources"]]
+    for source, made in zip(answer["sources"], objects, strict=True):
+        done(*command, "-c", source, "-o", made.name, cwd=folder)
+    return objects
+
+
 CPP = """
 #include "frontend.h"
 #include "net.h"
@@ -85,9 +94,9 @@ def test_a_cpp_program_links_against_the_c(firmware, needs, tmp_path):
     needs("g++")
     folder, answer = firmware("host")
     (tmp_path / "main.cpp").write_text("#include <cstdint>\n#include <cstddef>\n" + CPP)
-    done("gcc", "-std=c99", "-c", *(folder / name for name in answer["sources"]), cwd=tmp_path)
+    objects = compiled(folder, answer, "gcc", "-std=c99")
     warn = ["-std=c++11", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
-    done("g++", *warn, f"-I{folder}", "main.cpp", *tmp_path.glob("*.o"), "-o", "main", cwd=tmp_path)
+    done("g++", *warn, f"-I{folder}", "main.cpp", *objects, "-o", "main", cwd=tmp_path)
     done(tmp_path / "main")
 
 
@@ -199,9 +208,9 @@ def test_the_readmes_example_decides_as_python_does(firmware, bundle, tmp_path, 
     (tmp_path / "example.c").write_text(example(folder))
     (tmp_path / "main.c").write_text(HEARS % (IN_SHARES if limit else AT_ONCE))
     (tmp_path / "pcm.bin").write_bytes(pcm.tobytes())
-    flags = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-g", "-fsanitize=address,undefined", f"-I{folder}"]
-    sources = [folder / name for name in answer["sources"]]
-    done("gcc", *flags, "main.c", *sources, "-o", "main", cwd=tmp_path)
+    command = ["gcc", "-std=c99", "-Wall", "-Wextra", "-Werror", "-g", *CHECKED]
+    objects = compiled(folder, answer, *command)
+    done(*command, f"-I{folder}", "main.c", *objects, "-o", "main", cwd=tmp_path)
     done(tmp_path / "main", cwd=tmp_path)
     found = np.frombuffer((tmp_path / "decisions.bin").read_bytes(), np.uint8).reshape(-1, 2)
     np.testing.assert_array_equal(found, wanted)
@@ -223,8 +232,9 @@ def test_thresholds_are_the_applications_to_change(firmware, tmp_path):
         " + (auscult_has(scores, AUSCULT_LABEL_WHEEZE) ? 2 : 0); }\n"
     )
     for thresholds, given in (("{7,8}", 1), ("{128,-128}", 2)):
-        flags = [f"-DAUSCULT_THRESHOLDS={thresholds}", f"-I{folder}"]
-        done("gcc", *flags, "main.c", *(folder / name for name in answer["sources"]), "-o", "main", cwd=tmp_path)
+        command = ["gcc", f"-DAUSCULT_THRESHOLDS={thresholds}"]
+        objects = compiled(folder, answer, *command)
+        done(*command, f"-I{folder}", "main.c", *objects, "-o", "main", cwd=tmp_path)
         assert subprocess.run([tmp_path / "main"], check=False).returncode == given
 
 
@@ -232,9 +242,8 @@ def test_thresholds_are_the_applications_to_change(firmware, tmp_path):
 def test_three_functions_of_the_c_library_are_needed(firmware, tmp_path, target):
     folder, answer = firmware(target, "--push-macs", "20000")
     core = find_target(target)
-    sources = [folder / name for name in answer["sources"]]
-    done(f"{core.compiler}gcc", *core.flags, *CFLAGS, "-c", *sources, cwd=tmp_path)
-    listed = done(f"{core.compiler}nm", "-g", *tmp_path.glob("*.o")).splitlines()
+    objects = compiled(folder, answer, f"{core.compiler}gcc", *core.flags, *CFLAGS)
+    listed = done(f"{core.compiler}nm", "-g", *objects).splitlines()
     symbols = [line.split()[-2:] for line in listed if len(line.split()) > 1]
     wanted, defined = ({name for kind, name in symbols if (kind == "U") is undefined} for undefined in (True, False))
     of_the_library = {name for name in wanted - defined if not name.startswith("__")}  # those are the compiler's own

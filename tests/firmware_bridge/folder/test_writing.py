@@ -33,7 +33,9 @@ def test_an_earlier_folder_is_replaced_with_what_was_built_in_it(firmware, insta
     assert {path.relative_to(folder) for path in folder.rglob("*")} == written
 
 
-@pytest.mark.parametrize("mine", ["main.c", "notes.txt", "board/mine.h", "src/main.c", "app.elf", "link"])
+@pytest.mark.parametrize(
+    "mine", ["main.c", "notes.txt", "board/mine.h", "src/main.c", "app.elf", "objects/main.c", "link"]
+)
 def test_a_folder_with_files_of_others_is_refused(firmware, mine):
     write, folder = firmware
     (folder / mine).parent.mkdir(exist_ok=True)
