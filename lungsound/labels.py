@@ -41,8 +41,15 @@ _NO_LABELS = ("normal", "any")
 _PREFIXES = ("logit_", "decided_")  # of columns that predictions have for every label
 
 
-def checked_labels(labels: Sequence[str]) -> tuple[str, ...]:
+def checked_labels(labels: Sequence[str], where: object = "") -> tuple[str, ...]:
     """Return labels that are plain text in JSON, C and on a terminal alike, each once.
+
+    Parameters
+    ----------
+    labels : sequence of str
+        Names.
+    where : object, optional
+        The file or place that names them, for the error.
 
     Raises
     ------
@@ -50,25 +57,27 @@ def checked_labels(labels: Sequence[str]) -> tuple[str, ...]:
         If there is none or more than 256, one is no such text or comes twice, or one says what no label can:
         ``normal`` is the absence of all, ``any`` the presence of one.
     """
+    place = f"{where}: " if where else ""
     if not labels:
-        raise InputError("no labels; name at least one")
+        raise InputError(f"{place}no labels; name at least one")
     if len(labels) > _MOST_LABELS:
         first = ", ".join(label[:_LONGEST_LABEL] for label in labels[:5])
-        raise InputError(f"{len(labels)} labels ({first}, ...): {_MOST_LABELS} are the most; name sounds alike alike")
+        sentence = f"{place}{len(labels)} labels ({first}, ...): {_MOST_LABELS} are the most"
+        raise InputError(f"{sentence}; name sounds alike alike")
     for label in labels:
         # Two question marks may begin a trigraph, an asterisk end a comment.
         plain = label.isascii() and label.isprintable() and not set(label) & set("\"'\\?*") and label == label.strip()
         if not (plain and 0 < len(label) <= _LONGEST_LABEL):
             raise InputError(
-                f"label {label[:_LONGEST_LABEL]!r}: must be 1 to {_LONGEST_LABEL} printable ASCII characters "
-                "without quotes, backslashes, question marks, asterisks and spaces at its ends"
+                f"{place}label {label[:_LONGEST_LABEL]!r}: must be 1 to {_LONGEST_LABEL} printable ASCII characters "
+                "without quotes, backslashes, question marks, asterisks and spaces at its ends; rename it"
             )
         if label.lower() in _NO_LABELS or label.startswith(_PREFIXES):
             raise InputError(
-                f"label {label!r}: says what no label can (normal, any, logit_..., decided_...); rename it"
+                f"{place}label {label!r}: says what no label can (normal, any, logit_..., decided_...); rename it"
             )
     if len(set(labels)) < len(labels):
-        raise InputError(f"labels {', '.join(labels)}: one of them comes twice; name each once")
+        raise InputError(f"{place}labels {', '.join(labels)}: one of them comes twice; name each once")
     return tuple(labels)
 
 

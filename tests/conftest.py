@@ -1,6 +1,7 @@
 """What every test may ask for."""
 
 import os
+import tempfile
 from pathlib import Path
 
 # Before torch is imported: two threads that wait for each other on a busy machine take ten times as long as one.
@@ -23,6 +24,20 @@ def shared() -> Path:
     if os.environ.get("CI"):
         pytest.fail(f"{path} is missing: CI must not skip what it holds")
     pytest.skip(f"{path} is missing: set AUSCULT_SHARED to the folder of reference numbers and recordings")
+
+
+@pytest.fixture
+def unprivileged():
+    """A folder of a user whom permissions bind, as they do not bind root; the test runs as that user."""
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    try:
+        with tempfile.TemporaryDirectory() as name:
+            yield Path(name)
+    finally:
+        if root:
+            os.seteuid(0)
 
 
 @pytest.fixture(scope="session")

@@ -72,7 +72,7 @@ def load(root: Path) -> Corpus:
     if not (labels or faults):
         found_there = "no label track names a sound" if seen else "no audio with a label track (NAME.wav, NAME.txt)"
         raise InputError(f"{root}: {found_there}; export the labels of each recording beside it")
-    labels = checked_labels(labels or LABELS)  # where none could be read, the faults say why
+    labels = checked_labels(labels or LABELS, root)  # where none could be read, the faults say why
     rows = [
         {"recording": name, "start": start, "end": end} | {label: int(label in names) for label in labels}
         for name, start, end, names in events

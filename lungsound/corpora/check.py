@@ -124,6 +124,6 @@ def _read(heard: pd.DataFrame) -> tuple[list[str], list[list[str]], list[str]]:
         if not pcm.any():
             problems.append(f"{path}: silent from end to end; leave it out or copy it again")
             continue
-        by_sound[hashlib.sha256(pcm.tobytes()).digest()].append(f"{name} ({split})" if split else name)
+        by_sound[hashlib.sha256(pcm.data).digest()].append(f"{name} ({split})" if split else name)
         mixed += [name] if soundfile.info(path).channels > 1 else []
     return problems, [names for names in by_sound.values() if len(names) > 1], mixed

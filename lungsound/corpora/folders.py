@@ -63,7 +63,7 @@ def load(root: Path) -> Corpus:
         notes.append(f"audio that lies in no folder of a class, left out: {listed(loose)}")
     labels = tuple(sorted({label for names in labelled.values() for label in names}))
     _refuse_nothing(root, files, labels, faults)
-    labels = checked_labels(labels or LABELS)  # where none could be read, the faults say why
+    labels = checked_labels(labels or LABELS, root)  # where none could be read, the faults say why
     events = [
         {"recording": row["recording"], "start": 0.0, "end": row["seconds"]}
         | {label: int(label in labelled[str(row["recording"])]) for label in labels}

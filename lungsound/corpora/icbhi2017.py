@@ -80,15 +80,17 @@ def load(root: Path) -> Corpus:
         splits = _splits(listed_file(root, folder, *SPLIT_LISTS), annotations, notes, faults)
     with gathered(faults):
         renamed = _renamed(listed_file(root, folder, RENAMED_LIST), annotations, notes)
+    manifest = listed_file(root, folder, SUBSET_MANIFEST)
     with gathered(faults):
-        pieced, missing = _pieced_together(listed_file(root, folder, SUBSET_MANIFEST))
+        pieced, missing = _pieced_together(manifest)
 
     recordings, events, silent = [], [], set[tuple[str, float]]()
     for name, path in annotations.items():
         (file, seconds, sample_rate), cycles = measure(None), list[dict[str, float]]()
         with gathered(faults):
             cycles = _cycles(path, faults)
-            silent |= {(name, cycles[number - 1]["start"]) for number in _within(missing.get(name, []), cycles, name)}
+            numbers = _within(missing.get(name, []), cycles, f"{manifest}: {name}")
+            silent |= {(name, cycles[number - 1]["start"]) for number in numbers}
         events += [{"recording": name, **cycle} for cycle in cycles]
         with gathered(faults):
             file, seconds, sample_rate = measure(audio.get(name))
@@ -153,7 +155,7 @@ def _patients(root: Path, folder: Path, faults: list[str]) -> list[list[str]]:
 
 def _audio(folder: Path, annotations: dict[str, Path], notes: list[str], faults: list[str]) -> dict[str, Path]:
     files = audio_files(folder, faults)
-    pairs = match_names(annotations, files)
+    pairs = match_names(annotations, files, folder)
     if left := sorted(files.keys() - pairs.values()):
         notes.append(f"audio without annotation, left out: {listed(left)}")
     if without := len(annotations) - len(pairs):
@@ -166,7 +168,7 @@ def _splits(path: Path | None, annotations: dict[str, Path], notes: list[str], f
         notes.append(f"no {' or '.join(SPLIT_LISTS)} here, so no recording belongs to the official split")
         return {}
     given: dict[str, str] = {}
-    for where, line in read_lines(path):
+    for where, line in _lines(path):
         with gathered(faults):
             name, split = _columns(where, line, 2)
             if split not in ("train", "test"):
@@ -174,7 +176,7 @@ def _splits(path: Path | None, annotations: dict[str, Path], notes: list[str], f
                 raise InputError(f"{sentence}; restore the published list")
             if given.setdefault(name, split) != split:
                 raise InputError(f"{where}: {name:.80} is in both parts; restore the published list")
-    pairs = match_names(annotations, given)
+    pairs = match_names(annotations, given, path)
     if other := sorted(f"{name} as {entry}" for name, entry in pairs.items() if name != entry):
         notes.append(f"recordings named with another device in the split list: {listed(other)}")
     if left := sorted(given.keys() - pairs.values()):
@@ -188,7 +190,7 @@ def _renamed(path: Path | None, annotations: dict[str, Path], notes: list[str]) 
     """Return the recordings that still carry the device of the first release."""
     if path is None:
         return set()
-    found = {line.strip(" \t'\",") for _, line in read_lines(path)} & annotations.keys()
+    found = {line.strip(" \t'\",") for _, line in _lines(path)} & annotations.keys()
     if found:
         notes.append(f"recordings named as in the first release, whose device is {RENAMED_TO}: {listed(sorted(found))}")
     return found
@@ -230,6 +232,14 @@ def _cycles(path: Path, faults: list[str]) -> list[dict[str, float]]:
     return cycles
 
 
+def _lines(path: Path) -> list[tuple[str, str]]:
+    """Return the lines of a list, each of which has some as published."""
+    lines = read_lines(path)
+    if not lines:
+        raise InputError(f"{path}: holds no line; restore it from the published corpus")
+    return lines
+
+
 def _columns(where: str, line: str, count: int) -> list[str]:
     columns = line.replace(",", " ").split()
     if len(columns) != count:
@@ -237,10 +247,10 @@ def _columns(where: str, line: str, count: int) -> list[str]:
     return columns
 
 
-def _within(numbers: list[int], cycles: list[dict[str, float]], name: str) -> list[int]:
+def _within(numbers: list[int], cycles: list[dict[str, float]], whose: str) -> list[int]:
     for number in numbers:
         if not 1 <= number <= len(cycles):
-            raise InputError(f"{SUBSET_MANIFEST}: {name} has no cycle {number} of {len(cycles)}; restore the file")
+            raise InputError(f"{whose} has no cycle {number} of {len(cycles)}; restore the file")
     return numbers
 
 
@@ -258,7 +268,7 @@ def _without_sound(corpus: Corpus, silent: set[tuple[str, float]]) -> Corpus:
 
 def _patient_lines(path: Path | None, count: int, faults: list[str]) -> dict[str, list[str]]:
     known: dict[str, list[str]] = {}
-    for where, line in read_lines(path) if path else ():
+    for where, line in _lines(path) if path else ():
         if not line.strip()[0].isdigit():  # the heading of a CSV
             continue
         with gathered(faults):

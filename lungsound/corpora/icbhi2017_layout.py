@@ -5,9 +5,9 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from lungsound.corpora.formats.audio_files import visible
+from lungsound.corpora.formats.audio_files import files_in, visible
 from lungsound.corpora.formats.text import named
-from lungsound.errors import InputError
+from lungsound.errors import InputError, gathered
 
 FOLDERS = ("ICBHI_final_database", "audio_and_txt_files", "audio_test_data")
 """Of the annotations: as published, at Kaggle, and in the code of RespireNet and those that follow it."""
@@ -39,12 +39,18 @@ def annotation_folder(root: Path, notes: list[str]) -> Path:
     Raises
     ------
     InputError
-        If there is none, or there are two that differ, none of them in a place of its own.
+        If there is none, it cannot be listed, or there are two that differ, none of them in a place of its own.
     """
     for folder in (*(root / name for name in FOLDERS), root):
         if annotations_in(folder):
             return folder
-    found = [(folder, stems) for folder in _below(root) if (stems := set(annotations_in(folder)))]
+    found, denied = list[tuple[Path, set[str]]](), list[str]()
+    for folder in _below(root):
+        with gathered(denied):
+            if stems := set(annotations_in(folder)):
+                found.append((folder, stems))
+    if not found and denied:
+        raise InputError(denied[0])
     if not found:
         raise InputError(
             f"{root}: no annotations of ICBHI 2017 here or in {FOLDERS[0]} (101_1b1_Al_sc_Meditron.txt and so on); "
@@ -61,8 +67,17 @@ def annotation_folder(root: Path, notes: list[str]) -> Path:
 
 
 def annotations_in(folder: Path) -> dict[str, Path]:
-    """Return the annotations in a folder by stem; none where it cannot be listed."""
-    paths = sorted(folder.glob("*.txt")) if folder.is_dir() else []
+    """Return the annotations in a folder by stem; none where there is no such folder.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be listed.
+    """
+    faults = list[str]()
+    paths = files_in(folder, {".txt"}, faults)
+    if faults:
+        raise InputError(faults[0])
     return {path.stem: path for path in paths if NAME.fullmatch(path.stem)}
 
 
@@ -78,12 +93,24 @@ def listed_file(root: Path, folder: Path, *names: str) -> Path | None:
     return next((place / name for place in places for name in names if os.path.lexists(place / name)), None)
 
 
-def match_names(names: Iterable[str], offered: Iterable[str]) -> dict[str, str]:
+def match_names(names: Iterable[str], offered: Iterable[str], place: Path) -> dict[str, str]:
     """Pair names of recordings with those that another list uses.
 
     91 recordings changed the device in their name between releases. So the whole name is compared first, and only
     names that are then left on both sides are compared by patient, index, site and mode. That order matters: the
     published split list can name ``226_1b1_Pl_sc`` twice, with two devices, of which one recording exists.
+
+    Parameters
+    ----------
+    names, offered : iterable of str
+        Names of recordings, and of what belongs to them.
+    place : Path
+        Where the offered ones stand, for the error.
+
+    Returns
+    -------
+    dict
+        Of the names that have a partner: its name.
 
     Raises
     ------
@@ -92,19 +119,20 @@ def match_names(names: Iterable[str], offered: Iterable[str]) -> dict[str, str]:
     """
     names, offered = set(names), set(offered)
     pairs = {name: name for name in names & offered}
-    left = _by_key(offered - names)
-    for key, name in _by_key(names - offered).items():
+    left = _by_key(offered - names, place)
+    for key, name in _by_key(names - offered, place).items():
         if key in left:
             pairs[name] = left[key]
     return pairs
 
 
-def _by_key(names: set[str]) -> dict[str, str]:
+def _by_key(names: set[str], place: Path) -> dict[str, str]:
     keyed: dict[str, str] = {}
     for name in sorted(names):
         key = name.rpartition("_")[0]
         if key in keyed:
-            raise InputError(f"{keyed[key]} and {name} differ in the device alone and match no other name; rename one")
+            both = named((keyed[key], name)).replace(", ", " and ")
+            raise InputError(f"{place}: {both} differ in the device alone and match no other name; rename one")
         keyed[key] = name
     return keyed
 

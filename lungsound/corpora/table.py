@@ -116,10 +116,7 @@ def _label_columns(path: Path, table: TableFile, notes: list[str], faults: list[
         notes.append(f"columns that are no labels (other values than 0 and 1), left out: {listed(others)}")
     if not labels:
         raise InputError(f"{path}: no column of 0 and 1 (it has {named(table.columns)}); add one for each sound")
-    try:
-        return checked_labels(labels)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+    return checked_labels(labels, path)
 
 
 @dataclass
@@ -235,7 +232,7 @@ def _checked(where: str, column: str, value: str) -> str:
 
 def _file(table: Path, text: str, number: int) -> Path:
     """Return the audio file that a row names, in whatever slashes."""
-    for name in (text, text.replace("\\", "/")):
+    for name in dict.fromkeys((text, text.replace("\\", "/"))):
         path = Path(os.path.normpath(table.absolute().parent / name))
         with suppress(OSError):  # a name that no file can have
             if path.exists():

@@ -75,10 +75,7 @@ def label_names(where: str, text: str) -> tuple[str, ...]:
     if not all(names):
         raise InputError(f"{where}: {shown(text)} names no sound; write a label such as crackle, or normal for none")
     labels = tuple(sorted(set(names) - set(NO_LABEL)))
-    try:
-        return checked_labels(labels) if labels else ()
-    except InputError as error:
-        raise InputError(f"{where}: {error}") from error
+    return checked_labels(labels, where) if labels else ()
 
 
 def within_audio(corpus: Corpus) -> Corpus:

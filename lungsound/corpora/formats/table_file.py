@@ -7,9 +7,10 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pandas as pd
 
@@ -18,8 +19,9 @@ from lungsound.errors import InputError, first_line
 from lungsound.files.atomic import whole_file
 from lungsound.files.untrusted import open_regular, read_bytes
 
-_MOST_BYTES = 2**26  # of a CSV
+_MOST_BYTES = 2**26  # of a CSV, and of the text in a Parquet file
 _MOST_CELLS = 2**22  # 260,000 rows of ten columns, half a gigabyte of text
+_LONGEST_LINE = 2**20  # characters of a CSV; twenty million values of a line would take a gigabyte
 _ROW_CELLS = 6  # what a row takes beside its values
 _DELIMITERS = ("\t", ";", ",")
 _PANDAS_INDEX = re.compile(r"__index_level_\d+__")  # the numbers of rows, which pandas may store
@@ -72,7 +74,7 @@ def read_table(path: Path, faults: list[str]) -> TableFile:
     for number, values in enumerate(lines, 2):
         cells += _ROW_CELLS + len(values)
         if cells > _MOST_CELLS:
-            raise InputError(f"{path}, row {number}: the table is too long to be held in memory; split it")
+            raise _too_long(path)
         if not any(value.strip() for value in values):
             continue
         if len(values) < len(heading) or any(value.strip() for value in values[len(heading) :]):
@@ -130,8 +132,11 @@ def _csv_lines(path: Path, content: bytes, delimiter: str) -> Iterator[list[str]
 
 def _text_of(path: Path, content: bytes) -> Iterator[str]:
     """Decode line by line, so that a long table does not lie in memory twice."""
+    stream = io.TextIOWrapper(io.BytesIO(content), encoding=encoding_of(content), newline="")
     try:
-        for line in io.TextIOWrapper(io.BytesIO(content), encoding=encoding_of(content), newline=""):
+        for line in iter(partial(stream.readline, _LONGEST_LINE + 1), ""):
+            if len(line) > _LONGEST_LINE:
+                raise InputError(f"{path}: a line of more than {_LONGEST_LINE:,} characters; save it as CSV again")
             if "\0" in line:
                 raise InputError(f"{path}: not readable as CSV (it holds zero bytes); save it as CSV in UTF-8")
             yield line
@@ -148,20 +153,53 @@ def _parquet(path: Path) -> tuple[Iterator[list[str]], str]:
         raise _missing_package(path) from error
     with open_regular(path) as handle:
         try:
-            file = pyarrow.parquet.ParquetFile(handle)
-            about = file.metadata
-            if about.num_rows * about.num_columns > _MOST_CELLS:
-                raise InputError(f"{path}: more than {_MOST_CELLS:,} values; split the table")
-            table = file.read()
-            names = [str(name) for name in table.column_names if not _PANDAS_INDEX.fullmatch(name)]
-            columns = [[_text(value) for value in table.column(name).to_pylist()] for name in names]
-        except (pyarrow.ArrowException, OSError, OverflowError, RecursionError) as error:
+            columns = _parquet_columns(path, pyarrow.parquet, handle)
+        except InputError:
+            raise
+        except (pyarrow.ArrowException, OSError, ArithmeticError, LookupError, RecursionError, ValueError) as error:
             raise InputError(f"{path}: not readable as Parquet ({first_line(error)}); write it again") from error
-        except ValueError as error:
-            if isinstance(error, InputError):
-                raise
-            raise InputError(f"{path}: not readable as Parquet ({first_line(error)}); write it again") from error
-    return chain([names], map(list, zip(*columns, strict=True))), ","
+    return chain([[name for name, _ in columns]], map(list, zip(*(values for _, values in columns), strict=True))), ","
+
+
+def _parquet_columns(path: Path, parquet: Any, handle: BinaryIO) -> list[tuple[str, list[str]]]:
+    """Return names and values; of a column of lists or structs, in which nothing is looked for, its type throughout.
+
+    A few bytes of Parquet can stand for any number of values and for a long text in each of them. So values are
+    counted before they are read, and text is read as references to a dictionary and counted before it is repeated.
+    """
+    file = parquet.ParquetFile(handle)
+    about = file.metadata
+    leaves = [file.schema.column(number) for number in range(about.num_columns)]
+    flat = [number for number, leaf in enumerate(leaves) if leaf.path == leaf.name]
+    groups = [about.row_group(number) for number in range(about.num_row_groups)]
+    stored = sum(group.column(number).total_uncompressed_size for group in groups for number in flat)
+    widest = max((leaves[number].length for number in flat), default=0)  # of values of fixed length; others have 0
+    if about.num_rows * about.num_columns > _MOST_CELLS or max(stored, about.num_rows * widest) > _MOST_BYTES:
+        raise _too_long(path)
+    names = [leaves[number].name for number in flat]
+    table = parquet.ParquetFile(handle, metadata=about, read_dictionary=names).read(columns=names)
+    columns = [(name, _values(column)) for name, column in zip(table.column_names, table.columns, strict=True)]
+    if sum(len(value) for _, values in columns for value in values) > _MOST_BYTES:
+        raise _too_long(path)
+    others = [field for field in file.schema_arrow if field.name not in names]
+    columns += [(field.name, [str(field.type)] * about.num_rows) for field in others]
+    return [(name, values) for name, values in columns if not _PANDAS_INDEX.fullmatch(name)]
+
+
+def _values(column: Any) -> list[str]:
+    """Return the values of a column as text; what a dictionary holds once is in memory once."""
+    values: list[str] = []
+    for chunk in column.chunks:
+        if not hasattr(chunk, "dictionary"):
+            values += map(_text, chunk.to_pylist())
+            continue
+        words = list(map(_text, chunk.dictionary.to_pylist()))
+        values += ["" if number is None else words[number] for number in chunk.indices.to_pylist()]
+    return values
+
+
+def _too_long(path: Path) -> InputError:
+    return InputError(f"{path}: the table is too long to be held in memory; split it")
 
 
 def _text(value: Any) -> str:

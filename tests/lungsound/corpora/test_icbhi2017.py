@@ -1,6 +1,7 @@
 """ICBHI 2017 with every trap its releases hold."""
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -123,8 +124,8 @@ def test_audio_of_another_release_than_the_annotations(tmp_path):
 
 
 def test_names_that_differ_in_the_device_alone_are_not_guessed():
-    with pytest.raises(InputError, match=r"1_1b1_Al_sc_A and 1_1b1_Al_sc_B differ in the device alone"):
-        match_names(["1_1b1_Al_sc_A", "1_1b1_Al_sc_B"], ["1_1b1_Al_sc_C"])
+    with pytest.raises(InputError, match=r"list.txt: 1_1b1_Al_sc_A and 1_1b1_Al_sc_B differ in the device alone"):
+        match_names(["1_1b1_Al_sc_A", "1_1b1_Al_sc_B"], ["1_1b1_Al_sc_C"], Path("list.txt"))
 
 
 def test_recordings_without_audio_and_audio_without_annotation(tmp_path):

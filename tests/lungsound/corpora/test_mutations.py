@@ -19,6 +19,8 @@ from lungsound.corpus import RECORDING_COLUMNS, make_corpus
 from lungsound.errors import InputError
 
 MUTATIONS = 300
+FEWEST = 4  # refused, and read
+CHECKSUMMED = ("flac", "ogg")  # in which hardly any change passes
 TOKENS = (
     b"\0", b"\xff", b"\xff\xfe", b"\xef\xbb\xbf", b"\n", b"\r", b"\t", b" ", b",", b";", b'"', b"'", b"-", b"+", b".",
     b"_", b"nan", b"inf", b"-inf", b"1e999", b"1e-999", b"9" * 5000, b"0x10", "\u0661".encode(), "\u2028".encode(),
@@ -38,12 +40,13 @@ TEXTS = [
     ("table", "table"),
     ("audacity", "track"),
 ]
+LATER = ("within_audio", "_without_sound")
 EMPTY = make_corpus("empty", Path(), [], [])
 
 
 def mutated(content: bytes, rng: np.random.Generator) -> bytes:
     """Return the content after one to four changes, any of which may be to its length."""
-    for _ in range(rng.integers(1, 5)):
+    for _ in range(rng.choice((1, 1, 2, 4))):
         first, last = sorted(rng.integers(0, len(content) + 1, 2).tolist())
         last = min(last, first + 40)
         match rng.integers(6):
@@ -69,7 +72,7 @@ def mutations(content: bytes):
 
 
 def check_rows(name, root, recordings, events, notes=(), *, labels=("crackle", "wheeze"), synthetic=False):
-    """Stand where the tables are built, which takes longer than all the reading: are the rows such that they can be?"""
+    """Stand where the tables are built: are the rows such that they can be?"""
     names = [row["recording"] for row in recordings]
     assert len(set(names)) == len(names)
     for row in recordings:
@@ -86,17 +89,23 @@ def check_rows(name, root, recordings, events, notes=(), *, labels=("crackle", "
     return replace(EMPTY, name=name, labels=tuple(labels), synthetic=synthetic)
 
 
-def check_sentences(faults):
+def first_of(corpus, *_):
+    return corpus
+
+
+def check_sentences(faults, place):
     for fault in faults:
         assert len(fault) < 1500, fault[:3000]
-        assert "; " in fault or "must be" in fault  # what to do
+        assert "; " in fault  # what to do
+        assert str(place) in fault
 
 
 @pytest.mark.parametrize(("corpus", "kind"), TEXTS)
 def test_text_gives_rows_or_sentences(tmp_path, corpus, kind):
     small, reader, outcomes = SMALL[corpus](tmp_path), READERS[corpus], {"read": 0, "refused": 0}
     path = small.texts[kind]
-    with patch.object(reader, "make_corpus", check_rows):
+    # The tables of pandas take longer than all the reading; what is done with them does not depend on a file's bytes.
+    with patch.multiple(reader, make_corpus=check_rows, **{name: first_of for name in LATER if hasattr(reader, name)}):
         reader.load(small.root)
         for _, content in mutations(path.read_bytes()):
             path.write_bytes(content)
@@ -104,9 +113,9 @@ def test_text_gives_rows_or_sentences(tmp_path, corpus, kind):
                 faults = reader.load(small.root).faults
             except InputError as error:
                 faults = (str(error),)
-            check_sentences(faults)
+            check_sentences(faults, small.root)
             outcomes["refused" if faults else "read"] += 1
-    assert outcomes["refused"] > MUTATIONS / 20, outcomes
+    assert min(outcomes.values()) >= FEWEST, outcomes
 
 
 def test_parquet_gives_rows_or_a_sentence(tmp_path):
@@ -122,14 +131,13 @@ def test_parquet_gives_rows_or_a_sentence(tmp_path):
     for _, content in mutations(path.read_bytes()):
         path.write_bytes(content)
         try:
-            faults = list[str]()
-            found = read_table(path, faults)
+            found = read_table(path, [])
         except InputError as error:
-            check_sentences([str(error)])
+            check_sentences([str(error)], path)
             refused += 1
             continue
         assert all(isinstance(value, str) for _, row in found.rows for value in row.values())
-    assert refused > MUTATIONS / 20
+    assert FEWEST <= refused <= MUTATIONS - FEWEST
 
 
 @pytest.mark.parametrize("ending", ["wav", "flac", "aiff", "ogg", "mp3", "rf64", "w64", "caf", "au"])
@@ -145,9 +153,10 @@ def test_audio_gives_sound_or_a_sentence(tmp_path, ending):
         try:
             pcm = read_pcm(path, RATE)
         except InputError as error:
-            check_sentences([str(error)])
+            check_sentences([str(error)], path)
             refused += 1
             continue
         assert pcm.dtype == np.int16
         assert 0 < len(pcm) < 2**27
-    assert refused > MUTATIONS / 20
+    assert refused >= FEWEST
+    assert refused <= MUTATIONS - FEWEST or ending in CHECKSUMMED

@@ -104,8 +104,9 @@ def test_what_is_missing_or_a_folder_is_not_there(tmp_path):
     assert open_array(tmp_path, (None,)) is None
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
-def test_what_may_not_be_read_is_named(file):
+def test_what_may_not_be_read_is_named(unprivileged):
+    file = unprivileged / "a.npy"
+    write(file)
     file.chmod(0)
     with pytest.raises(InputError, match=r"a\.npy: not readable"):
         open_array(file, VALUES.shape)

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -90,22 +89,9 @@ def test_a_place_where_nothing_can_be_made_is_one_sentence(whole):
         write(whole, Path("/proc/none/out"))
 
 
-@pytest.fixture
-def place():
-    """A folder of a user whom permissions bind, as they do not bind root."""
-    root = os.geteuid() == 0
-    if root:
-        os.seteuid(65534)
-    try:
-        with tempfile.TemporaryDirectory() as name:
-            yield Path(name) / "place"
-    finally:
-        if root:
-            os.seteuid(0)
-
-
 @pytest.mark.parametrize("locked", [".", "earlier", "earlier/inside"])
-def test_a_place_without_permission_is_one_sentence_and_leaves_nothing(place, locked):
+def test_a_place_without_permission_is_one_sentence_and_leaves_nothing(unprivileged, locked):
+    place = unprivileged / "place"
     (place / "earlier" / "inside").mkdir(parents=True)
     (place / locked).chmod(0o555)
     for whole in (whole_file, whole_folder) if locked == "." else ():
