@@ -92,7 +92,9 @@ def test_other_labels_get_the_threshold_of_the_best_balanced_accuracy_each(seed)
     thresholds = choose_thresholds(truth, logits, ("cough", "snore", "murmur"))
     assert np.isfinite(thresholds).all()
     for column, threshold in enumerate(thresholds):
-        every = [balanced_accuracy_score(truth[:, column], logits[:, column] >= t) for t in logits[:, column]]
+        there = truth[:, column] == 1
+        decided = logits[:, column] >= logits[:, column, None]  # a row for every threshold that tells windows apart
+        every = (decided[:, there].mean(axis=1) + (~decided[:, ~there]).mean(axis=1)) / 2
         given = logits[:, column] >= threshold
         assert balanced_accuracy_score(truth[:, column], given) == pytest.approx(max(every))
 
