@@ -5,6 +5,7 @@ import struct
 import numpy as np
 import pytest
 import soundfile
+import soxr
 
 from lungsound.audio import read_pcm
 from lungsound.errors import InputError
@@ -101,3 +102,17 @@ def test_what_libsndfile_cannot_read_is_to_be_converted(tmp_path, ending):
     path.write_bytes(b"\0\0\0\x20ftypM4A \0\0\2\0isomiso2" + bytes(100))
     with pytest.raises(InputError, match=rf"not readable as audio.*; convert it: ffmpeg -i a\.{ending} a\.wav"):
         read_pcm(path, 8000)
+
+
+@pytest.mark.parametrize(("native", "wanted"), [(44100, 4000), (8000, 16000), (4000, 4000)])
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize(("name", "subtype"), [("a.wav", "PCM_16"), ("a.wav", "DOUBLE"), ("a.flac", "PCM_24")])
+def test_blocks_make_no_difference(tmp_path, monkeypatch, name, subtype, channels, native, wanted):
+    sound = np.random.default_rng(0).normal(0, 0.3, (30_011, channels)).clip(-1, 0.99)
+    soundfile.write(tmp_path / name, sound, native, subtype=subtype)
+    at_once = soundfile.read(tmp_path / name, always_2d=True)[0].mean(axis=1)
+    resampled = soxr.resample(at_once, native, wanted, quality="VHQ")
+    expected = np.clip(np.rint(resampled * 32768), -32768, 32767).astype(np.int16)
+    for values in (2**23, 30_011, 4096, 1000):  # a recording in one block, in a few and in many
+        monkeypatch.setattr("lungsound.audio._BLOCK_VALUES", values)
+        np.testing.assert_array_equal(read_pcm(tmp_path / name, wanted), expected)
