@@ -27,7 +27,10 @@ def cache_command(
         ),
     ] = None,
     older_than: Annotated[
-        float, typer.Option("--older-than", min=0, metavar="DAYS", help="Only what was used last so many days ago.")
+        float,
+        typer.Option(
+            "--older-than", min=0, max=36_500, metavar="DAYS", help="Only what was used last so many days ago."
+        ),
     ] = 0,
     json_output: options.Json = False,
 ) -> None:

@@ -44,9 +44,9 @@ def run_chain(runs: Path) -> dict[str, Any]:
     """
     cache = cache_folder()
     taught = finetuned(TEACHER, runs, cache)
-    folder = new_run_folder(runs, "demo")
-    err.print(f"student: CNN6 of width {STUDENT.student.width:g}, into {folder}", highlight=False)
-    run = distill(replace(STUDENT, teacher_run=str(taught.path)), folder, cache)
+    with new_run_folder(runs, "demo") as folder:
+        err.print(f"student: CNN6 of width {STUDENT.student.width:g}, into {folder}", highlight=False)
+        run = distill(replace(STUDENT, teacher_run=str(taught.path)), folder, cache)
     with activity() as doing:
         doing("exporting")
         bundle = export_run(run, folder / "bundle")

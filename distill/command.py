@@ -1,5 +1,6 @@
 """The `distill` command."""
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -106,8 +107,9 @@ def distill_command(
         from students.student import StudentConfig
         from teachers.training import finetuned
 
+    place: AbstractContextManager[Path]
     if resume is not None:
-        settings, folder = load_settings(resume, DistillSettings), resume
+        settings, place = load_settings(resume, DistillSettings), nullcontext(resume)
         settings = replace(settings, data=settings.data.moved_to(data_given(context, data), resume))
     else:
         chosen = DataOptions(
@@ -154,9 +156,11 @@ def distill_command(
                 seed=seed,
             )
             settings = replace(settings, teacher_run=str(finetuned(taught, runs, cache_folder()).path))
-        folder = new_run_folder(runs, run_name(settings))
-    err.print(f"student: {describe(settings)}, into {folder}", highlight=False)
-    _tell(distill(settings, folder, cache_folder()), json_output)
+        place = new_run_folder(runs, run_name(settings))
+    with place as folder:
+        err.print(f"student: {describe(settings)}, into {folder}", highlight=False)
+        finished = distill(settings, folder, cache_folder())
+    _tell(finished, json_output)
 
 
 def _logmel(context: typer.Context, logmel: str, from_run: Path | None) -> str:

@@ -1,5 +1,6 @@
 """The `finetune` and `teachers` commands."""
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, cast
@@ -83,8 +84,9 @@ def finetune_command(
         from teachers.teacher import TeacherConfig
         from teachers.training import finetune
 
+    place: AbstractContextManager[Path]
     if resume is not None:
-        settings, folder = load_settings(resume, FinetuneSettings), resume
+        settings, place = load_settings(resume, FinetuneSettings), nullcontext(resume)
         settings = replace(settings, data=settings.data.moved_to(data_given(context, data), resume))
     else:
         layers, learnable = _layers(fusion), not fixed_weights
@@ -126,9 +128,10 @@ def finetune_command(
             watch=watch,
             recipe=Recipe.open(recipe).credit() if recipe else None,
         )
-        folder = new_run_folder(runs, run_name(settings))
-    err.print(f"teacher: {describe(settings)}, into {folder}", highlight=False)
-    run = finetune(settings, folder, cache_folder())
+        place = new_run_folder(runs, run_name(settings))
+    with place as folder:
+        err.print(f"teacher: {describe(settings)}, into {folder}", highlight=False)
+        run = finetune(settings, folder, cache_folder())
     if json_output:
         print_json(
             {

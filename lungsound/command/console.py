@@ -16,6 +16,7 @@ import typer
 from lungsound.errors import InputError, first_line, on_a_screen, os_sentence
 from lungsound.files.cache import FAULTS, cache_folder
 from lungsound.files.plain_json import dumps
+from lungsound.files.record import Range
 from lungsound.files.versions import versions
 from lungsound.terminal import err
 
@@ -23,6 +24,15 @@ OWN = ("auscult", "lungsound", "teachers", "students", "distill", "export", "fir
 """Packages of which a missing module is a fault, not something to install."""
 
 INTERRUPTED = 130
+
+_NUMBERS = {
+    "int": "a whole number",
+    "float": "a number",
+    "finite": "a number",
+    "greater": "a number",
+    "less": "a number",
+}
+"""How pydantic's types of faults begin where an option takes a number, and what it then must be."""
 
 
 def run(app: Callable[..., object]) -> NoReturn:
@@ -86,9 +96,20 @@ def _tell(error: Exception) -> int:
 def _tell_usage(error: Any) -> int:
     from typer.rich_utils import rich_format_error
 
-    error.message = on_a_screen(error.message)
+    error.message = on_a_screen(_of_a_number(error) or error.message)
     rich_format_error(error)
     return int(error.exit_code)
+
+
+def _of_a_number(error: Any) -> str | None:
+    """Return value and range of an option's number that does not fit, which pydantic's words lack; else None."""
+    faults: list[dict[str, Any]] = getattr(error.__cause__, "errors", list)()
+    kind = _NUMBERS.get(faults[0]["type"].partition("_")[0]) if faults else None
+    if kind is None:
+        return None
+    least, most = error.param.min, error.param.max
+    within = "" if None in (least, most) else f" {Range(least, most)}"
+    return f"{faults[0]['input']} must be {kind}{within}"
 
 
 def _sentence(error: Exception) -> str | None:

@@ -152,8 +152,11 @@ def newest_run(folder: Path, kind: Kind) -> Run:
     raise InputError(f"{folder}: no finished {kind} run here; train one first or name a run folder")
 
 
-def new_run_folder(folder: Path, name: str) -> Path:
+@contextmanager
+def new_run_folder(folder: Path, name: str) -> Iterator[Path]:
     """Make a folder for a new run, and nobody else's: `name`, the time of day, and a number where that is taken.
+
+    Where nothing was written into it, it goes again if the block fails, and what was made above it.
 
     Raises
     ------
@@ -161,32 +164,57 @@ def new_run_folder(folder: Path, name: str) -> Path:
         If it cannot be made.
     """
     began = f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
+    with _leaving_none_empty(folder):
+        place = _first_free([folder / f"{began}{suffix}" for suffix in ("", *(f"-{n}" for n in range(2, 1000)))])
+        try:
+            yield place
+        except BaseException:
+            with suppress(OSError):
+                place.rmdir()
+            raise
+
+
+def _first_free(places: list[Path]) -> Path:
     try:
-        for place in (folder / f"{began}{suffix}" for suffix in ("", *(f"-{number}" for number in range(2, 1000)))):
+        for place in places:
             with suppress(FileExistsError):
                 place.mkdir(parents=True)
                 return place
     except OSError as error:
-        raise InputError(f"{folder}: cannot be written ({error.strerror}); name another folder with --runs") from error
-    raise InputError(f"{folder / began}: a thousand runs began in this second; begin fewer")
+        above = places[0].parent
+        raise InputError(f"{above}: cannot be written ({error.strerror}); name another folder with --runs") from error
+    raise InputError(f"{places[0]}: a thousand runs began in this second; begin fewer")
 
 
 @contextmanager
 def in_use(folder: Path, *, wait: bool = False) -> Iterator[None]:
-    """Hold a run folder for one training; where nothing was written, it goes again if the block fails.
+    """Hold a run folder for one training; if the block fails, the lock goes where nothing else was written.
+
+    So do the folder and those above it, as far as they were not there before.
 
     Raises
     ------
     InputError
         If another process trains there, unless it is waited for, or the folder cannot be locked.
     """
-    with held(folder / LOCK_FILE, wait=wait):
+    with _leaving_none_empty(folder), held(folder / LOCK_FILE, wait=wait):
         try:
             yield
         except BaseException:
             with suppress(OSError):
                 if [path.name for path in folder.iterdir()] == [LOCK_FILE]:
                     (folder / LOCK_FILE).unlink()
-                    folder.rmdir()
-                    folder.parent.rmdir()  # where nothing else is in it
             raise
+
+
+@contextmanager
+def _leaving_none_empty(folder: Path) -> Iterator[None]:
+    """Remove a folder and those above it if the block fails, as far as they were not there before and are empty."""
+    new = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            for path in new:
+                path.rmdir()
+        raise

@@ -5,44 +5,98 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from contextlib import ExitStack
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
 from auscult.cli import CONTENTS, load
 from auscult.evaluate import predictions_folder
 
-WITHOUT = """
-import sys
+SERVER = """
+import json, os, sys
+from importlib import import_module
 from importlib.machinery import PathFinder
 
 find = PathFinder.find_spec
 PathFinder.find_spec = lambda name, *rest: None if name.split(".")[0] in {forbidden} else find(name, *rest)
-sys.argv = ["auscult", *{words}]
-from {module} import main
-main()
+for name in {loaded}:
+    import_module(name)
+for line in sys.stdin:
+    job = json.loads(line)
+    child = os.fork()
+    if not child:
+        os.chdir(job["folder"])
+        for number, name in enumerate((os.devnull, job["stdout"], job["stderr"])):
+            os.dup2(os.open(name, os.O_RDWR | os.O_CREAT), number)
+        sys.argv = ["auscult", *job["words"]]
+        import_module(job["module"]).main()
+        sys.exit()
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 TRAINING_PACKAGES = {
     "torch", "torchaudio", "torchvision", "timm", "lightning", "matplotlib", "onnx", "onnxruntime", "onnxscript",
     "nncf", "ai_edge_quantizer", "safetensors", "pooch", "torchmetrics",
 }  # fmt: skip
 SLOW_PACKAGES = TRAINING_PACKAGES | {"pandas", "sklearn", "scipy", "ai_edge_litert"}
+EVERY = ["auscult.cli", "numpy", "soundfile", "soxr", "typer.rich_utils", "pydantic", "rich.progress"]
+"""What nearly every command loads."""
 BEFORE = Path(__file__).parents[1] / "data" / "before"
 BUNDLE, STUDENT = BEFORE / "bundle", BEFORE / "student"
 
 
-def run(*words: object, without: set[str] = TRAINING_PACKAGES, module: str = "auscult.cli", folder: Path | None = None):
-    """Run a command where packages are missing."""
-    code = WITHOUT.format(forbidden=without, words=[str(word) for word in words], module=module)
-    return subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False)
+class Install:
+    """A Python where packages are missing; each command is a fork of it, which has loaded what all of them need."""
+
+    def __init__(self, folder: Path, without: set[str], loaded: list[str]) -> None:
+        self._folder = folder
+        code = SERVER.format(forbidden=without, loaded=loaded)
+        self.process = subprocess.Popen([sys.executable, "-c", code], stdin=PIPE, stdout=PIPE, text=True)
+
+    def __call__(self, *words: object, module: str = "auscult.cli", folder: Path | None = None):
+        """Run a command in a folder; returns exit code, stdout and stderr as `subprocess.run` does."""
+        files = {name: str(self._folder / name) for name in ("stdout", "stderr")}
+        job = {"module": module, "words": [str(word) for word in words], "folder": str(folder or self._folder), **files}
+        print(json.dumps(job), file=self.process.stdin, flush=True)
+        code = int(self.process.stdout.readline())
+        said = {name: Path(file).read_text() for name, file in files.items()}
+        for file in files.values():
+            Path(file).unlink()
+        return subprocess.CompletedProcess(words, code, **said)
+
+
+@pytest.fixture(scope="module")
+def installs(tmp_path_factory):
+    """Make an install of which packages are missing; each ends with the module."""
+    with ExitStack() as ending:
+
+        def made(without: set[str], loaded: list[str]) -> Install:
+            install = Install(tmp_path_factory.mktemp("install"), without, loaded)
+            ending.enter_context(install.process)
+            return install
+
+        yield made
+
+
+@pytest.fixture(scope="module")
+def run(installs):
+    """The base install."""
+    return installs(TRAINING_PACKAGES, [*EVERY, "pandas", "ai_edge_litert.interpreter", "sklearn.metrics"])
+
+
+@pytest.fixture(scope="module")
+def run_light(installs):
+    """The base install without what else is slow to load."""
+    return installs(SLOW_PACKAGES, EVERY)
 
 
 DATA = [["data", name] for name in load("data").commands]
 
 
 @pytest.mark.parametrize("command", [[], *([name] for name in CONTENTS), *DATA])
-def test_help_waits_for_nothing_that_is_slow_to_load(command):
-    done = run(*command, "--help", without=SLOW_PACKAGES)
+def test_help_waits_for_nothing_that_is_slow_to_load(run_light, command):
+    done = run_light(*command, "--help")
     assert done.returncode == 0, done.stderr
     assert "Usage" in done.stdout
 
@@ -62,14 +116,14 @@ def test_help_waits_for_nothing_that_is_slow_to_load(command):
         ["data", "synthesize", "corpus", "--patients", 4],
     ],
 )
-def test_what_the_base_install_does(words, tmp_path):
+def test_what_the_base_install_does(run, words, tmp_path):
     done = run(*words, "--json", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)
     assert "INFO" not in done.stderr  # LiteRT's word on its delegate
 
 
-def test_the_base_install_reads_corpora_and_scores_bundles_on_them(small_options, place, tmp_path):
+def test_the_base_install_reads_corpora_and_scores_bundles_on_them(run, small_options, place, tmp_path):
     corpus = f"icbhi2017:{place / 'corpus'}"
     for words in (["check", corpus], ["export", corpus, "-o", "corpus.csv"], ["check", "table:corpus.csv"]):
         done = run("data", *words, "--json", folder=tmp_path)
@@ -93,7 +147,7 @@ def test_the_base_install_reads_corpora_and_scores_bundles_on_them(small_options
         (["bench", BUNDLE, "--run", STUDENT], "auscult.cli"),
     ],
 )
-def test_what_needs_more_names_it_in_a_sentence(words, module, tmp_path):
+def test_what_needs_more_names_it_in_a_sentence(run, words, module, tmp_path):
     done = run(*words, module=module, folder=tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
     (line,) = done.stderr.splitlines()
@@ -102,16 +156,16 @@ def test_what_needs_more_names_it_in_a_sentence(words, module, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_packages_taken_away_here_are_those_that_the_base_install_lacks():
+def test_the_packages_taken_away_here_are_those_that_the_base_install_lacks(run_light):
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
     assert not {name.replace("-", "_") for name in TRAINING_PACKAGES} & {
         requirement.partition(">")[0].replace("-", "_") for requirement in project["dependencies"]
     }
     for name, entry in project["scripts"].items():
-        assert run("--help", module=entry.partition(":")[0], without=SLOW_PACKAGES).returncode == 0, name
+        assert run_light("--help", module=entry.partition(":")[0]).returncode == 0, name
 
 
-def test_a_path_that_is_no_text_is_a_path(tmp_path):
+def test_a_path_that_is_no_text_is_a_path(run, tmp_path):
     """Latin-1 in a folder's name, as old disks have it."""
     name = "bundle \udcff\n"
     shutil.copytree(BUNDLE, tmp_path / name)

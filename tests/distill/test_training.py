@@ -20,6 +20,8 @@ from lungsound.training.settings import load_settings, save_settings
 from lungsound.training.trainer import TellEachEpoch
 from lungsound.training.window_dataset import predict
 from students.student import Student, StudentConfig
+from teachers.m2d.encoder import M2DEncoder
+from teachers.m2d.names import SIZES, M2DName
 from teachers.settings import FinetuneSettings
 from teachers.teacher import Teacher
 from teachers.training import finetune, finetuned
@@ -137,15 +139,12 @@ def test_settings_survive_json(small_settings, tmp_path):
         load_settings(tmp_path, DistillSettings)
 
 
-@pytest.mark.slow
-def test_published_weights_start_a_teacher(place, small_options, tmp_path):
-    """A base encoder of the published layout, with drawn weights, is fine-tuned and credited by its folder's name."""
-    from teachers.m2d.config import M2DConfig
-    from teachers.m2d.encoder import M2DEncoder
-
+def test_published_weights_start_a_teacher(place, small_options, tmp_path, monkeypatch):
+    """An encoder of the published layout, but narrow, is fine-tuned and credited by its folder's name."""
+    monkeypatch.setitem(SIZES, "base", (32, 12, 2))
     name = "m2d_vit_base-80x208p16x16-221006-mr7"
     (tmp_path / name).mkdir()
-    encoder = M2DEncoder(M2DConfig(768, 12, 12, (80, 208), (16, 16)))
+    encoder = M2DEncoder(M2DName.parse(name).config)
     torch.save(encoder.state_dict(), tmp_path / name / "checkpoint-300.pth")
     chosen = replace(small_options, logmel="m2d")
     settings = FinetuneSettings(

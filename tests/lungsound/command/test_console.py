@@ -5,12 +5,15 @@ import json
 import os
 import subprocess
 import sys
+from typing import Annotated
 
 import pytest
 import typer
 
 from lungsound.command.console import print_json, run
+from lungsound.command.options import number
 from lungsound.errors import MOST_CHARACTERS, InputError, on_a_screen
+from lungsound.training.settings import EPOCHS, SECONDS
 
 
 def ended(error: BaseException | None = None, said: str = "") -> int:
@@ -61,6 +64,36 @@ def test_what_a_user_can_mend_is_one_sentence(capsys, cache, error, sentence):
     assert told.startswith(f"error: {sentence}")
     assert told.count("\n") == 1
     assert not cache.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--seconds", "0.001"], "'--seconds': 0.001 must be a number from 0.01 to 600"),
+        (["--seconds", "nan"], "'--seconds': nan must be a number from 0.01 to 600"),
+        (["--seconds", "-inf"], "'--seconds': -inf must be a number from 0.01 to 600"),
+        (["--seconds", "long"], "'--seconds': long must be a number from 0.01 to 600"),
+        (["--epochs", "1.5"], "'--epochs': 1.5 must be a whole number from 1 to 100000"),
+        (["--epochs", "0"], "'--epochs': 0 must be a number from 1 to 100000"),
+        (["--seed", "x"], "'--seed': x must be a whole number"),
+    ],
+)
+def test_a_number_that_cannot_be_is_told_with_what_can(capsys, words, sentence):
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+    @app.command()
+    def command(
+        seconds: Annotated[float, number(SECONDS, "Length.")] = 4.0,
+        epochs: Annotated[int, number(EPOCHS, "Passes.")] = 1,
+        seed: int = 0,
+    ) -> None:
+        raise AssertionError((seconds, epochs, seed))
+
+    with pytest.raises(SystemExit) as stopped:
+        run(lambda **mode: app(words, **mode))
+    said, told = capsys.readouterr()
+    assert (stopped.value.code, said) == (2, "")
+    assert sentence in " ".join(told.replace("│", " ").split())
 
 
 @pytest.mark.parametrize(

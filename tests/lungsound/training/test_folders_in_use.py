@@ -45,7 +45,13 @@ def holding(*words: object) -> subprocess.Popen[str]:
 
 def test_folders_of_one_second_are_many(tmp_path):
     made = []
-    threads = [threading.Thread(target=lambda: made.append(new_run_folder(tmp_path, "run"))) for _ in range(20)]
+
+    def begin() -> None:
+        with new_run_folder(tmp_path, "run") as folder:
+            (folder / "begun").touch()
+            made.append(folder)
+
+    threads = [threading.Thread(target=begin) for _ in range(20)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -55,15 +61,25 @@ def test_folders_of_one_second_are_many(tmp_path):
 
 
 def test_a_folder_in_which_nothing_was_written_goes_again(small_settings, tmp_path):
-    folder = new_run_folder(tmp_path, "run")
-    with pytest.raises(InputError, match="no such teacher"), in_use(folder):
+    runs = tmp_path / "runs"
+    with pytest.raises(InputError, match="no such teacher"), new_run_folder(runs, "run") as folder, in_use(folder):
         raise InputError("no such teacher")
-    assert not folder.exists()
-    with in_use(folder):
+    with pytest.raises(InputError, match="no such teacher"), in_use(runs / "run"):
+        raise InputError("no such teacher")
+    assert list(tmp_path.iterdir()) == []
+    with new_run_folder(tmp_path, "run") as folder, in_use(folder):
         save_settings(small_settings, folder, "a" * 64)
     with pytest.raises(InputError, match="later"), in_use(folder):
         raise InputError("later")
     assert (folder / SETTINGS_FILE).exists()
+
+
+def test_a_folder_that_was_there_before_stays(tmp_path):
+    with pytest.raises(InputError), new_run_folder(tmp_path, "run") as folder, in_use(folder):
+        raise InputError("no such teacher")
+    with pytest.raises(InputError), in_use(tmp_path / "run"):
+        raise InputError("no such teacher")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("command", ["distill", "finetune"])
