@@ -15,7 +15,7 @@ from auscult.cli import CONTENTS, load
 from auscult.evaluate import predictions_folder
 
 SERVER = """
-import json, os, sys
+import atexit, gc, json, os, sys
 from importlib import import_module
 from importlib.machinery import PathFinder
 
@@ -23,6 +23,7 @@ find = PathFinder.find_spec
 PathFinder.find_spec = lambda name, *rest: None if name.split(".")[0] in {forbidden} else find(name, *rest)
 for name in {loaded}:
     import_module(name)
+gc.freeze()
 for line in sys.stdin:
     job = json.loads(line)
     child = os.fork()
@@ -31,8 +32,15 @@ for line in sys.stdin:
         for number, name in enumerate((os.devnull, job["stdout"], job["stderr"])):
             os.dup2(os.open(name, os.O_RDWR | os.O_CREAT), number)
         sys.argv = ["auscult", *job["words"]]
-        import_module(job["module"]).main()
-        sys.exit()
+        code = 0
+        try:
+            import_module(job["module"]).main()
+        except SystemExit as ended:
+            code = ended.code or 0
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)  # taking everything down takes longer than most commands
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 TRAINING_PACKAGES = {
@@ -40,8 +48,11 @@ TRAINING_PACKAGES = {
     "nncf", "ai_edge_quantizer", "safetensors", "pooch", "torchmetrics",
 }  # fmt: skip
 SLOW_PACKAGES = TRAINING_PACKAGES | {"pandas", "sklearn", "scipy", "ai_edge_litert"}
-EVERY = ["auscult.cli", "numpy", "soundfile", "soxr", "typer.rich_utils", "pydantic", "rich.progress"]
-"""What nearly every command loads."""
+EVERY = [
+    "auscult.cli", "typer.rich_utils", "typer._adapters", "rich.markdown", "rich.progress",
+    *(module for module, _, _ in CONTENTS.values()),
+]  # fmt: skip
+"""What nearly every command loads, and the commands themselves."""
 BEFORE = Path(__file__).parents[1] / "data" / "before"
 BUNDLE, STUDENT = BEFORE / "bundle", BEFORE / "student"
 
