@@ -145,6 +145,15 @@ def test_the_base_install_reads_corpora_and_scores_bundles_on_them(run, small_op
     assert Path(tmp_path, json.loads(done.stdout)["stream"]["predictions"]).is_file()
 
 
+def test_data_says_nothing_but_its_answer(run, tmp_path):
+    for words in (
+        ["synthesize", "made", "--patients", 4], ["list"], ["check", "icbhi2017:made"],
+        ["export", "icbhi2017:made", "-o", "table.csv"], ["check", "table:table.csv", "--json"],
+    ):  # fmt: skip
+        done = run("data", *words, folder=tmp_path)
+        assert (done.returncode, done.stderr) == (0, ""), words
+
+
 @pytest.mark.parametrize(
     ("words", "module"),
     [

@@ -1,8 +1,6 @@
 """`auscult data`: check, list, export and synthesize as a user meets them."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
@@ -108,24 +106,3 @@ def test_synthesize_says_what_it_made(auscult, tmp_path):
     assert json.loads(said) == {"root": str(tmp_path / "made"), "patients": 4, "seed": 0}
     code, _, complaint = auscult("data", "synthesize", tmp_path / "made")
     assert (code, "exists already" in complaint) == (1, True)
-
-
-WITHOUT = """
-import sys
-for name in ("torch", "lightning", "timm", "torchaudio", "torchmetrics", "sklearn"):
-    sys.modules[name] = None
-from auscult.cli import main
-main()
-"""
-
-
-def test_the_base_install_is_enough(tmp_path):
-    corpus, table = f"icbhi2017:{tmp_path / 'made'}", str(tmp_path / "table.csv")
-    for words in (
-        ["synthesize", str(tmp_path / "made"), "--patients", "4"], ["list"], ["check", corpus],
-        ["export", corpus, "-o", table], ["check", f"table:{table}", "--json"],
-    ):  # fmt: skip
-        told = subprocess.run(
-            [sys.executable, "-c", WITHOUT, "data", *words], capture_output=True, text=True, check=False
-        )
-        assert (told.returncode, told.stderr) == (0, ""), words
