@@ -13,6 +13,7 @@ from tiny_bundle import tiny_bundle
 
 import firmware_bridge.bench_target
 from firmware_bridge.bench_target import bench_target, print_bench
+from firmware_bridge.device import qemu
 from firmware_bridge.device.qemu import build
 from firmware_bridge.device.targets import find_target
 from firmware_bridge.folder.writing import write_sources
@@ -187,20 +188,15 @@ def test_kernels_that_the_core_lacks_are_refused(tmp_path):
         bench_target(path, "cortex-m4", "mve")
 
 
-@pytest.fixture
-def slow_net(tmp_path):
-    """A network that QEMU takes some tenths of a second for, window by window."""
-    path = tmp_path / "net.tflite"
-    path.write_bytes(cnn6(np.random.default_rng(0), 100, width=16, heads=4))
-    return path
-
-
-@pytest.mark.parametrize("terminal", [True, False])
-def test_a_terminal_sees_what_is_done_and_nobody_else(installed, slow_net, monkeypatch, capsys, terminal):
+@pytest.mark.parametrize(("terminal", "frames", "mels"), [(True, 100, 64), (False, 16, 16)])
+def test_a_terminal_sees_what_is_done_and_nobody_else(installed, tmp_path, monkeypatch, capsys, terminal, frames, mels):
     installed("rv32")
+    path = tmp_path / "net.tflite"  # the larger one takes QEMU some tenths of a second, window by window
+    path.write_bytes(cnn6(np.random.default_rng(0), frames, mels, heads=4))
+    monkeypatch.setattr(qemu, "_WATCH_EVERY", 0.02)
     screen = io.StringIO()
     monkeypatch.setattr(streams, "err", Console(file=screen, force_terminal=terminal))
-    assert bench_target(slow_net, "rv32")["differing_bytes"] == 0
+    assert bench_target(path, "rv32")["differing_bytes"] == 0
     shown = screen.getvalue()
     assert capsys.readouterr().out == ""
     if not terminal:

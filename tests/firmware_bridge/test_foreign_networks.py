@@ -37,6 +37,13 @@ def exported(name: str) -> bytes:
     return int8_tflite(float_model, calibrate(float_model, random_logmels(8, 5)[:, 0].numpy()))
 
 
+@cache
+def reference(name: str) -> tuple[np.ndarray, dict[int, np.ndarray]]:
+    """Windows of a network, and every value that LiteRT's reference kernels make of them, by tensor."""
+    windows = windows_of(parse_tflite(name, exported(name)))
+    return windows, litert(exported(name), windows)
+
+
 def windows_of(graph: Graph) -> np.ndarray:
     """Two windows of sound, one of noise and one of extremes."""
     source = graph.tensors[graph.inputs[0]]
@@ -48,12 +55,10 @@ def windows_of(graph: Graph) -> np.ndarray:
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_c_makes_every_value_of_the_reference_kernels(name: str, tmp_path: Path):
-    content = exported(name)
-    network = plan_network(parse_tflite(name, content))
-    windows = windows_of(network.graph)
+    network = plan_network(parse_tflite(name, exported(name)))
+    windows, wanted = reference(name)
     write_network(tmp_path, network)
     made = run_on_host(compile_on_host(tmp_path), windows)
-    wanted = litert(content, windows)
     assert len(made.streams) == len(network.program.streams) - 1
     for index, values in made.streams.items():
         stream = network.program.streams[index]
@@ -65,12 +70,12 @@ def test_the_c_makes_every_value_of_the_reference_kernels(name: str, tmp_path: P
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_c_makes_the_bytes_of_xnnpack(name: str, tmp_path: Path):
-    content = exported(name)
-    network = plan_network(parse_tflite(name, content), rounding="single")
-    windows = windows_of(network.graph)
+    network = plan_network(parse_tflite(name, exported(name)), rounding="single")
+    windows, _ = reference(name)
     write_network(tmp_path, network)
     made = run_on_host(compile_on_host(tmp_path, flags=("-O1",)), windows)
-    assert (made.outputs != litert(content, windows, reference=False)[network.graph.outputs[0]]).sum() == 0
+    wanted = litert(exported(name), windows, reference=False)
+    assert (made.outputs != wanted[network.graph.outputs[0]]).sum() == 0
 
 
 @pytest.mark.parametrize(
@@ -86,10 +91,11 @@ def test_the_c_makes_the_bytes_of_xnnpack(name: str, tmp_path: Path):
 def test_a_core_makes_every_value(
     name: str, target: str, kernels: str, installed: Callable[[str], Target], tmp_path: Path
 ):
-    content = exported(name)
-    network = plan_network(parse_tflite(name, content), kernels)
-    windows = windows_of(network.graph)[1:3]
-    assert differing(network, installed(target), windows, litert(content, windows), tmp_path) == 0
+    network = plan_network(parse_tflite(name, exported(name)), kernels)
+    windows, wanted = reference(name)
+    heard, noise = 1, 2
+    wanted = {tensor: values[heard : noise + 1] for tensor, values in wanted.items()}
+    assert differing(network, installed(target), windows[heard : noise + 1], wanted, tmp_path) == 0
 
 
 @pytest.mark.parametrize("kernels", KERNELS)
