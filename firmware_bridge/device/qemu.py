@@ -5,7 +5,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from firmware_bridge.c.rendering import render
@@ -68,7 +68,8 @@ class Build:
     @property
     def size(self) -> Sizes:
         """What the linked program takes, the stack apart."""
-        return _sizes(self.target, self.program)
+        (size,) = _sizes(self.target, [self.program])
+        return size
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +180,8 @@ def build(
         warnings += run_tool([gcc, *target.flags, *flags, *target.link, *script, *paths, "-o", str(program)]).stderr
     except ToolRefused as error:
         raise DoesNotFit.of_linker(error.said, target) or error from error
-    return Build(target, program, {name: _sizes(target, path) for name, path in objects.items()}, warnings)
+    sizes = _sizes(target, list(objects.values()))
+    return Build(target, program, dict(zip(objects, sizes, strict=True)), warnings)
 
 
 def run(
@@ -266,17 +268,17 @@ def _watched(
             process.kill()
 
 
-def _sizes(target: Target, path: Path) -> Sizes:
-    text = data = bss = 0
-    for line in run_tool([f"{target.compiler}size", "-A", "-d", str(path)]).stdout.splitlines():
+def _sizes(target: Target, paths: Sequence[Path]) -> list[Sizes]:
+    """Ask binutils for the sizes of all files at once."""
+    files: list[Sizes] = []
+    for line in run_tool([f"{target.compiler}size", "-A", "-d", *map(str, paths)]).stdout.splitlines():
         section, _, rest = line.partition(" ")
-        if not section.startswith("."):
-            continue
-        size = int(rest.split()[0])
-        if section.startswith((".bss", ".sbss")):
-            bss += size
+        if line.endswith("  :"):  # the name of the next file
+            files.append(Sizes(0, 0, 0))
+        elif section.startswith((".bss", ".sbss")):
+            files[-1] = replace(files[-1], bss=files[-1].bss + int(rest.split()[0]))
         elif section.startswith(_CONSTANT_SECTIONS):
-            text += size
+            files[-1] = replace(files[-1], text=files[-1].text + int(rest.split()[0]))
         elif section.startswith((".data", ".sdata")):
-            data += size
-    return Sizes(text, data, bss)
+            files[-1] = replace(files[-1], data=files[-1].data + int(rest.split()[0]))
+    return files
