@@ -101,7 +101,7 @@ def export_command(
             if listening is None or output is None:
                 raise InputError("--module needs --listening FILE.json and --output FOLDER; give both")
             if not data:
-                refuse_ignored(context, ("protocol",), "ignored without --data; leave it out")
+                refuse_ignored(context, ("protocol", "calibration"), "ignored without --data; leave it out")
             foreign = Foreign(module, weights, listening, tuple(data or ()), tuple(protocol))
             bundle = export_module(foreign, output, int8, percentile, calibration)
     if json_output:

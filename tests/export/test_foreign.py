@@ -139,9 +139,10 @@ def test_a_listening_file_that_is_none(here):
     ("words", "said"),
     [
         (["--weights", "w.pth"], "ignored without --module"),
-        (["--data", "synthetic"], "ignored without --module"),
+        (["--protocol", "stream"], "ignored without --module"),
         (["--module", "a.py:b", "some-run"], "ignored with --module"),
         (["--module", "a.py:b", "--protocol", "stream", "-o", "x", "--listening", "l.json"], "ignored without --data"),
+        (["--module", "a.py:b", "--calibration", "9", "-o", "x", "--listening", "l.json"], "ignored without --data"),
     ],
 )
 def test_options_that_would_be_ignored_are_refused(words, said):
