@@ -48,8 +48,8 @@ def check(
     JSON keys: corpus, root, synthetic, recordings, recordings_with_audio, seconds (of audio), events,
     events_with_audio, labels, classes (count by name), classes_by_split (count by name), event_types (count by
     name), record_types (count by name), splits (count by name), splits_with_audio (count by name), patients,
-    shared_patients (in training and test), devices (count by name), sample_rates (count by Hz), diagnoses (count by
-    name), missing (sentences), notes (sentences), problems (sentences).
+    shared_patients (in training and a test of others), devices (count by name), sample_rates (count by Hz), diagnoses
+    (count by name), missing (sentences), notes (sentences), problems (sentences).
     """
     from lungsound.corpora.check import check as check_corpus
 

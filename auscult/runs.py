@@ -1,5 +1,6 @@
 """`auscult runs`: what is in a folder of runs."""
 
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -89,13 +90,30 @@ def _row(run: Run) -> dict[str, Any]:
     }
 
 
+def _mean_auroc(validation: dict[str, Any]) -> float | None:
+    """Return the mean AUROC of the labels that have one."""
+    found = [value for label, value in validation.get("auroc", {}).items() if label != "any" and value is not None]
+    return sum(found) / len(found) if found else None
+
+
+_FIGURES: dict[str, Callable[[dict[str, Any]], float | None]] = {
+    "Score": lambda validation: validation.get("score"),
+    "balanced\naccuracy": lambda validation: validation.get("balanced_accuracy"),
+    "mean\nAUROC": _mean_auroc,
+}
+"""Columns of figures, by head."""
+
+
 def runs_table(kind: str, rows: list[dict[str, Any]]) -> Table:
-    """Return a table of runs of one kind."""
+    """Return a table of runs of one kind; the Score stands there where a run has one."""
     table = Table(kind, "finished", "data", title="figures on validation")
-    for name in ("Score", "AUROC"):
+    columns = {
+        name: column for name, column in _FIGURES.items() if any(column(row["validation"]) is not None for row in rows)
+    }
+    for name in columns:
         table.add_column(name, justify="right")
     for row in rows:
         corpora = " + ".join(name.partition(":")[0] for name in row["data"])
-        figures = row["validation"].get("score"), row["validation"].get("auroc", {}).get("any")
-        table.add_row(row["name"], row["finished"][:10], corpora, *map(figure, figures))
+        figures = (figure(column(row["validation"])) for column in columns.values())
+        table.add_row(row["name"], row["finished"][:10], corpora, *figures)
     return table

@@ -127,7 +127,7 @@ def write_bundle(
     facts = _quantization_facts(origin.thresholds, contents, runtimes)
     figures = _figures(origin, facts["input"], runtimes, validation)
     if validation.labels is not None:
-        refuse_other_decisions(figures)
+        refuse_other_decisions(figures, len(origin.listening.labels))
     contents[GOLDEN_FILE] = _golden(origin.listening, facts["input"], runtimes).to_bytes()
     method = "minimum and maximum" if percentile is None else f"percentile {percentile:g}"
     manifest = Manifest(

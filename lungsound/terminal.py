@@ -16,8 +16,8 @@ from rich.text import Text
 
 T = TypeVar("T")
 
-out = Console(soft_wrap=True)
-err = Console(stderr=True, soft_wrap=True)
+out = Console(soft_wrap=True, emoji=False)  # a path may hold :x:
+err = Console(stderr=True, soft_wrap=True, emoji=False)
 
 _BETWEEN = 3
 """Characters between two columns."""
@@ -25,7 +25,7 @@ _BETWEEN = 3
 _NARROWEST = 12
 """Characters that a column of text may be folded to."""
 
-_pipe = Console(width=10_000)
+_pipe = Console(width=10_000, emoji=False)
 """For tables where stdout is no terminal: a pipe and a file take lines of any length."""
 
 

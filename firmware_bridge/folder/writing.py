@@ -1,5 +1,6 @@
 """A folder that compiles by itself: network, front end, listener, golden vectors, self-tests, build files, README."""
 
+import shlex
 import shutil
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,7 @@ def how_to_test(folder: Path, footprint: Footprint, target: Target) -> str:
     """Return what to do with a written folder, or why its self-tests cannot run here."""
     machine = target.machine
     if machine is None or footprint.testable_on(machine):
-        return f"`make -C {folder}` tests it"
+        return f"`make -C {shlex.quote(str(folder))}` tests it"
     return (
         f"its self-tests do not fit {machine.name}, the machine of QEMU that stands for {target.core} "
         f"with {machine.ram.size} bytes of RAM and {machine.code.size} of flash; a larger device may hold them"

@@ -2,6 +2,7 @@
 
 import io
 import os
+import signal
 import sys
 import tempfile
 import traceback
@@ -54,6 +55,7 @@ def run(app: Callable[..., object]) -> NoReturn:
     except KeyboardInterrupt:
         code = INTERRUPTED
     if code == INTERRUPTED:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # pressed once more: it ends anyway
         err.print("interrupted", style="bold red")
     try:
         sys.stdout.flush()

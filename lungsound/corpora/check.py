@@ -34,8 +34,9 @@ def check(corpus: Corpus, *, read_audio: bool = True) -> dict[str, Any]:
         of audio; ``events`` (annotated cycles or events), ``events_with_audio``; by name and number ``labels`` (events
         that have it), ``classes`` (:func:`lungsound.labels.class_names`), ``classes_by_split``, ``event_types`` and
         ``record_types`` (SPRSound), ``splits``, ``splits_with_audio``, ``devices``, ``sample_rates`` (Hz),
-        ``diagnoses`` (patients); ``patients``, ``shared_patients`` (in training and test), and as lists of sentences
-        ``missing`` (what nobody tells of the recordings), ``notes`` and ``problems``. A problem is a damaged file.
+        ``diagnoses`` (patients); ``patients``, ``shared_patients`` (in training and a test of others), and as lists of
+        sentences ``missing`` (what nobody tells of the recordings), ``notes`` and ``problems``. A problem is a damaged
+        file.
     """
     recordings, events = corpus.recordings, corpus.events
     heard = recordings[recordings["path"] != ""]

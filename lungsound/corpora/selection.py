@@ -42,7 +42,7 @@ def usual_labels(data: Sequence[str]) -> tuple[str, ...]:
         raise InputError(f"the corpora share no label: {offers}; train on one of them")
     if set(LABELS) <= set(shared):
         return LABELS
-    err.print(f"labels: {', '.join(shared)}, all that they share", highlight=False)
+    err.print(f"labels: {', '.join(shared)}", highlight=False, markup=False)
     return tuple(shared)
 
 

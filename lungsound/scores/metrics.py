@@ -97,7 +97,10 @@ def _binary_scores(truth: NDArray[Any], decisions: NDArray[Any], logits: NDArray
 
 
 def choose_threshold(truth: ArrayLike, logits: ArrayLike) -> float:
-    """Return the threshold with the best balanced accuracy (Youden's index) for one binary label, shape [N]."""
+    """Return the threshold with the best balanced accuracy (Youden's index) for one binary label, shape [N].
+
+    It lies midway between two logits, so that no window's decision hangs on the last bit of its own.
+    """
     from sklearn.metrics import roc_curve
 
     truth = np.asarray(truth)
@@ -105,7 +108,17 @@ def choose_threshold(truth: ArrayLike, logits: ArrayLike) -> float:
         return 0.0
     false_alarms, hits, thresholds = roc_curve(truth, logits)
     # The first threshold is infinite: never.
-    return float(thresholds[1:][np.argmax((hits - false_alarms)[1:])])
+    return _midway(logits, float(thresholds[1:][np.argmax((hits - false_alarms)[1:])]))
+
+
+def _midway(logits: ArrayLike, threshold: float) -> float:
+    """Return what lies midway between the logits below a threshold and those that reach it; itself at either end."""
+    values = np.asarray(logits, dtype=np.float64)
+    below, above = values[values < threshold], values[values >= threshold]
+    if not below.size or not above.size:
+        return threshold
+    midway = (below.max() + above.min()) / 2
+    return float(midway if midway > below.max() else above.min())
 
 
 def choose_thresholds(truth: ArrayLike, logits: ArrayLike, labels: Sequence[str]) -> tuple[float, ...]:

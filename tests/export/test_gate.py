@@ -54,11 +54,21 @@ def test_errors_and_decisions_are_counted():
     assert scores["max_error"] == pytest.approx(error.max(), abs=0.03)
 
 
-@pytest.mark.parametrize(("differing", "refused"), [(0.0, False), (0.05, False), (0.051, True), (1.0, True)])
-def test_the_gate_lets_few_other_decisions_pass(differing, refused):
-    found = {"windows": 100, "int8": {"litert_xnnpack": {"differing_decisions": differing}}}
+@pytest.mark.parametrize(
+    ("windows", "differing", "refused"),
+    [
+        (100, 0.0, False),
+        (100, 0.05, False),
+        (100, 0.055, True),
+        (100, 1.0, True),
+        (8, 1 / 16, False),
+        (8, 2 / 16, True),
+    ],
+)
+def test_the_gate_lets_few_other_decisions_pass(windows, differing, refused):
+    found = {"windows": windows, "int8": {"litert_xnnpack": {"differing_decisions": differing}}}
     if not refused:
-        refuse_other_decisions(found)
+        refuse_other_decisions(found, 2)
         return
     with pytest.raises(InputError, match="decides otherwise than float"):
-        refuse_other_decisions(found)
+        refuse_other_decisions(found, 2)

@@ -99,9 +99,16 @@ def test_other_labels_get_the_threshold_of_the_best_balanced_accuracy_each(seed)
         assert balanced_accuracy_score(truth[:, column], given) == pytest.approx(max(every))
 
 
+def test_a_threshold_lies_midway_between_two_logits():
+    truth, logits = np.array([1, 0, 1, 0]), np.array([4.0, 1.0, 2.0, -3.0])
+    assert choose_threshold(truth, logits) == 1.5
+    one_step = np.array([1.0, np.nextafter(1.0, 2)])
+    assert choose_threshold(np.array([0, 1]), one_step) == one_step[1]
+
+
 def test_a_label_that_nothing_has_keeps_the_threshold_0():
     truth, logits = np.array([[0, 1], [0, 0]]), np.array([[3.0, 2.0], [4.0, 1.0]])
-    assert choose_thresholds(truth, logits, ("cough", "snore")) == (0.0, 2.0)
+    assert choose_thresholds(truth, logits, ("cough", "snore")) == (0.0, 1.5)
 
 
 @given(st.integers(0, 10_000), st.integers(1, 4))
