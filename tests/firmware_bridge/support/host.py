@@ -46,13 +46,15 @@ def compile_on_host(folder: Path, flags: tuple[str, ...] = SANITIZERS) -> Path:
     InputError
         If gcc warns or fails; the sentence ends with what it said.
     """
-    program, whole = folder / "host_check", folder / "host_check.c"
-    # One unit for what differs from network to network; kernels by themselves, so that the tests' ccache knows them.
-    whole.write_text(f'#include "net.c"\n#include "{_HERE / "host_check.c"}"\n')
+    program, network = folder / "host_check", folder / "host_net.c"
+    # One unit for what differs from network to network; the rest by itself, so that the tests' ccache knows it.
+    network.write_text('#include "net.c"\n#include "host_net.h"\n')
+    around = {source: [f"-I{folder}", f"-I{_HERE}"] for source in [*sorted(folder.glob("au_*.c")), network]}
     objects = []
-    for source in [*sorted(folder.glob("au_*.c")), whole]:
-        objects.append(str(source.with_suffix(".host.o")))
-        _gcc([*WARNINGS, *flags, "-DAU_TRACE", f"-I{folder}", "-c", str(source), "-o", objects[-1]], folder)
+    for source, folders in (around | {_HERE / "host_check.c": []}).items():
+        objects.append(str(folder / f"{source.stem}.host.o"))
+        words = ["-DAU_TRACE", *folders, "-c", str(source), "-o", objects[-1]]
+        _gcc([*WARNINGS, *flags, *words], source.parent)
     _gcc([*flags, *_LINKER, "-o", str(program), *objects], folder)
     return program
 
