@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+import tempfile
+from functools import partial
 from pathlib import Path
 from types import GenericAlias
 
@@ -9,6 +11,9 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent
 sys.path[:0] = [str(HERE / "_extensions"), str(ROOT)]
 
+from jinja2 import FileSystemBytecodeCache  # noqa: E402
+from jinja2.sandbox import SandboxedEnvironment  # noqa: E402
+from numpydoc import docscrape_sphinx  # noqa: E402
 from sphinx.application import Sphinx  # noqa: E402
 
 from lungsound import cpu_wheels as cpu_wheels  # noqa: E402  # before anything that imports torchvision or torchaudio
@@ -80,5 +85,8 @@ def leave_out_aliases(app: Sphinx, what: str, name: str, obj: object, skip: bool
 
 def setup(app: Sphinx) -> None:
     """Write what the pages include, and register with Sphinx."""
+    # numpydoc compiles its template anew for each of some thousand docstrings.
+    compiled = FileSystemBytecodeCache(tempfile.mkdtemp(prefix="auscult-docs-"))
+    docscrape_sphinx.SandboxedEnvironment = partial(SandboxedEnvironment, bytecode_cache=compiled)
     write_firmware()
     app.connect("autodoc-skip-member", leave_out_aliases)

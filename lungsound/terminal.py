@@ -73,7 +73,7 @@ def activity() -> Iterator[Callable[[str], None]]:
     with _display() as shown:
         task = shown.add_task("", total=None)
         try:
-            yield lambda doing: shown.update(task, description=doing)
+            yield lambda doing: shown.update(task, description=doing, refresh=True)
         finally:
             shown.remove_task(task)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from foreign_networks import FRAMES, MELS, NETWORKS, foreign_network, random_logmels
-from host import compile_on_host, run_on_host
+from host import SANITIZERS, compile_on_host, run_on_host
 from one_op_tflite import litert
 from traced_net import differing
 
@@ -58,7 +58,7 @@ def test_the_c_makes_every_value_of_the_reference_kernels(name: str, tmp_path: P
     network = plan_network(parse_tflite(name, exported(name)))
     windows, wanted = reference(name)
     write_network(tmp_path, network)
-    made = run_on_host(compile_on_host(tmp_path), windows)
+    made = run_on_host(compile_on_host(tmp_path, flags=(*SANITIZERS, "-O2")), windows)
     assert len(made.streams) == len(network.program.streams) - 1
     for index, values in made.streams.items():
         stream = network.program.streams[index]
@@ -73,7 +73,7 @@ def test_the_c_makes_the_bytes_of_xnnpack(name: str, tmp_path: Path):
     network = plan_network(parse_tflite(name, exported(name)), rounding="single")
     windows, _ = reference(name)
     write_network(tmp_path, network)
-    made = run_on_host(compile_on_host(tmp_path, flags=("-O1",)), windows)
+    made = run_on_host(compile_on_host(tmp_path, flags=("-O2",)), windows)
     wanted = litert(exported(name), windows, reference=False)
     assert (made.outputs != wanted[network.graph.outputs[0]]).sum() == 0
 
