@@ -8,7 +8,6 @@ import typer
 from rich.table import Table
 
 from firmware_bridge.device.targets import KERNELS, Target, find_target, missing_packages, targets
-from firmware_bridge.folder.writing import how_to_test, write_folder
 from firmware_bridge.folder.written_files import check_replaceable
 from firmware_bridge.plan.footprint import Footprint
 from firmware_bridge.plan.model import Model
@@ -85,6 +84,8 @@ def firmware_command(
     rounding, windows (open at once), ram_bytes, ram (bytes by part), flash_bytes, flash (bytes by part), network
     (the report of every layer).
     """
+    from firmware_bridge.folder.writing import how_to_test, write_folder  # templates, which help need not wait for
+
     core = find_target(target)
     model = _open(source, listening, overlapping)
     network = model.plan(core.choose_kernels(kernels), rounding, push_macs)
