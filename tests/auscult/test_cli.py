@@ -40,8 +40,9 @@ def test_a_shell_completes_commands_options_and_recipes(line, words):
     assert completed(line) == words
 
 
-def test_completion_can_be_shown(auscult):
-    code, said, _ = auscult("--show-completion", "bash")
+def test_completion_can_be_shown(auscult, monkeypatch):
+    monkeypatch.setattr("shellingham.detect_shell", lambda: ("bash", "/bin/bash"))  # tests may run without a shell
+    code, said, _ = auscult("--show-completion")
     assert code == 0
     assert "_AUSCULT_COMPLETE" in said
 
