@@ -4,7 +4,6 @@ import hashlib
 import json
 import signal
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -219,6 +218,8 @@ def _in_parallel(fill: Callable[[_Recording], None], recordings: list[_Recording
     if len(recordings) < _WORTH_A_POOL:
         yield from map(fill, recordings)
         return
+    from concurrent.futures import ProcessPoolExecutor
+
     with ProcessPoolExecutor(initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)) as pool:
         yield from pool.map(fill, recordings, chunksize=4)
 

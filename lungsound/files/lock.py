@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from lungsound.errors import InputError
 
 LOCK_FILE = ".lock"
@@ -41,6 +39,8 @@ def held(path: Path, *, wait: bool) -> Iterator[None]:
     InputError
         If another process holds it and nobody waits, or the file cannot be locked.
     """
+    from filelock import FileLock, Timeout  # brings asyncio, which help need not wait for
+
     lock = FileLock(path, fallback_to_soft=False, on_acquired=_sign)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
