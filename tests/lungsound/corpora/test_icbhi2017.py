@@ -3,36 +3,14 @@
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 import soundfile
+from icbhi_folder import SOUND, load, split_list, write
 
 from lungsound.corpora.icbhi2017 import patients
 from lungsound.corpora.icbhi2017_layout import match_names
-from lungsound.corpora.registry import open_corpus
 from lungsound.errors import InputError
 from lungsound.labels import class_names
-
-CYCLES = "0.1\t1.5\t0\t0\n1.5\t2.9\t1\t0\n2.9\t4.0\t1\t1\n"
-SOUND = np.random.default_rng(0).uniform(-0.1, 0.1, 5 * 4000)
-
-
-def load(root):
-    return open_corpus("icbhi2017", root)
-
-
-def write(root, names, cycles=CYCLES, audio=".wav", folder="ICBHI_final_database"):
-    database = root / folder
-    database.mkdir(parents=True, exist_ok=True)
-    for name in names:
-        (database / f"{name}.txt").write_text(cycles)
-        if audio:
-            soundfile.write(database / f"{name}{audio}", SOUND, 4000)
-    return database
-
-
-def split_list(root, lines):
-    (root / "ICBHI_challenge_train_test.txt").write_bytes("".join(f"{line}\r\n" for line in lines).encode())
 
 
 def test_the_whole_corpus_has_the_published_counts(shared):
