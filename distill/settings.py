@@ -1,10 +1,10 @@
 """What a distillation is told."""
 
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, ClassVar
 
 from distill.losses import LossWeights
-from lungsound.files.record import check_values, read_values
+from lungsound.files.record import check_values
 from lungsound.training.data import DataOptions
 from lungsound.training.settings import (
     AUROC,
@@ -79,14 +79,3 @@ class DistillSettings:
     def __post_init__(self) -> None:
         check_values(self)
         make_absolute(self, "teacher_run", "from_run", "student_weights")
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Make them from the values of ``dataclasses.asdict`` after their way through JSON.
-
-        Raises
-        ------
-        InputError
-            If one is unknown or does not fit.
-        """
-        return read_values(cls, values)

@@ -24,6 +24,9 @@ author = "auscult maintainers"
 copyright = "auscult maintainers, Apache-2.0"
 release = own_version()
 
+TEMPLATES = tempfile.TemporaryDirectory(prefix="auscult-docs-")
+"""Compiled once; goes with the process."""
+
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
@@ -86,7 +89,7 @@ def leave_out_aliases(app: Sphinx, what: str, name: str, obj: object, skip: bool
 def setup(app: Sphinx) -> None:
     """Write what the pages include, and register with Sphinx."""
     # numpydoc compiles its template anew for each of some thousand docstrings.
-    compiled = FileSystemBytecodeCache(tempfile.mkdtemp(prefix="auscult-docs-"))
+    compiled = FileSystemBytecodeCache(TEMPLATES.name)
     docscrape_sphinx.SandboxedEnvironment = partial(SandboxedEnvironment, bytecode_cache=compiled)
     write_firmware()
     app.connect("autodoc-skip-member", leave_out_aliases)

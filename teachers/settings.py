@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal
 
-from lungsound.files.record import Range, check_values, read_values
+from lungsound.files.record import Range, check_values
 from lungsound.training.data import DataOptions
 from lungsound.training.runs import Run
 from lungsound.training.settings import AUROC, BATCH_SIZE, EPOCHS, LEARNING_RATE, SEED, make_absolute
@@ -81,17 +81,6 @@ class FinetuneSettings:
     def from_scratch(self) -> bool:
         """Whether no pre-trained weights are taken."""
         return self.from_run is None and self.weights is None and self.size != PUBLISHED
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Make them from the values of ``dataclasses.asdict`` after their way through JSON.
-
-        Raises
-        ------
-        InputError
-            If one is unknown or does not fit.
-        """
-        return read_values(cls, values)
 
 
 def usual_size(teacher: str) -> str:

@@ -25,7 +25,7 @@ def _plain(value: Any) -> Any:
 
 
 def loads(text: str) -> dict[str, Any]:
-    """Return the JSON object in `text`, whose numbers are finite.
+    """Return the JSON object in `text`, whose numbers are finite and fit a float.
 
     Raises
     ------
@@ -33,7 +33,7 @@ def loads(text: str) -> dict[str, Any]:
         If it is anything else.
     """
     try:
-        values = json.loads(text, parse_constant=_not_a_number, parse_float=_finite)
+        values = json.loads(text, parse_constant=_not_a_number, parse_float=_finite, parse_int=_whole)
         # Half a character, which no name of a file can hold; the halves that stand for a byte of one may.
         json.dumps(values, ensure_ascii=False).encode(errors="surrogateescape")
     except (ValueError, RecursionError) as error:
@@ -50,6 +50,13 @@ def _not_a_number(text: str) -> float:
 def _finite(text: str) -> float:
     value = float(text)
     return value if math.isfinite(value) else _not_a_number(text)
+
+
+def _whole(text: str) -> int:
+    value = int(text)
+    if abs(value) > sys.float_info.max:  # whatever takes it for a float fails
+        raise ValueError(f"{text[:20]}... is too large a number")
+    return value
 
 
 def take(values: dict[str, Any], name: str, kind: type[Any]) -> Any:

@@ -1,5 +1,6 @@
 """Records: dataclasses whose values are held against their annotations, when made and when read from anybody's JSON."""
 
+import sys
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
@@ -149,7 +150,7 @@ def _fitted(value: Any, hint: Any, name: str) -> Any:
 
 def _of(value: Any, kind: type, name: str) -> Any:
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    fits = number and abs(value) < float("inf") if kind is float else isinstance(value, kind)
+    fits = number and abs(value) <= sys.float_info.max if kind is float else isinstance(value, kind)
     if not fits or (kind is int and not number):
         raise InputError(f"{name!r} must be {_WORDS.get(kind, kind.__name__)}, got {str(value)[:40]!r}")
     return value

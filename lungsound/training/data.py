@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lungsound.corpora.registry import absolute_data, moved
 from lungsound.errors import InputError
 from lungsound.features import prepare, statistics
-from lungsound.files.record import check_values, read_values
+from lungsound.files.record import check_values
 from lungsound.labels import LABELS, checked_labels
 from lungsound.listening import Listening, check_protocols
 from lungsound.logmel import SPECS
@@ -85,17 +85,6 @@ class DataOptions:
         from lungsound.corpora.selection import Selection
 
         return Selection.open(self.data, drop_shared=self.drop_shared, validation=self.validation, seed=self.split_seed)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Make it from the values of ``dataclasses.asdict`` after their way through JSON.
-
-        Raises
-        ------
-        InputError
-            If one is unknown or does not fit.
-        """
-        return read_values(cls, values)
 
     @classmethod
     def of_run(cls, run: Run, data: Sequence[str] = ()) -> Self:

@@ -2,10 +2,10 @@
 
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar
 
 from lungsound.errors import InputError
-from lungsound.files.record import Range, read_object, write_object
+from lungsound.files.record import Range, read_object, read_values, write_object
 from lungsound.terminal import err
 
 if TYPE_CHECKING:  # boards, which know these ranges too, have no pandas
@@ -47,11 +47,6 @@ class Settings(Protocol):
     @property
     def seed(self) -> int:
         """Of everything drawn at random."""
-        ...
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Make them from the values of ``dataclasses.asdict`` after their way through JSON."""
         ...
 
 
@@ -121,7 +116,7 @@ def load_settings(folder: Path, kind: type[S]) -> S:
         values = read_object(file)
         command = values.pop("command", kind.command)
         values.pop("split_hash", None)
-        settings = kind.from_dict(values) if command == kind.command else None
+        settings = read_values(kind, values) if command == kind.command else None
     except InputError as error:
         raise InputError(
             f"{file}: no settings to resume from ({error}); name the folder of a training that {kind.command} began"

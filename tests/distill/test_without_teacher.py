@@ -156,8 +156,9 @@ def test_settings_of_before_still_start(small_settings):
     from dataclasses import asdict
 
     from distill.settings import DistillSettings
+    from lungsound.files.record import read_values
 
     values = json.loads(json.dumps(asdict(small_settings)))
     for new in ("from_run", "student_weights", "watch"):
         del values[new]
-    assert DistillSettings.from_dict(values) == small_settings
+    assert read_values(DistillSettings, values) == small_settings

@@ -93,6 +93,7 @@ def made_or_refused(make: Callable[[], T]) -> T | str:
         (("synthetic",), 1, "'synthetic' must be true or false, got '1'"),
         (("split", "hash"), ..., "'split' lacks 'hash'"),
         (("split", "validation"), 2, "'split.validation' must be from 0.05 to 0.5, got 2"),
+        (("model", "temperatures"), [10**400], "is too large a number"),
         (("teacher",), {"name": "x"}, "'teacher' lacks 'licence'"),
         (("teacher", "paper"), 3, "'teacher.paper' must be text, got '3'"),
         (("validation", "score"), "high", "'validation.score' must be a number, got 'high'"),

@@ -8,16 +8,17 @@ import pytest
 from small_sprsound import small_sprsound
 
 from lungsound.errors import InputError
+from lungsound.files.record import read_values
 from lungsound.training.data import DataOptions, prepare_training
 
 
 def test_options_survive_json_and_those_of_before_have_crackle_and_wheeze():
     options = DataOptions(labels=("fine crackle", "stridor"))
     values = json.loads(json.dumps(asdict(options)))
-    assert DataOptions.from_dict(values) == options
+    assert read_values(DataOptions, values) == options
     assert options.listening().labels == ("fine crackle", "stridor")
     del values["labels"]
-    assert DataOptions.from_dict(values).labels == ("crackle", "wheeze")
+    assert read_values(DataOptions, values).labels == ("crackle", "wheeze")
 
 
 @pytest.mark.parametrize("labels", [(), ("cough", "cough"), ("any",)])
