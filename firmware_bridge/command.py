@@ -8,6 +8,7 @@ import typer
 from rich.table import Table
 
 from firmware_bridge.device.targets import KERNELS, Target, find_target, missing_packages, targets
+from firmware_bridge.folder.naming import check_name
 from firmware_bridge.folder.written_files import check_replaceable
 from firmware_bridge.plan.footprint import Footprint
 from firmware_bridge.plan.model import Model
@@ -58,6 +59,11 @@ Output = Annotated[
     ),
 ]
 
+Name = Annotated[
+    str | None,
+    typer.Option("--name", help="Stands before every C symbol and file, so that several models link into one program."),
+]
+
 _SIZE = re.compile(r"([0-9]{1,9}) ?([KM]?)(?:I?B)?")
 _MOST = "999999999M"
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20}
@@ -72,6 +78,7 @@ def firmware_command(
     push_macs: PushMacs = 0,
     overlapping: Overlapping = False,
     listening: ListeningFile = None,
+    name: Name = None,
     json_output: options.Json = False,
 ) -> None:
     """Turn an int8 model into a folder of streaming C that compiles, tests and measures itself.
@@ -79,6 +86,7 @@ def firmware_command(
     A bundle becomes front end, network and listener: 16-bit samples in, decisions out. So does a .tflite with
     --listening; without, it becomes the network alone. The folder is written whole or not at all. An earlier one is
     replaced, with what its Makefile built; one that holds files of yours, or files that you changed, is refused.
+    Two models in one program need a --name each.
 
     JSON keys: folder, sources (the C files to compile), self_tests_fit (the machine in QEMU), target, kernels,
     rounding, windows (open at once), ram_bytes, ram (bytes by part), flash_bytes, flash (bytes by part), network
@@ -86,6 +94,7 @@ def firmware_command(
     """
     from firmware_bridge.folder.writing import how_to_test, write_folder  # templates, which help need not wait for
 
+    checked = "" if name is None else check_name(name)
     core = find_target(target)
     model = _open(source, listening, overlapping)
     network = model.plan(core.choose_kernels(kernels), rounding, push_macs)
@@ -93,7 +102,7 @@ def firmware_command(
     check_replaceable(output)
     with activity() as doing, whole_folder(output) as folder:
         doing("writing firmware and its golden vectors")
-        sources = write_folder(folder, footprint, core)
+        sources = write_folder(folder, footprint, core, checked)
     fit = footprint.testable_on(core.machine)
     answer = {"folder": str(output), "sources": sources, "self_tests_fit": fit} | _answer(footprint, core)
     if json_output:

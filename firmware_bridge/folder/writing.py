@@ -10,6 +10,7 @@ from firmware_bridge.device.qemu import BOARDS, board_sources, linker_script, ru
 from firmware_bridge.device.targets import Target
 from firmware_bridge.folder.emit import kernel_files, write_network
 from firmware_bridge.folder.golden import golden_windows, litert_outputs
+from firmware_bridge.folder.naming import put_name
 from firmware_bridge.folder.written_files import REPORT_FILE, hashes
 from firmware_bridge.plan.footprint import Footprint
 from firmware_bridge.plan.model import Model
@@ -28,7 +29,7 @@ _TEXT: Any = {"encoding": "utf-8", "errors": "backslashreplace"}
 """How a file is written that names the model: its path may hold bytes that are no text."""
 
 
-def write_folder(folder: Path, footprint: Footprint, target: Target) -> list[str]:
+def write_folder(folder: Path, footprint: Footprint, target: Target, name: str = "") -> list[str]:
     """Write everything that `target` needs to run a model, and to test and measure that it does.
 
     Parameters
@@ -39,6 +40,8 @@ def write_folder(folder: Path, footprint: Footprint, target: Target) -> list[str
         The model, its layout, and whether windows overlap.
     target : Target
         The core that build files and tests are for.
+    name : str
+        From `check_name`; stands before every symbol and file of the application, so that others link beside it.
 
     Returns
     -------
@@ -52,6 +55,7 @@ def write_folder(folder: Path, footprint: Footprint, target: Target) -> list[str
     """
     model, network = footprint.model, footprint.network
     sources = write_sources(folder, footprint)
+    application = [path.name for path in folder.iterdir()]
     facts = report(network) | {"target": target.name, "application": footprint.facts()} | _identity(model)
     text = f"{footprint.text()}\n\n{report_text(report(network))}"
     (folder / "report.txt").write_text(text, **_TEXT)
@@ -60,18 +64,22 @@ def write_folder(folder: Path, footprint: Footprint, target: Target) -> list[str
     if model.interface:
         _write_golden_sound(folder, model.interface)
         tests.append("self_test_sound.c")
-    for name in tests:
-        shutil.copyfile(BOARDS / name, folder / name)
+    for test in tests:
+        shutil.copyfile(BOARDS / test, folder / test)
     build = _build_values(target) | {"sources": sources, "tests": tests, "sound": model.interface is not None}
+    build["library"] = f"{name}_auscult" if name else "auscult"
     external = target.wants_external_flash(sum(footprint.flash.values()))
     _write_board(folder / "board", target, external=external)
-    for name in ("Makefile", "CMakeLists.txt"):
-        (folder / name).write_text(render(name, **build))
+    for file in ("Makefile", "CMakeLists.txt"):
+        (folder / file).write_text(render(file, **build))
     (folder / "README.md").write_text(
         render("firmware_README.md", report=text, external=external, **build, **_readme_values(footprint, target)),
         **_TEXT,
     )
-    (folder / REPORT_FILE).write_text(dumps(facts | {"files": hashes(folder)}))
+    if name:
+        renamed = put_name(folder, name, application)
+        sources = [renamed[source] for source in sources]
+    (folder / REPORT_FILE).write_text(dumps(facts | {"name": name, "files": hashes(folder)}))
     return sources
 
 
