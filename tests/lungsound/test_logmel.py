@@ -1,6 +1,7 @@
 """The log-mel reference and its torch form against formulas, a second library and each other."""
 
 import math
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +15,7 @@ import lungsound.cpu_wheels  # noqa: F401  (torchaudio loads after it)
 from lungsound.errors import InputError
 from lungsound.logmel import SPECS, LogMelSpec, log_mel, mel_filters, mel_power, normalise
 
+FOR_DEVICES = [name for name in SPECS if name.startswith("device")]
 every_spec = pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
 
 
@@ -90,6 +92,34 @@ def test_filters_are_those_of_torchaudio(spec):
 @every_spec
 def test_no_band_is_empty(spec):
     assert (mel_filters(spec) > 0).any(axis=1).all()
+
+
+@pytest.mark.parametrize("name", FOR_DEVICES)
+def test_a_devices_bands_are_the_most_that_are_not_made_of_one_another(name):
+    spec = SPECS[name]
+    more = replace(spec, n_mels=spec.n_mels + 16)
+    assert np.linalg.matrix_rank(mel_filters(spec)) == spec.n_mels
+    assert np.linalg.matrix_rank(mel_filters(more)) < more.n_mels
+
+
+@pytest.mark.parametrize("name", FOR_DEVICES)
+def test_a_devices_floor_is_the_power_of_rounding_to_16_bits(name):
+    spec = SPECS[name]
+    rounding = np.random.default_rng(0).uniform(-0.5, 0.5, 2**18) / 32768
+    framed = np.lib.stride_tricks.sliding_window_view(rounding, spec.n_fft)[:: spec.hop]
+    hann = np.sin(np.pi * np.arange(spec.window) / spec.window) ** 2
+    power = np.abs(np.fft.rfft(framed * hann)[:, 1:-1]) ** 2
+    assert power.mean() == pytest.approx(spec.floor, rel=0.02)
+
+
+def test_a_devices_name_says_rate_and_window():
+    assert FOR_DEVICES == ["device_4k", "device_4k_32ms", "device_4k_16ms", "device_8k_32ms", "device_8k_16ms"]
+    for name in FOR_DEVICES:
+        spec = SPECS[name]
+        rate, milliseconds = re.fullmatch(r"device_(\d)k(?:_(\d+)ms)?", name).groups(default="64")
+        assert spec.sample_rate == 1000 * int(rate)
+        assert spec.window == spec.n_fft == 2 * spec.hop == int(milliseconds) * int(rate)
+        assert spec.padding == "none"
 
 
 def test_an_empty_band_hears_nothing():
