@@ -1,13 +1,16 @@
 """Compiles a generated network on this machine and calls it, so that Python can compare every value it makes."""
 
+import os
 import shutil
 import struct
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from quick_tables import with_quick_tables
 
 from lungsound.errors import InputError
 
@@ -20,6 +23,10 @@ SANITIZERS = ("-O1", *CHECKED)
 
 _RECORD = struct.Struct("<HHI")
 _OUTPUT = 65535
+
+_KEPT = tempfile.TemporaryDirectory()
+_OBJECTS: dict[tuple[object, ...], Path] = {}
+"""What is compiled already, by all that gcc read."""
 
 
 @dataclass(frozen=True)
@@ -47,20 +54,35 @@ def compile_on_host(folder: Path, flags: tuple[str, ...] = SANITIZERS) -> Path:
         If gcc warns or fails; the sentence ends with what it said.
     """
     program, network = folder / "host_check", folder / "host_net.c"
-    # One unit for what differs from network to network; the rest by itself, so that the tests' ccache knows it.
+    with_quick_tables(folder)
+    # One unit for what differs from network to network, at -O0: mostly tables, of which the kernels read all.
     network.write_text('#include "net.c"\n#include "host_net.h"\n')
-    around = {source: [f"-I{folder}", f"-I{_HERE}"] for source in [*sorted(folder.glob("au_*.c")), network]}
-    objects = []
-    for source, folders in (around | {_HERE / "host_check.c": []}).items():
-        objects.append(str(folder / f"{source.stem}.host.o"))
-        words = ["-DAU_TRACE", *folders, "-c", str(source), "-o", objects[-1]]
-        _gcc([*WARNINGS, *flags, *words], source.parent)
-    _gcc([*flags, *_LINKER, "-o", str(program), *objects], folder)
+    made = folder / "host_net.o"
+    _gcc(
+        [*WARNINGS, *flags, "-O0", "-DAU_TRACE", f"-I{_HERE}", "-c", network.name, "-o", str(made)],
+        folder,
+        cached=False,
+    )
+    others = [_known_object(source, flags) for source in [*sorted(folder.glob("au_*.c")), _HERE / "host_check.c"]]
+    _gcc([*flags, *_LINKER, "-o", str(program), str(made), *map(str, others)], folder)
     return program
 
 
-def _gcc(words: list[str], folder: Path) -> None:
-    done = subprocess.run(["gcc", *words], capture_output=True, text=True, check=False, cwd=folder)
+def _known_object(source: Path, flags: tuple[str, ...]) -> Path:
+    """Compile a source that many networks share, once for each content of its own and of the kernels' headers."""
+    headers = sorted(source.parent.glob("au_*.h"))
+    content = (flags, source.name, *((path.name, path.read_bytes()) for path in (source, *headers)))
+    if content not in _OBJECTS:
+        made = Path(_KEPT.name) / f"{len(_OBJECTS)}.o"
+        _gcc([*WARNINGS, *flags, "-DAU_TRACE", "-c", source.name, "-o", str(made)], source.parent)
+        _OBJECTS[content] = made
+    return _OBJECTS[content]
+
+
+def _gcc(words: list[str], folder: Path, *, cached: bool = True) -> None:
+    # What no other network shares is not worth what ccache does about it.
+    around = None if cached else os.environ | {"CCACHE_DISABLE": "1"}
+    done = subprocess.run(["gcc", *words], capture_output=True, text=True, check=False, cwd=folder, env=around)
     if done.returncode:
         raise InputError(f"{folder}: gcc does not accept the generated C: {done.stderr[:4000]}")
 

@@ -4,6 +4,7 @@ import struct
 from pathlib import Path
 
 import numpy as np
+from quick_tables import with_quick_tables
 
 from firmware_bridge.device.qemu import build, run
 from firmware_bridge.device.targets import Target
@@ -56,9 +57,10 @@ def differing(
     """
     folder.mkdir(exist_ok=True)
     write_network(folder, network)
-    (folder / "main.c").write_text(_MAIN)
-    defines = ["AU_TRACE", f"WINDOWS={len(windows)}u"]
-    program = build(sorted(folder.glob("*.c")), target, folder / "build", include=[folder], defines=defines)
+    with_quick_tables(folder)
+    # Not a definition for the compiler, with which a cache would know no kernel again.
+    (folder / "main.c").write_text(f"#define WINDOWS {len(windows)}u\n{_MAIN}")
+    program = build(sorted(folder.glob("*.c")), target, folder / "build", include=[folder], defines=["AU_TRACE"])
     assert program.warnings == ""
     content = run(program, inputs={"input": windows.tobytes()}, outputs=["trace"], timeout=300).files["trace"]
     streams: dict[int, list[np.ndarray]] = {}
