@@ -138,6 +138,7 @@ SPECS: dict[str, LogMelSpec] = {
     "m2d_32k": replace(_M2D, sample_rate=32000, window=800, hop=320, n_fft=800, f_max=16000.0),
     "panns_32k": _PANNS,
     "panns_16k": replace(_PANNS, sample_rate=16000, window=512, hop=160, n_fft=512, f_max=8000.0),
+    "panns_8k": replace(_PANNS, sample_rate=8000, window=256, hop=80, n_fft=256, f_max=4000.0),
     "multibreath": LogMelSpec(16000, 1024, 512, 1024, 64, 50.0, 2000.0, "htk", False, "db", 1e-10, "reflect"),
     "efficientat_32k": LogMelSpec(
         32000, 800, 320, 1024, 128, 0.0, 15000.0, "kaldi", False, "ln", 1e-5, "reflect", 0.0, 1.0, 0.97, "symmetric"

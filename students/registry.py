@@ -38,10 +38,10 @@ M = TypeVar("M", bound=MakesTrunk)
 
 @dataclass(frozen=True)
 class Published:
-    """Published weights of a family: their card, and what copies a file of them into a trunk."""
+    """Published weights of a family: what copies a file of them into a trunk, and returns the card of that file."""
 
-    card: WeightsCard
-    load: Callable[[nn.Module, Path], None]
+    cards: tuple[WeightsCard, ...]
+    load: Callable[[nn.Module, Path], WeightsCard]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from lungsound.errors import InputError
 from lungsound.labels import LABELS
 from lungsound.listening import Listening
 from lungsound.networks.cards import WeightsCard
-from lungsound.networks.cnn6 import pool
+from lungsound.networks.trunk import pool
 from lungsound.training.weights import load_weights, save_weights
 from students.csra import CsraHead, temperatures_of
 from students.linear import LinearHead
@@ -180,8 +180,7 @@ class Student(nn.Module):
         published = self._family.card.published
         if published is None:
             raise InputError(f"{path}: the student {self.config.trunk} has no published weights to start from")
-        published.load(self.trunk, path)
-        return published.card
+        return published.load(self.trunk, path)
 
     def save_weights(self, path: Path) -> None:
         """Write the weights as safetensors."""

@@ -1,9 +1,9 @@
-"""PANNs' CNN6 as an encoder: its layers are the outputs of its blocks."""
+"""The CNNs of PANNs as encoders: the layers are the outputs of their blocks."""
 
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self, cast
+from typing import Any, ClassVar, Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -11,43 +11,52 @@ from torch import Tensor, nn
 from lungsound.errors import InputError
 from lungsound.listening import Listening
 from lungsound.logmel import SPECS, LogMelSpec
-from lungsound.networks.cards import PANNS_CNN6
-from lungsound.networks.cnn6 import SMALLEST_INPUT, Cnn6, scaled_widths
-from lungsound.networks.panns import load_panns_cnn6
+from lungsound.networks.cnn6 import Cnn6
+from lungsound.networks.cnn14 import Cnn10, Cnn14
+from lungsound.networks.panns import load_panns
+from lungsound.networks.panns_mobilenet import MobileNetV1, MobileNetV2
+from lungsound.networks.resnet22 import ResNet22
+from lungsound.networks.trunk import PannsTrunk, scaled_widths
 from teachers.encoder import Encoder, register
-from teachers.offers.panns import OFFER
+from teachers.offers import panns as offer
 
 
 @dataclass(frozen=True, slots=True)
-class Cnn6Config:
-    """Everything that decides a CNN6 encoder's shape.
+class PannsConfig:
+    """Everything that decides an encoder's shape.
 
     Attributes
     ----------
     widths : tuple of int
-        Channels of the four blocks.
+        Channels, as the trunk takes them.
     mels : int
         Mel bands, each normalised by itself before the first block.
     dropout : float
-        After each block, while training; 0.2 as published.
+        After each block, while training; 0.2 as published (MobileNets: after the last).
+    logmel : str
+        Name of the log-mel that published weights were made for.
     """
 
     widths: tuple[int, ...]
     mels: int
     dropout: float = 0.2
+    logmel: str = "panns_32k"
+
+    trunk: ClassVar[type[PannsTrunk]]
 
     def __post_init__(self) -> None:
-        sizes = *self.widths, self.mels
+        sizes, count, mels = (*self.widths, self.mels), len(self.trunk.published), self.trunk.smallest_input()
         whole = all(isinstance(size, int) and 0 < size <= 4096 for size in sizes)
-        if len(self.widths) != 4 or not whole or self.mels < SMALLEST_INPUT or not 0 <= self.dropout < 1:
+        if len(self.widths) != count or not whole or self.mels < mels or not 0 <= self.dropout < 1:
             raise InputError(
-                f"CNN6 encoder: four widths, at least {SMALLEST_INPUT} mels, a share of dropout; got {self}"
+                f"{self.trunk.title} encoder: {count} widths, at least {mels} mels, a share of dropout; got {self}"
             )
+        if self.logmel not in SPECS:
+            raise InputError(f"{self.trunk.title} encoder: no log-mel called {str(self.logmel)[:40]!r}")
 
 
-@register(OFFER)
-class Cnn6Encoder(Encoder):
-    """CNN6 up to its last block (Kong et al. 2020, table 1).
+class PannsEncoder(Encoder):
+    """A network of PANNs up to its last block (Kong et al. 2020, table 1).
 
     As published it takes log-mels in dB and normalises them band by band (``bn0``). Here it hears what every encoder
     hears, values of mean 0 and deviation 1 over all bands, and undoes that first: 0 is then the mean level of its
@@ -55,23 +64,23 @@ class Cnn6Encoder(Encoder):
 
     Parameters
     ----------
-    config : Cnn6Config
+    config : PannsConfig
         Its shape.
     """
 
-    Config = Cnn6Config
+    Config: ClassVar[type[Any]] = PannsConfig
 
-    config: Cnn6Config
+    config: PannsConfig
     norm_stats: Tensor
 
-    def __init__(self, config: Cnn6Config) -> None:
+    def __init__(self, config: PannsConfig) -> None:
         super().__init__(config)
         self.register_buffer("norm_stats", torch.tensor([0.0, 1.0]))
         self.bn0 = nn.BatchNorm2d(config.mels)
-        self.trunk = Cnn6(config.widths, config.dropout)
+        self.trunk = config.trunk(config.widths, config.dropout)
 
     @classmethod
-    def scratch_config(cls, size: str, listening: Listening) -> Cnn6Config:
+    def scratch_config(cls, size: str, listening: Listening) -> Any:
         """See :meth:`teachers.encoder.Encoder.scratch_config`; the size is a width multiplier."""
         try:
             width = float(size)
@@ -79,16 +88,16 @@ class Cnn6Encoder(Encoder):
             cls.refuse_size(size)
         if not 1 / 64 <= width <= 4:
             raise InputError(f"size {size}: a width must lie between {1 / 64} and 4")
-        return Cnn6Config(scaled_widths(width), listening.logmel.n_mels)
+        return cls.Config(scaled_widths(cls.Config.trunk.published, width), listening.logmel.n_mels)
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read a published CNN6; errors are those of :func:`lungsound.networks.panns.load_panns_cnn6`."""
-        network = load_panns_cnn6(path)
-        encoder = cls(Cnn6Config(network.widths, network.bn0.num_features))
+        """Read a published file; errors are those of :func:`lungsound.networks.panns.load_panns`."""
+        read = load_panns(path, cls.Config.trunk)
+        network = read.network
+        encoder = cls(cls.Config(network.trunk.widths, network.bn0.num_features, logmel=read.card.logmel))
         encoder.bn0.load_state_dict(network.bn0.state_dict())
-        state = {name: value for name, value in network.state_dict().items() if name.startswith("conv_block")}
-        encoder.trunk.load_state_dict(state)
+        encoder.trunk.load_state_dict(network.trunk.state_dict())
         encoder.norm_stats.copy_(torch.tensor(_over_all_bands(network.bn0)))
         return encoder
 
@@ -96,26 +105,106 @@ class Cnn6Encoder(Encoder):
     def logmel(self) -> LogMelSpec:
         """PANNs' log-mel with mean and deviation over all bands of the corpus that the weights were trained on."""
         mean, std = self.norm_stats.tolist()
-        return SPECS[PANNS_CNN6.logmel].with_statistics(mean, std)
+        return SPECS[self.config.logmel].with_statistics(mean, std)
 
     @property
     def shapes(self) -> tuple[tuple[int, int], ...]:
-        """Rows and channels of each block's output, which halves the mels."""
-        return tuple((self.config.mels // 2**block, width) for block, width in enumerate(self.config.widths, 1))
+        """Rows and channels of each layer's output; a halving halves the mels."""
+        trunk = self.trunk
+        sizes = zip(trunk.halvings, trunk.layer_widths, strict=True)
+        return tuple((self.config.mels // 2**halvings, width) for halvings, width in sizes)
 
     def encode_layers(self, x: Tensor) -> list[Tensor]:
-        """Return the outputs of the four blocks [B, mels // 2^i, frames // 2^i, D_i] for [B, 1, mels, frames].
+        """Return the outputs of the layers [B, mels // 2^h, frames // 2^h, D] for [B, 1, mels, frames].
 
         Raises
         ------
         InputError
-            If there are less than 16 frames or another number of mels.
+            If there are too few frames or another number of mels.
         """
         if x.shape[-2] != self.config.mels:
             raise InputError(f"the encoder takes {self.config.mels} mels, got {x.shape[-2]}")
         mean, std = self.norm_stats
         by_band = self.bn0((x * std + mean).transpose(1, 2)).transpose(1, 2)
-        return [block.permute(0, 3, 2, 1) for block in self.trunk.layers(by_band.transpose(2, 3))]
+        return [layer.permute(0, 3, 2, 1) for layer in self.trunk.layers(by_band.transpose(2, 3))]
+
+
+class Cnn6Config(PannsConfig):
+    """See :class:`PannsConfig`."""
+
+    trunk = Cnn6
+
+
+class Cnn10Config(PannsConfig):
+    """See :class:`PannsConfig`."""
+
+    trunk = Cnn10
+
+
+class Cnn14Config(PannsConfig):
+    """See :class:`PannsConfig`."""
+
+    trunk = Cnn14
+
+
+class ResNet22Config(PannsConfig):
+    """See :class:`PannsConfig`."""
+
+    trunk = ResNet22
+
+
+class MobileNetV1Config(PannsConfig):
+    """See :class:`PannsConfig`."""
+
+    trunk = MobileNetV1
+
+
+class MobileNetV2Config(PannsConfig):
+    """See :class:`PannsConfig`."""
+
+    trunk = MobileNetV2
+
+
+@register(offer.CNN6)
+class Cnn6Encoder(PannsEncoder):
+    """CNN6: four layers."""
+
+    Config = Cnn6Config
+
+
+@register(offer.CNN10)
+class Cnn10Encoder(PannsEncoder):
+    """CNN10: four layers."""
+
+    Config = Cnn10Config
+
+
+@register(offer.CNN14)
+class Cnn14Encoder(PannsEncoder):
+    """CNN14: six layers."""
+
+    Config = Cnn14Config
+
+
+@register(offer.RESNET22)
+class ResNet22Encoder(PannsEncoder):
+    """ResNet22: six layers, the blocks at both ends among them."""
+
+    Config = ResNet22Config
+
+
+@register(offer.MOBILENETV1)
+class MobileNetV1Encoder(PannsEncoder):
+    """MobileNetV1: six layers, one a width."""
+
+    Config = MobileNetV1Config
+
+
+@register(offer.MOBILENETV2)
+class MobileNetV2Encoder(PannsEncoder):
+    """MobileNetV2: nine layers, one a stage."""
+
+    Config = MobileNetV2Config
 
 
 def _over_all_bands(by_band: nn.BatchNorm2d) -> tuple[float, float]:

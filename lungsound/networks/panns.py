@@ -1,20 +1,32 @@
-"""PANNs' published CNN6: the whole network and its weights."""
+"""PANNs' published networks: the whole of one and its weights."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from lungsound import cpu_wheels as cpu_wheels  # isort: skip  # before anything that imports torchvision
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lungsound.errors import InputError
-from lungsound.networks.cards import PANNS_CNN6
-from lungsound.networks.cnn6 import PUBLISHED_WIDTHS, Cnn6, pool
+from lungsound.errors import InputError, first_line
+from lungsound.logmel import SPECS, LogMelSpec, mel_filters
+from lungsound.networks.cards import PANNS, WeightsCard
+from lungsound.networks.cnn6 import Cnn6
+from lungsound.networks.cnn14 import Cnn10, Cnn14
+from lungsound.networks.panns_mobilenet import MobileNetV1, MobileNetV2
+from lungsound.networks.resnet22 import ResNet22
+from lungsound.networks.trunk import PannsTrunk, pool
 from lungsound.training.weights import read_checkpoint
 
+TRUNKS: tuple[type[PannsTrunk], ...] = (Cnn6, Cnn10, Cnn14, ResNet22, MobileNetV1, MobileNetV2)
+
 _FRONT_END = ("spectrogram_extractor.", "logmel_extractor.")
+_AROUND_TRUNK = ("bn0", "fc1", "fc_audioset")
+_FILTERS = "logmel_extractor.melW"
 
 
 @dataclass(frozen=True)
@@ -23,10 +35,12 @@ class PannsOutput:
 
     Attributes
     ----------
-    feature_map : Tensor, shape [B, D, T // 16, F // 16]
+    feature_map : Tensor, shape [B, D, T', F']
         Of the trunk.
-    pooled, embedding : Tensor, shape [B, D]
-        Before and after the first linear layer.
+    pooled : Tensor, shape [B, D]
+        Before the first linear layer.
+    embedding : Tensor, shape [B, E]
+        Behind it.
     probabilities : Tensor, shape [B, C]
         Of the sound classes, independent of each other.
     """
@@ -37,69 +51,150 @@ class PannsOutput:
     probabilities: Tensor
 
 
-class PannsCnn6(Cnn6):
-    """The published network from the log-mel on; parameters carry their published names.
+class Panns(nn.Module):
+    """A published network from the log-mel on.
 
     Source: Kong et al. 2020, table 1; evaluation only.
 
     Parameters
     ----------
-    widths : sequence of int
-        Channels of the four blocks.
+    trunk : PannsTrunk
+        Its convolutions.
     n_mels : int
         Mel bands, each normalised by itself before the trunk.
+    embedding : int
+        E, values behind the first linear layer.
     classes : int
         Sound classes, AudioSet's 527 as published.
     """
 
-    def __init__(self, widths: tuple[int, ...] = PUBLISHED_WIDTHS, n_mels: int = 64, classes: int = 527) -> None:
-        super().__init__(widths)
+    def __init__(self, trunk: PannsTrunk, n_mels: int = 64, embedding: int = 512, classes: int = 527) -> None:
+        super().__init__()
         self.bn0 = nn.BatchNorm2d(n_mels)
-        self.fc1 = nn.Linear(widths[-1], widths[-1])
-        self.fc_audioset = nn.Linear(widths[-1], classes)
+        self.trunk = trunk
+        self.fc1 = nn.Linear(trunk.channels, embedding)
+        self.fc_audioset = nn.Linear(embedding, classes)
+
+    @classmethod
+    def of(cls, kind: type[PannsTrunk], state: Mapping[str, Tensor]) -> Self:
+        """Make the network that a published state is of, and give it these tensors.
+
+        Parameters
+        ----------
+        kind : type of PannsTrunk
+            The trunk that it must be.
+        state : mapping of str to Tensor
+            By published names, without a front end; the shapes tell the widths.
+
+        Raises
+        ------
+        KeyError, IndexError, RuntimeError
+            If it is of another network.
+        """
+        widths = [state[name].shape[0] for name in kind.sized_by]
+        bands, embedding, classes = (state[f"{name}.weight"].shape[0] for name in _AROUND_TRUNK)
+        with torch.device("meta"):  # a state may claim any size
+            network = cls(kind(widths), bands, embedding, classes)
+        network.load_state_dict({_own_name(name): value for name, value in state.items()}, assign=True)
+        return network.float()
 
     def tag(self, logmel: Tensor) -> PannsOutput:
         """Tag un-normalised log-mels (dB) [B, 1, T, F]."""
-        normalised = self.bn0(logmel.transpose(1, 3)).transpose(1, 3)
-        feature_map = self.forward(normalised)
+        feature_map = self.trunk(self.bn0(logmel.transpose(1, 3)).transpose(1, 3))
         pooled = pool(feature_map)
         embedding = F.relu(self.fc1(pooled))
         return PannsOutput(feature_map, pooled, embedding, torch.sigmoid(self.fc_audioset(embedding)))
 
+    def published_state(self) -> dict[str, Tensor]:
+        """Return the state by its published names, without a front end."""
+        return {name.removeprefix("trunk."): value for name, value in self.state_dict().items()}
 
-def load_panns_cnn6(path: Path) -> PannsCnn6:
-    """Load a published CNN6 checkpoint, in evaluation mode.
+
+@dataclass(frozen=True)
+class PannsWeights:
+    """A published file as it was read.
+
+    Attributes
+    ----------
+    network : Panns
+        In evaluation mode.
+    card : WeightsCard
+        What it was published as.
+    """
+
+    network: Panns
+    card: WeightsCard
+
+
+def load_panns(path: Path, kind: type[PannsTrunk]) -> PannsWeights:
+    """Load a published checkpoint; its shapes tell the widths, its mel filters which of a family's files it is.
 
     Parameters
     ----------
     path : Path
-        A ``.pth`` file holding a dictionary whose ``model`` is the state; the tensors of its front end are skipped.
-        Nothing in the file is executed.
+        A ``.pth`` file holding a dictionary whose ``model`` is the state. Nothing in the file is executed.
+    kind : type of PannsTrunk
+        What the file must hold.
 
     Raises
     ------
     InputError
-        If the file is missing or damaged, is no CNN6, or holds a value that is not finite.
+        If the file is missing or damaged, is of another network, or holds a value that is not finite.
     """
-    state = {name: value for name, value in _state(path).items() if not name.startswith(_FRONT_END)}
+    usual = PANNS[kind.family()][0]
+    whole = _state(path, usual)
+    state = {name: value for name, value in whole.items() if not name.startswith(_FRONT_END)}
     try:
-        widths = tuple(state[f"conv_block{i}.conv1.weight"].shape[0] for i in (1, 2, 3, 4))
-        network = PannsCnn6(widths, state["bn0.weight"].shape[0], state["fc_audioset.weight"].shape[0])
-        network.load_state_dict(state)
+        network = Panns.of(kind, state)
     except (KeyError, IndexError, RuntimeError) as error:
-        raise InputError(f"{path}: no CNN6 of PANNs ({str(error).splitlines()[0]}); get {PANNS_CNN6.file}") from error
-    return network.eval()
+        other = _family_of(state)
+        if other is not None and other is not kind:
+            raise InputError(
+                f"{path}: holds PANNs' {other.title}, not {kind.title}; name {other.family()}, or get {usual.file} "
+                f"from {usual.url}"
+            ) from error
+        reason = f"lacks {error.args[0]}" if isinstance(error, KeyError) else first_line(error)
+        raise InputError(f"{path}: no {kind.title} of PANNs ({reason}); get {usual.file} from {usual.url}") from error
+    return PannsWeights(network.eval(), _card(kind, path, whole.get(_FILTERS)))
 
 
-def _state(path: Path) -> dict[str, Tensor]:
+def _own_name(published: str) -> str:
+    """Return the name of a tensor in `Panns` by its published one."""
+    return published if published.partition(".")[0] in _AROUND_TRUNK else f"trunk.{published}"
+
+
+def _family_of(state: Mapping[str, Tensor]) -> type[PannsTrunk] | None:
+    """Return the trunk whose network has tensors of exactly these names."""
+    for kind in TRUNKS:
+        with torch.device("meta"):
+            if Panns(kind([8] * len(kind.published))).published_state().keys() == state.keys():
+                return kind
+    return None
+
+
+def _card(kind: type[PannsTrunk], path: Path, filters: Tensor | None) -> WeightsCard:
+    """Return the card of a file: that whose log-mel has its filters; else of its name; else the usual one."""
+    cards = PANNS[kind.family()]
+    for card in cards:
+        if filters is not None and _are_filters(filters, SPECS[card.logmel]):
+            return card
+    return next((card for card in cards if card.file == path.name), cards[0])
+
+
+def _are_filters(found: Tensor, spec: LogMelSpec) -> bool:
+    filters = mel_filters(spec).T
+    return found.shape == filters.shape and np.allclose(found.double().numpy(), filters, rtol=0, atol=1e-6)
+
+
+def _state(path: Path, card: WeightsCard) -> dict[str, Tensor]:
     if not path.is_file():
-        raise InputError(f"{path}: missing; get {PANNS_CNN6.file} from {PANNS_CNN6.url}")
+        raise InputError(f"{path}: missing; get {card.file} from {card.url}")
     content = read_checkpoint(path)
     state = content.get("model") if isinstance(content, dict) else None
     if not isinstance(state, dict) or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in state.items()):
-        raise InputError(f"{path}: holds no 'model' with tensors; get {PANNS_CNN6.file} from {PANNS_CNN6.url}")
+        raise InputError(f"{path}: holds no 'model' with tensors; get {card.file} from {card.url}")
     for name, value in state.items():
         # A tensor that is not laid out in full can claim a size that the file does not have.
         if value.layout != torch.strided or not value.is_contiguous() or not torch.isfinite(value).all():
-            raise InputError(f"{path}: {name} is not laid out in full, or not finite; get {PANNS_CNN6.file} again")
+            raise InputError(f"{path}: {name} is not laid out in full, or not finite; get {card.file} again")
     return state

@@ -1,4 +1,4 @@
-"""What each encoder offers: its sizes and its published weights. A module an encoder; none waits for torch."""
+"""What each encoder offers: its sizes and its published weights. A module a publication; none waits for torch."""
 
 import importlib
 import pkgutil
@@ -32,6 +32,7 @@ class Offer:
 
 
 def offers() -> dict[str, Offer]:
-    """Return the ``OFFER`` of every module of this package by the name of its encoder."""
+    """Return every offer that a module of this package holds by the name of its encoder."""
     modules = [importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)]
-    return {module.OFFER.name: module.OFFER for module in modules}
+    found = [value for module in modules for value in vars(module).values() if isinstance(value, Offer)]
+    return {offer.name: offer for offer in found}

@@ -31,10 +31,11 @@ def random_student(listening: Listening, seed: int = 0, **config) -> Student:
     """Weights as initialised, batch normalisation with random gains and the statistics of random inputs."""
     torch.manual_seed(seed)
     student = Student(StudentConfig(**{"width": 1 / 16, "dropout": 0.0} | config))
-    for block in student.trunk.blocks:
-        block.bn1.weight.data.uniform_(0.7, 1.3)
-        block.bn1.bias.data.normal_(0, 0.2)
-        block.bn1.momentum = None  # the average of all batches, which is one
+    for norm in student.modules():
+        if isinstance(norm, torch.nn.BatchNorm2d):
+            norm.weight.data.uniform_(0.7, 1.3)
+            norm.bias.data.normal_(0, 0.2)
+            norm.momentum = None  # the average of all batches, which is one
     with torch.no_grad():
         student.train()(torch.from_numpy(features_for(listening, 8, seed + 1))[:, None])
     return student.eval()

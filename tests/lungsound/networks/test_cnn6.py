@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lungsound.errors import InputError
-from lungsound.networks.cnn6 import PUBLISHED_WIDTHS, Cnn6, pool, scaled_widths
+from lungsound.networks.cnn6 import Cnn6
+from lungsound.networks.trunk import pool, scaled_widths
 from students.csra import CsraHead, temperatures_of
 
 
@@ -15,7 +16,7 @@ def parameters(module):
 
 @given(width=st.floats(1 / 64, 4))
 def test_widths_are_the_nearest_multiples_of_eight(width):
-    for published, channels in zip(PUBLISHED_WIDTHS, scaled_widths(width), strict=True):
+    for published, channels in zip(Cnn6.published, scaled_widths(Cnn6.published, width), strict=True):
         assert channels % 8 == 0
         assert channels >= 8
         assert channels == 8 or abs(channels - published * width) <= 4
@@ -25,7 +26,7 @@ def test_widths_are_the_nearest_multiples_of_eight(width):
     ("width", "expected"), [(1, (64, 128, 256, 512)), (0.125, (8, 16, 32, 64)), (0.1, (8, 16, 24, 48))]
 )
 def test_named_widths(width, expected):
-    assert scaled_widths(width) == expected
+    assert scaled_widths(Cnn6.published, width) == expected
 
 
 def test_published_parameter_counts():
@@ -52,13 +53,13 @@ def test_too_small_an_input_is_refused(shape):
 def test_against_the_definition_in_float64():
     torch.manual_seed(0)
     trunk = Cnn6((8, 16, 8, 16)).double().eval()
-    for block in trunk.blocks:
+    for (block,) in trunk.stages:
         for value in (block.bn1.weight, block.bn1.bias, block.bn1.running_mean):
             value.data.normal_()
         block.bn1.running_var.uniform_(0.5, 2)
     x = torch.randn(2, 1, 40, 33, dtype=torch.float64)
     expected = x
-    for block in trunk.blocks:
+    for (block,) in trunk.stages:
         norm = block.bn1
         z = F.conv2d(F.pad(expected, (2, 2, 2, 2)), block.conv1.weight)
         z = (z - norm.running_mean[:, None, None]) / (norm.running_var[:, None, None] + 1e-5).sqrt()

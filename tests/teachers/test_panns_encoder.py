@@ -1,21 +1,19 @@
-"""PANNs' CNN6 as an encoder: published numbers, published files, and a place for 0."""
+"""PANNs' CNNs as encoders: published numbers, published files, and a place for 0."""
 
 import json
-import os
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
+from fixture_cases import Case, cases
 from published_panns import published_file
-from safetensors.torch import load_file
 
 from lungsound.errors import InputError
 from lungsound.logmel import SPECS
+from lungsound.networks.cnn14 import Cnn14
+from teachers.encoder import card_of, config_from, config_values, encoders
 from teachers.panns import Cnn6Encoder
 from teachers.teacher import Teacher, TeacherConfig
-
-SHARED = Path(os.environ.get("AUSCULT_SHARED", Path(__file__).parents[2].parent / "shared"))
 
 
 def published(path, seed=0):
@@ -26,24 +24,32 @@ def published(path, seed=0):
     return mean.double(), variance.double()
 
 
+NARROW = [param for param in cases("panns") if not param.id.startswith("full_")]
+
+
 @pytest.mark.usefixtures("shared")
+@pytest.mark.parametrize("case", NARROW)
 @torch.inference_mode()
-def test_fixture_embedding_is_the_published_pooling(tmp_path):
+def test_fixture_embedding_is_the_published_pooling(case, tmp_path):
     """The last block, averaged over frequency, then mean plus maximum over time, is what PANNs classify."""
-    case = json.loads((SHARED / "reference/fixtures/panns/fixture.json").read_text())["cases"][0]
-    stored = load_file(SHARED / "reference/fixtures/panns" / case["file"])
-    path = tmp_path / "Cnn6.pth"
-    torch.save({"model": {k.removeprefix("weights/"): v for k, v in stored.items() if k.startswith("weights/")}}, path)
-    encoder = Cnn6Encoder.read(path).eval()
-    heard, logmel = encoder.logmel, stored["outputs/log_mel"]
-    x = (logmel - heard.mean) / heard.std
-    last = encoder.encode_layers(x.mT)[-1]
-    wanted = stored["outputs/feature_map"]
-    scale = float(wanted.abs().max())
-    torch.testing.assert_close(last, wanted.permute(0, 3, 2, 1), rtol=1e-4, atol=1e-4 * max(1, scale))
-    teacher = Teacher(TeacherConfig(encoder.config, (4,), learnable=False, pooling="mean")).eval()
+    kind, case = encoders()[case["meta"]["kind"].lower()], Case("panns", case)
+    torch.save({"model": case.weights}, tmp_path / "weights.pth")
+    encoder = kind.read(tmp_path / "weights.pth").eval()
+    heard = encoder.logmel
+    x = (case.outputs["log_mel"] - heard.mean) / heard.std
+    layers = encoder.encode_layers(x.mT)
+    case.close(layers[-1].permute(0, 3, 2, 1), "feature_map")
+    teacher = Teacher(TeacherConfig(encoder.config, (len(layers),), learnable=False, pooling="mean")).eval()
     teacher.encoder.load_state_dict(encoder.state_dict())
-    torch.testing.assert_close(teacher(x).embedding, stored["outputs/pooled"], rtol=1e-4, atol=1e-4 * max(1, scale))
+    case.close(teacher(x).embedding, "pooled")
+
+
+def test_the_file_tells_what_an_encoder_hears(tmp_path):
+    published_file(tmp_path / "renamed.pth", [8] * 6, Cnn14, "panns_16k")
+    encoder = encoders()["cnn14"].read(tmp_path / "renamed.pth")
+    assert encoder.logmel.with_statistics(0, 1) == SPECS["panns_16k"]
+    assert config_from(json.loads(json.dumps(config_values(encoder.config)))) == encoder.config
+    assert card_of("cnn14_16k").logmel == "panns_16k"
 
 
 def test_statistics_over_all_bands(tmp_path):
