@@ -42,6 +42,9 @@ def distill_command(
     ] = TEACHER.teacher,
     student: Annotated[str, typer.Option(help="Family of the student; a name that is none lists them.")] = "cnn6",
     width: Annotated[float, options.number(WIDTH, "Width multiplier of the trunk; 1 is the published network.")] = 0.25,
+    depth: Annotated[
+        int | None, typer.Option(help="Blocks of the trunk, of a family that is sized by depth: of stream, 4 to 12.")
+    ] = None,
     head: Annotated[str, typer.Option(help="csra: attention; linear: the mean over positions.")] = "csra",
     heads: Annotated[int, typer.Option(help="Heads of the CSRA attention: 1, 2, 4, 6 or 8.")] = 4,
     from_run: options.FromRun = None,
@@ -104,7 +107,7 @@ def distill_command(
         from distill.settings import DistillSettings
         from distill.start import describe, run_name
         from distill.training import begin, distill
-        from students.student import StudentConfig
+        from students.student import Student, StudentConfig
         from teachers.training import finetuned
 
     place: AbstractContextManager[Path]
@@ -122,7 +125,10 @@ def distill_command(
             validation,
             split_seed,
         )
-        config = _student(context, StudentConfig(trunk=student, width=width, heads=heads, head=head), from_run)
+        asked = StudentConfig(trunk=student, width=width, heads=heads, head=head, depth=depth)
+        config = _student(context, asked, from_run)
+        if not is_given(context, "hop"):
+            chosen = replace(chosen, hop_seconds=Student(config).whole_hop(chosen.listening()))
         if teacher == NONE:
             logit_weight, embedding_weight = _no_weights(context, logit_weight, embedding_weight)
         losses = LossWeights(label_weight, logit_weight, embedding_weight, temperature)
@@ -186,7 +192,9 @@ def _student(context: typer.Context, asked: "StudentConfig", from_run: Path | No
     if from_run is None:
         return asked
     refuse_ignored(
-        context, ("student", "width", "head", "heads", "student_weights"), "ignored with --from-run; leave it out"
+        context,
+        ("student", "width", "depth", "head", "heads", "student_weights"),
+        "ignored with --from-run; leave it out",
     )
     before = Run.load(from_run)
     if before.kind != "student":

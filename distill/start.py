@@ -43,7 +43,9 @@ def run_name(settings: DistillSettings) -> str:
 def describe(settings: DistillSettings) -> str:
     """Say in words what is trained, and from what."""
     student = settings.student
-    said = f"{student.trunk} of width {student.width:g}, {_head(student)}, from "
+    said = f"{student.trunk} of width {student.width:g}, "
+    said += f"depth {student.depth}, " if student.depth else ""
+    said += f"{_head(student)}, from "
     said += f"the teacher {settings.teacher_run}" if settings.losses.teacher else "labels alone"
     started = settings.from_run or settings.student_weights
     return f"{said}, started from {started}" if started else said

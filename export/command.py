@@ -150,6 +150,7 @@ def export_run(
     run.decisive()
     refuse_to_replace(folder)
     student = Student.load(run.model, run.weights).eval()
+    student.check_window(run.listening)
     selection = DataOptions.of_run(run, data).select()
     if selection.hash != run.split["hash"]:
         where = ", ".join(str(corpus.root) for corpus in selection.corpora)

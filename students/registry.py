@@ -22,6 +22,8 @@ class Trunk(Protocol):
     ----------
     channels : int
         D, channels of the feature map.
+    rows : Rows, optional
+        Of a trunk that pads nothing in time; others have no such attribute.
     """
 
     channels: int
@@ -31,9 +33,42 @@ class Trunk(Protocol):
         ...
 
 
-MakesTrunk = Callable[[float, float], nn.Module]
-"""Takes a width multiplier and a dropout, gives a trunk."""
+MakesTrunk = Callable[..., nn.Module]
+"""Takes a width multiplier, a dropout and, where its card has depths, a depth; gives a trunk."""
 M = TypeVar("M", bound=MakesTrunk)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Which frames an output row of a trunk depends on, where nothing is padded in time.
+
+    Attributes
+    ----------
+    frames : int
+        Under one row; those of row r begin at frame ``r * stride``.
+    stride : int
+        Frames from one row to the next. Windows of a stream share rows if their hop is a whole number of them.
+    """
+
+    frames: int
+    stride: int
+
+
+@dataclass(frozen=True)
+class Depths:
+    """How many blocks the trunks of a family may have.
+
+    Attributes
+    ----------
+    least, most : int
+        Both included.
+    usual : int
+        Where nobody asks for another.
+    """
+
+    least: int
+    most: int
+    usual: int
 
 
 @dataclass(frozen=True)
@@ -66,6 +101,8 @@ class StudentCard:
         Frames and mels that a window must have at least.
     published : Published, optional
         Weights that a trunk may start from.
+    depths : Depths, optional
+        Of a family that is sized by depth, too.
     """
 
     name: str
@@ -76,6 +113,7 @@ class StudentCard:
     width: str
     smallest_input: int = 1
     published: Published | None = None
+    depths: Depths | None = None
 
 
 @dataclass(frozen=True)
@@ -85,15 +123,33 @@ class Family:
     card: StudentCard
     trunk: MakesTrunk
 
-    def make(self, width: float, dropout: float) -> nn.Module:
+    def depth(self, asked: int | None) -> int | None:
+        """Return the depth that was asked for, or else the usual one; None of a family without.
+
+        Raises
+        ------
+        InputError
+            If the family has no such depth.
+        """
+        name, depths = self.card.name, self.card.depths
+        if depths is None:
+            if asked is not None:
+                raise InputError(f"{name} is sized by its width alone; leave the depth {asked} out")
+            return None
+        if asked is not None and not depths.least <= asked <= depths.most:
+            raise InputError(f"{name} has a depth between {depths.least} and {depths.most}, got {asked}")
+        return depths.usual if asked is None else asked
+
+    def make(self, width: float, dropout: float, depth: int | None = None) -> nn.Module:
         """Make a trunk.
 
         Raises
         ------
         InputError
-            If the network lacks what a trunk must have.
+            If the family has no such depth, or the network lacks what a trunk must have.
         """
-        trunk = self.trunk(width, dropout)
+        depth = self.depth(depth)
+        trunk = self.trunk(width, dropout) if depth is None else self.trunk(width, dropout, depth)
         if not isinstance(trunk, nn.Module) or not isinstance(getattr(trunk, "channels", None), int):
             raise InputError(
                 f"student {self.card.name}: its trunk must be a torch module with `channels`, the number of channels "
@@ -108,7 +164,8 @@ _FAMILIES: dict[str, Family] = {}
 def register(card: StudentCard) -> Callable[[M], M]:
     """Return a decorator that makes a network a family of students.
 
-    It stands above a module class, or a function, that takes ``width`` and ``dropout`` and gives a :class:`Trunk`.
+    It stands above a module class, or a function, that takes ``width``, ``dropout`` and, with `StudentCard.depths`,
+    ``depth``, and gives a :class:`Trunk`.
 
     Raises
     ------

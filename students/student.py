@@ -14,7 +14,7 @@ from lungsound.networks.trunk import pool
 from lungsound.training.weights import load_weights, save_weights
 from students.csra import CsraHead, temperatures_of
 from students.linear import LinearHead
-from students.registry import family
+from students.registry import Rows, family
 
 HEADS = ("csra", "linear")
 """Attention over positions, or the mean over them and a linear layer."""
@@ -42,6 +42,8 @@ class StudentConfig:
         Of the trunk, while training.
     head : {"csra", "linear"}
         What turns the feature map into logits; `heads`, `lam` and `temperatures` are CSRA's.
+    depth : int, optional
+        Blocks of a trunk that is sized by depth, the family's usual if not given; None of all others.
     """
 
     trunk: str = "cnn6"
@@ -52,9 +54,10 @@ class StudentConfig:
     classes: int = len(LABELS)
     dropout: float = 0.0
     head: str = "csra"
+    depth: int | None = None
 
     def __post_init__(self) -> None:
-        family(self.trunk)
+        object.__setattr__(self, "depth", family(self.trunk).depth(self.depth))
         if self.head not in HEADS:
             raise InputError(f"no head called {self.head!r}; choose one of {', '.join(HEADS)}")
         if len(self.head_temperatures) != self.heads or not all(t > 0 for t in self.head_temperatures):
@@ -70,8 +73,8 @@ class StudentConfig:
         return self.temperatures if self.temperatures is not None else temperatures_of(self.heads)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        return asdict(self)
+        """Return plain values for JSON; the depth only where there is one."""
+        return {name: value for name, value in asdict(self).items() if name != "depth" or value is not None}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
@@ -83,11 +86,11 @@ class StudentConfig:
             If a key is unknown or missing, or a value makes no sense. Before there were two heads, none was named.
         """
         known = {field.name for field in fields(cls)}
-        values = {"head": "csra"} | values if isinstance(values, dict) else values
+        values = {"head": "csra", "depth": None} | values if isinstance(values, dict) else values
         if not isinstance(values, dict) or set(values) != known:
             raise InputError(f"student configuration: expected exactly the keys {', '.join(sorted(known))}")
         try:
-            temperatures = values["temperatures"]
+            temperatures, depth = values["temperatures"], values["depth"]
             return cls(
                 trunk=str(values["trunk"]),
                 width=float(values["width"]),
@@ -97,6 +100,7 @@ class StudentConfig:
                 classes=int(values["classes"]),
                 dropout=float(values["dropout"]),
                 head=str(values["head"]),
+                depth=None if depth is None else int(depth),
             )
         except (TypeError, ValueError) as error:
             raise InputError(f"student configuration: {error}") from error
@@ -115,7 +119,7 @@ class Student(nn.Module):
         super().__init__()
         self.config = config
         self._family = family(config.trunk)
-        self.trunk = self._family.make(config.width, config.dropout)
+        self.trunk = self._family.make(config.width, config.dropout, config.depth)
         self.head: CsraHead | LinearHead
         if config.head == "linear":
             self.head = LinearHead(self.embedding_dim, config.classes)
@@ -152,21 +156,49 @@ class Student(nn.Module):
         """Map normalised log-mels [B, 1, T, F] to embeddings [B, D]."""
         return pool(self.features(x))
 
+    @property
+    def rows(self) -> Rows | None:
+        """Which frames the rows of the feature map depend on; None where the trunk pads time."""
+        return getattr(self.trunk, "rows", None)
+
+    def whole_hop(self, listening: Listening) -> float:
+        """Return the seconds of the hop that the windows of a stream need, nearest to what they have."""
+        if self.rows is None:
+            return listening.hop_seconds
+        return self._seconds(listening, max(1, round(listening.hop_frames / self.rows.stride)))
+
     def check_window(self, listening: Listening) -> None:
-        """Refuse a window that is smaller than the family takes.
+        """Refuse a window that is smaller than the family takes, and a hop that is no whole number of its rows.
 
         Raises
         ------
         InputError
-            With the size that is needed.
+            With the size that is needed, or the hops beside it.
         """
         self._check_size(listening.frames, listening.logmel.n_mels)
+        if self.rows is None or listening.hop_frames % self.rows.stride == 0:
+            return
+        below = listening.hop_frames // self.rows.stride
+        hops = " or ".join(f"{self._seconds(listening, rows):.9g}" for rows in (below, below + 1) if rows)
+        raise InputError(
+            f"a hop of {listening.hop_frames} frames ({listening.hop_seconds:.9g} s) is no whole number of output rows "
+            f"of {self.config.trunk}, one every {self.rows.stride} frames; give a hop of {hops} s"
+        )
+
+    def _seconds(self, listening: Listening, rows: int) -> float:
+        assert self.rows is not None
+        return rows * self.rows.stride * listening.logmel.hop / listening.logmel.sample_rate
 
     def _check_size(self, frames: int, mels: int) -> None:
         smallest = self._family.card.smallest_input
         if min(frames, mels) < smallest:
             raise InputError(
                 f"{frames} frames of {mels} mels are too few for {self.config.trunk}; give at least {smallest} of both"
+            )
+        if self.rows is not None and frames < self.rows.frames:
+            raise InputError(
+                f"{frames} frames are too few for {self.config.trunk} of depth {self.config.depth}; give a window "
+                f"of at least {self.rows.frames}, or less depth"
             )
 
     def start_from(self, path: Path) -> WeightsCard:

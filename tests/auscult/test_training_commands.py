@@ -2,9 +2,12 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
+from lungsound.errors import InputError
 
 
 @pytest.mark.parametrize(
@@ -30,6 +33,40 @@ def test_an_option_that_would_be_ignored_is_wrong_usage(auscult, tmp_path, words
     assert option in complaint
     assert "leave it out" in " ".join(complaint.replace("│", " ").split())
     assert [path.name for path in tmp_path.iterdir()] == ["empty"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--student", "stream", "--hop", "2"], "give a hop of 1.792 or 2.048 s"),
+        (["--student", "stream", "--seconds", "1"], "30 frames of 64 mels are too few for stream; give at least 40"),
+        (["--student", "stream", "--depth", "10"], "124 frames are too few for stream of depth 10"),
+        (["--student", "stream", "--depth", "13"], "stream has a depth between 4 and 12, got 13"),
+        (["--student", "cnn6", "--depth", "6"], "cnn6 is sized by its width alone; leave the depth 6 out"),
+    ],
+)
+def test_a_size_or_hop_that_a_family_does_not_have_is_one_sentence(auscult, tmp_path, words, said):
+    code, printed, complaint = auscult("distill", "--teacher", "none", *words, "--runs", tmp_path / "runs")
+    assert (code, printed) == (1, "")
+    assert said in " ".join(complaint.split())
+    assert "Traceback" not in complaint
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "hop"), [(["cnn6"], 2.0), (["stream"], 2.048), (["stream", "--seconds", "3", "--hop", "0.768"], 0.768)]
+)
+def test_a_hop_that_nobody_gave_is_a_whole_number_of_rows(auscult, tmp_path, monkeypatch, words, hop):
+    told = []
+
+    def stop(settings, *_):
+        told.append(settings)
+        raise InputError("enough")
+
+    monkeypatch.setattr("distill.training.distill", stop)
+    auscult("distill", "--teacher", "none", "--runs", tmp_path, "--student", *words)
+    (settings,) = told
+    assert settings.data.listening() == replace(settings.data, hop_seconds=hop).listening()
 
 
 def test_labels_alone_from_the_command_to_the_scores(auscult, small_options, place):

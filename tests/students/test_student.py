@@ -24,7 +24,7 @@ def saved(tmp_path):
 @pytest.mark.parametrize("name", families())
 def test_every_trunk_gives_logits_embeddings_and_attention(name, head):
     student = Student(StudentConfig(trunk=name, width=1 / 8, heads=2, head=head)).eval()
-    x = torch.randn(3, 1, 33, 32)
+    x = torch.randn(3, 1, 89, 41)
     feature_map = student.features(x)
     assert student(x).shape == (3, 2)
     assert student.embed(x).shape == (3, student.embedding_dim)
