@@ -69,14 +69,15 @@ def test_a_hop_that_nobody_gave_is_a_whole_number_of_rows(auscult, tmp_path, mon
     assert settings.data.listening() == replace(settings.data, hop_seconds=hop).listening()
 
 
-def test_labels_alone_from_the_command_to_the_scores(auscult, small_options, place):
+@pytest.mark.parametrize("family", [["cnn6"], ["stream", "--depth", 5]])
+def test_labels_alone_from_the_command_to_the_scores(auscult, small_options, place, family):
     data = ["--data", f"icbhi2017:{place / 'corpus'}"]
-    cut = ["--protocol", "stream", "--seconds", 2, "--validation", 0.34, "--epochs", 1, "--runs", place / "alone"]
-    student = ["--width", 0.125, "--heads", 2, "--json"]
+    cut = ["--protocol", "stream", "--seconds", 2, "--validation", 0.34, "--epochs", 1, "--runs", place / family[0]]
+    student = ["--student", *family, "--width", 0.125, "--heads", 2, "--json"]
     code, said, told = auscult("distill", "--teacher", "none", *data, *cut, *student)
     assert code == 0, told
-    (run,) = (place / "alone").iterdir()
-    assert re.fullmatch(r"cnn6-labels-alone-\d{8}-\d{6}", run.name)
+    (run,) = (place / family[0]).iterdir()
+    assert re.fullmatch(rf"{family[0]}-labels-alone-\d{{8}}-\d{{6}}", run.name)
     trained = json.loads(said)
     assert trained["teacher"]["name"] == "none"
     code, said, _ = auscult("evaluate", trained["run"], *data, "--protocol", "stream", "--json")

@@ -1,42 +1,30 @@
-"""A student of `stream`, trained and exported: windows cut out of a recording, and the recording as a whole."""
+"""A student of `stream`, trained and exported: windows cut out of a sound, and the sound as a whole."""
 
-import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
+from tiny_bundle import sound, trained
 
-from distill.losses import LossWeights
-from distill.settings import DistillSettings
-from distill.training import distill
 from export.bundle.manifest import TFLITE_FILE
 from export.check import check
 from export.command import export_run
+from export.making import Origin, write_bundle
 from export.tflite.structure import Structure
-from lungsound.audio import read_pcm
 from lungsound.errors import InputError
 from lungsound.front_end import front_end
-from lungsound.training.runs import Run
-from students.student import StudentConfig
+from students.student import Student, StudentConfig
 
-HOP_FRAMES = 16
-
-pytestmark = pytest.mark.slow
+STREAM = StudentConfig(trunk="stream", width=1 / 8, heads=2, depth=4)
 
 
 @pytest.fixture(scope="module")
-def run(small_options, place):
-    """Trained on labels alone, on the windows of a stream."""
-    student = StudentConfig(trunk="stream", width=1 / 8, heads=2, depth=4)
-    data = replace(small_options, hop_seconds=HOP_FRAMES * 0.032)
-    settings = DistillSettings(None, data, student, LossWeights(1.0, 0.0, 0.0), epochs=2, learning_rate=1e-2)
-    return distill(settings, place / "runs" / "stream", place / "cache")
-
-
-@pytest.fixture(scope="module")
-def bundle(run):
-    return export_run(run, run.path / "bundle", calibration=64)
+def bundle(tmp_path_factory):
+    """Trained for seconds, and through the gate."""
+    run, student, features = trained(STREAM)
+    folder, validation = tmp_path_factory.mktemp("stream") / "bundle", sound(run.listening, range(20, 24))
+    return write_bundle(folder, Origin.of_run(run), student, features, validation)
 
 
 class Rows:
@@ -61,26 +49,20 @@ class Rows:
         return self.interpreter.get_tensor(self.interpreter.get_output_details()[0]["index"])[0]
 
 
-def test_trunk_and_scores_of_the_windows_are_those_of_the_whole_recording(bundle, small_options):
+def test_scores_of_windows_at_every_row_are_those_of_the_whole_sound(bundle):
     listening = bundle.manifest.listening
-    assert (listening.frames, listening.hop_frames) == (61, HOP_FRAMES)
-    paths = small_options.select().windows("test", ("stream",), listening)["path"].unique()
+    pcm = sound(listening, range(30, 32)).pcm.ravel()
     rows = Rows(bundle.contents[TFLITE_FILE], "CONV_2D")
-    compared, seen = 0, set()
-    for path in paths[:2]:
-        pcm = read_pcm(path, listening.logmel.sample_rate)
-        whole = replace(listening, seconds=len(pcm) / listening.logmel.sample_rate)
-        of_whole = rows(front_end(whole, bundle.manifest.input, pcm))
-        for number in range((len(pcm) - listening.samples) // listening.hop_samples + 1):
-            first = number * listening.hop_samples
-            codes = front_end(listening, bundle.manifest.input, pcm[first : first + listening.samples])
-            of_window = rows(codes)
-            assert of_window.shape == (3, 4, 4)  # rows, mels, labels * heads
-            np.testing.assert_array_equal(of_window, of_whole[2 * number : 2 * number + 3])
-            compared += 1
-        seen |= set(of_whole.ravel().tolist())
-    assert compared > 40
-    assert len(seen) > 20  # codes; rows of a network that says the same of everything would be equal, too
+    whole = replace(listening, seconds=len(pcm) / listening.logmel.sample_rate)
+    of_whole = rows(front_end(whole, bundle.manifest.input, pcm))
+    hop = 8 * listening.logmel.hop
+    for number, first in enumerate(range(0, len(pcm) - listening.samples + 1, hop)):
+        codes = front_end(listening, bundle.manifest.input, pcm[first : first + listening.samples])
+        of_window = rows(codes)
+        assert of_window.shape == (3, 4, 4)  # rows, mels, labels * heads
+        np.testing.assert_array_equal(of_window, of_whole[number : number + 3])
+    assert number > 100
+    assert len(set(of_whole.ravel().tolist())) > 20  # rows of a network that always says the same would be equal, too
 
 
 def test_every_layer_before_the_head_is_a_convolution_without_padding(bundle):
@@ -98,10 +80,10 @@ def test_golden_vectors_replay(bundle):
     assert bundle.manifest.student["depth"] == 4
 
 
-def test_a_run_whose_hop_is_no_whole_number_of_rows_is_not_exported(run, tmp_path):
-    stored = json.loads((run.path / "run.json").read_text())
-    listening = replace(run.listening, hop_seconds=15 * 0.032)
-    assert stored["kind"] == "student"
+def test_a_run_whose_hop_is_no_whole_number_of_rows_is_not_exported(tmp_path, monkeypatch):
+    run, student, _ = trained(STREAM)
+    monkeypatch.setattr(Student, "load", lambda *_: student)
+    other = replace(run, listening=replace(run.listening, hop_seconds=15 * 0.032))
     with pytest.raises(InputError, match=r"15 frames \(0\.48 s\) is no whole number of output rows of stream"):
-        export_run(replace(Run.load(run.path), listening=listening), tmp_path / "bundle")
+        export_run(other, tmp_path / "bundle")
     assert not (tmp_path / "bundle").exists()

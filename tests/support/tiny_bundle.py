@@ -27,16 +27,20 @@ def sound(listening: Listening, seeds: range) -> Validation:
     return Validation(pcm, np.tile(LABELS_OF_GOLDEN, (len(seeds), 1)))
 
 
+TINY = StudentConfig(width=1 / 16, dropout=0.0)
+
+
 @functools.cache
-def trained() -> tuple[Run, Student, np.ndarray]:
+def trained(config: StudentConfig = TINY) -> tuple[Run, Student, np.ndarray]:
     """A run, its student, and normalised log-mels to calibrate on."""
     torch.manual_seed(0)
+    student = Student(config)
     listening = Listening.with_whole_hop(SPECS["device_4k"], 2.0, 1.0)
+    listening = replace(listening, hop_seconds=student.whole_hop(listening))
     windows = sound(listening, range(1, 3))
     logmel = normalised_logmel(listening, windows.pcm)
     listening = replace(listening, logmel=listening.logmel.with_statistics(logmel.mean(), logmel.std()))
     features = normalised_logmel(listening, windows.pcm).astype(np.float32)
-    student = Student(StudentConfig(width=1 / 16, dropout=0.0))
     optimizer = torch.optim.AdamW(student.parameters(), 1e-2)
     x, truth = torch.from_numpy(features)[:, None], torch.from_numpy(windows.labels).float()
     threads = torch.get_num_threads()
