@@ -123,6 +123,8 @@ class Step:
         Multiply-accumulates of one run.
     fold : Fold or None
         How runs add up; None for a step of which every run makes its rows.
+    note : str
+        Why the step stays with plain C where others of its kind do not, or what its kernel does slowly; "" if nothing.
     """
 
     kind: str
@@ -135,6 +137,19 @@ class Step:
     runs: int
     macs: int
     fold: Fold | None = None
+    note: str = ""
+
+    def number(self, name: str) -> int:
+        """Return a number among the function's constants."""
+        value = self.op.fields[name]
+        assert isinstance(value, int)
+        return value
+
+    def array(self, name: str) -> npt.NDArray[np.int64]:
+        """Return a table among the function's constants."""
+        value = self.op.fields[name]
+        assert isinstance(value, CArray)
+        return value.values.astype(np.int64)
 
     @property
     def sums_bytes(self) -> int:

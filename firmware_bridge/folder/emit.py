@@ -11,15 +11,14 @@ from firmware_bridge.c.rendering import render
 from firmware_bridge.c.sources import source
 from firmware_bridge.compile.memory import Memory
 from firmware_bridge.compile.program import CArray, CPointers, CStruct, CValue, Program, Step, Tap
-from firmware_bridge.compile.specialise import (
-    FOURS,
+from firmware_bridge.compile.specialise.convolution import (
     GATHERED,
     IN_PLACE,
     gathered_columns,
     gathered_values,
     pieces,
-    values_under,
 )
+from firmware_bridge.compile.specialise.depthwise import FOURS, values_under
 from firmware_bridge.plan.network import Network
 from lungsound.files.versions import own_version
 
@@ -77,9 +76,12 @@ def kernel_files(network: Network) -> list[str]:
     if network.kernels != "c99":
         names.append("au_dsp.h")
     blocks = {_block_header(source, network.kernels) for source in sources & {IN_PLACE, GATHERED}}
+    packed = bool(blocks) and network.kernels != "mve"
     if blocks:
         names += ["au_block.h", *sorted(blocks)]
-        names += ["au_packed.h"] if network.kernels != "mve" else []
+        names += ["au_packed.h"] if packed else []
+    if packed or FOURS in sources:
+        names.append("au_rescale.h")
     return (
         names
         + sorted(f"{header}.h" for header in _headers(network.program))
@@ -137,7 +139,7 @@ def _blocks(network: Network) -> dict[str, Any]:
         "gathered": _block_header(GATHERED, kernels),
         "gathered_values": max((gathered_values(step, kernels) for step in gathered), default=0),
         "gathered_columns": max((gathered_columns(step) for step in gathered), default=0),
-        "pieces": max((pieces(step) for step in steps if step.source == IN_PLACE), default=0),
+        "pieces": max((pieces(step, kernels) for step in steps if step.source == IN_PLACE), default=0),
         "values_under": max((values_under(step) for step in steps if step.source == FOURS), default=0),
     }
 

@@ -11,7 +11,8 @@ from firmware_bridge.compile.memory import Memory, lay_out
 from firmware_bridge.compile.operators import lower
 from firmware_bridge.compile.program import CArray, CPointers, CValue, Program, Step
 from firmware_bridge.compile.schedule import Schedule, simulate
-from firmware_bridge.compile.specialise import specialise, stack_bytes
+from firmware_bridge.compile.specialise.stack import stack_bytes
+from firmware_bridge.compile.specialise.steps import specialise
 from firmware_bridge.device.targets import KERNELS
 from firmware_bridge.plan.waiting import held_whole, whole_facts, whole_text
 from firmware_bridge.tflite.graph import Graph

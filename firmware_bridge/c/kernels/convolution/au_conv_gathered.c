@@ -1,9 +1,7 @@
 /* Convolution of two columns at a time: the input columns under two output columns are gathered side by side, so that a
  * kernel runs along them from end to end; those that the next two need again stay. For cores with a header of blocks,
  * which says how weights lie.
- *
- * The generator has proven that sums stay below 2^30 and that every shift is to the right, which is what au_rescale()
- * needs. */
+ */
 #include "au_conv.h"
 
 #include AU_BLOCK_GATHERED
@@ -59,14 +57,17 @@ static void one_row(const au_conv_t *conv, const au_value_t *const *rows, const 
     gathered_t columns;
     const uint32_t size = AU_COLUMN((uint32_t)conv->kernel_h * conv->in_channels);
     const uint32_t stride = conv->stride_w;
-    const uint32_t under = conv->kernel_w + stride;
-    const uint32_t kept = (conv->kernel_w > stride) ? (conv->kernel_w - stride) : 0u;
+    const uint32_t dilation = conv->dilation_w;
+    /* The first column under the second output column; under dilated kernels none is shared. */
+    const uint32_t second = (dilation == 1u) ? stride : conv->kernel_w;
+    const uint32_t under = conv->kernel_w + second;
+    const uint32_t kept = (conv->kernel_w > second) ? (conv->kernel_w - second) : 0u;
     const uint32_t gone = under - kept;
     au_place_t place = au_first_place(conv, row, out);
     uint32_t have = 0;
     for (uint32_t x = 0; x < conv->out_width; x += 2u) {
         const int32_t left = (int32_t)(x * stride) - (int32_t)conv->pad_left;
-        uint32_t beside = stride;
+        uint32_t beside = second;
         int32_t sums[2] = {0, 0};
         if ((x + 1u) == conv->out_width) { /* there is no second column */
             beside = 0;
@@ -79,7 +80,8 @@ static void one_row(const au_conv_t *conv, const au_value_t *const *rows, const 
             columns.sums[k] = columns.sums[k + gone];
         }
         for (uint32_t k = have; k < under; ++k) {
-            const int32_t sum = gather(conv, rows, left + (int32_t)k, columns.values + (k * size));
+            const uint32_t at = (k < second) ? (k * dilation) : (stride + ((k - second) * dilation));
+            const int32_t sum = gather(conv, rows, left + (int32_t)at, columns.values + (k * size));
             if (AU_WANTS_SUMS) {
                 columns.sums[k] = sum;
             }

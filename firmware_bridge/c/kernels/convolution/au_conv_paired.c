@@ -1,20 +1,18 @@
 /* Convolution of two columns at a time, kernel rows in place, for cores with a header of blocks, which says how weights
  * lie.
- *
- * The generator has proven that sums stay below 2^30 and that every shift is to the right, which is what au_rescale()
- * needs. */
+ */
 #include "au_conv.h"
 
 #include AU_BLOCK_IN_PLACE
 
-/* How many kernel columns from `k` on lie inside or outside of the tensor as column `k` does, for both output columns.
- */
+/* How many kernel columns from `k` on lie side by side, inside or outside of the tensor as column `k` does, for both
+ * output columns. */
 static uint32_t alike(const au_conv_t *conv, const int32_t left[2], uint32_t k)
 {
     const bool first = au_inside(conv, left[0] + (int32_t)k);
     const bool second = au_inside(conv, left[1] + (int32_t)k);
     uint32_t end = k + 1u;
-    while ((end < conv->kernel_w) && (au_inside(conv, left[0] + (int32_t)end) == first) &&
+    while ((conv->dilation_w == 1u) && (end < conv->kernel_w) && (au_inside(conv, left[0] + (int32_t)end) == first) &&
            (au_inside(conv, left[1] + (int32_t)end) == second)) {
         ++end;
     }
@@ -37,8 +35,8 @@ static const au_piece_t *cut(const au_conv_t *conv, const au_value_t *const *row
     k = 0;
     for (uint32_t p = 0; p < in_a_row; ++p) {
         const uint32_t columns = alike(conv, left, k);
-        const int32_t first = left[0] + (int32_t)k;
-        const int32_t second = left[1] + (int32_t)k;
+        const int32_t first = left[0] + (int32_t)(k * conv->dilation_w);
+        const int32_t second = left[1] + (int32_t)(k * conv->dilation_w);
         const bool first_inside = au_inside(conv, first);
         const bool second_inside = au_inside(conv, second);
         au_piece_t *piece = pieces + p;
@@ -53,9 +51,27 @@ static const au_piece_t *cut(const au_conv_t *conv, const au_value_t *const *row
     return pieces + (in_a_row * kernel_h);
 }
 
+/* The last values of a column, its only piece, that are no whole group go into one of their own, filled up with zeros.
+ * Returns the pieces' end. */
+static const au_piece_t *split(au_piece_t *piece, au_column_t tail[2][4])
+{
+    const uint32_t whole = piece->count & ~3u;
+    for (uint32_t column = 0; column < 2u; ++column) {
+        for (uint32_t i = whole; i < piece->count; ++i) {
+            tail[column][i - whole] = piece->values[column][i];
+        }
+        piece[1].values[column] = tail[column];
+    }
+    piece[1].count = 4;
+    piece->count = whole;
+    return piece + 2;
+}
+
 static void one_row(const au_conv_t *conv, const au_value_t *const *rows, const au_row_t *row, au_value_t *out)
 {
+    const uint32_t patch = (uint32_t)conv->kernel_h * conv->kernel_w * conv->in_channels;
     au_piece_t pieces[AU_MOST_PIECES];
+    au_column_t tail[2][4] AU_ON_A_WORD = {{0, 0, 0, 0}, {0, 0, 0, 0}};
     au_place_t place = au_first_place(conv, row, out);
     for (uint32_t x = 0; x < conv->out_width; x += 2u) {
         int32_t left[2];
@@ -66,7 +82,10 @@ static void one_row(const au_conv_t *conv, const au_value_t *const *rows, const 
             left[1] = left[0];
             place.beside = place.out;
         }
-        const au_piece_t *const last = cut(conv, rows, left, pieces);
+        const au_piece_t *last = cut(conv, rows, left, pieces);
+        if ((AU_MOST_PIECES > 1) && (AU_FILLED(patch) != patch)) { /* a tail is a second piece */
+            last = split(pieces, tail);
+        }
         au_sum_up(pieces, last, sums);
         au_two_columns(conv, pieces, last, sums, row, &place);
         au_next_place(conv, &place);

@@ -1,12 +1,11 @@
 /* Depthwise convolution for Cortex-M4, M7 and M33: four channels at a time, one product each for every kernel value.
  *
- * The generator has proven that sums stay below 2^30 and that every shift is to the right, which is what au_rescale()
- * needs. */
+ * The generator has decided for every channel whether au_rescale() may scale its sums. */
 #include "au_depthwise.h"
-#include "au_dsp.h"
+#include "au_rescale.h"
 
-/* What is known of four channels, in words (specialise.py): biases, multipliers, what au_rescale() adds, and a byte of
- * shift for each. */
+/* What is known of four channels, in words (specialise/depthwise.py): biases, multipliers, what au_rescale() adds, and
+ * a byte of shift for each. */
 enum { BIAS = 0, MULTIPLIER = 4, OFFSET = 8, SHIFTS = 12, WORDS_OF_FOUR = 13 };
 
 /* Sums of channels 0 and 2, and of 1 and 3. */
@@ -58,8 +57,11 @@ static inline four_t sums_of(const au_value_t *const *under, const au_value_t *c
 static inline au_value_t finish(const au_depthwise_t *conv, const int32_t *four, uint32_t c, int32_t sum)
 {
     const int32_t shift = (int32_t)(((uint32_t)four[SHIFTS] >> (8u * c)) & 0xFFu);
-    return (au_value_t)au_clamp(au_rescale(sum, four[MULTIPLIER + c], four[OFFSET + c], shift, conv->out_zero),
-                                conv->low, conv->high);
+    const int32_t value =
+        au_any_otherwise(four[SHIFTS])
+            ? au_rescale_any(sum, four[MULTIPLIER + c], four[OFFSET + c], shift, conv->out_zero)
+            : au_rescale(sum, four[MULTIPLIER + c], four[OFFSET + c], shift, conv->out_zero);
+    return (au_value_t)au_clamp(value, conv->low, conv->high);
 }
 
 void au_depthwise_fours(const void *op, const au_value_t *const *rows, au_value_t *out)

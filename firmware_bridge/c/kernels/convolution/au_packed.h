@@ -8,6 +8,8 @@
 #ifndef AU_PACKED_H
 #define AU_PACKED_H
 
+#include "au_rescale.h"
+
 /* Kernel values are filled up with zeros to whole groups. */
 #define AU_FILLED(count) (((count) + 3u) & ~3u)
 
@@ -20,9 +22,9 @@ typedef struct {
     uint32_t count;
 } au_piece_t;
 
-/* What is known of two channels, in words (specialise.py): the first's bias plus 256 times the second's, the second's
+/* What is known of two channels, in words (specialise/convolution.py): the first's bias plus 256 times the second's, the second's
  * bias, then of each its multiplier and what au_rescale() adds, and both shifts to the right, the second's in the
- * second byte. */
+ * second byte, AU_OTHERWISE added where au_rescale() does not do. */
 enum {
     AU_BOTH,
     AU_SECOND,
@@ -127,10 +129,17 @@ static inline void au_finish(const au_row_t *row, const int32_t *pair, au_block_
 {
     const int32_t shift = pair[AU_SHIFTS] & 0xFF;
     const int32_t second = (int32_t)((uint32_t)pair[AU_SHIFTS] >> 8);
-    block->s00 = au_rescale(block->s00, pair[AU_MULTIPLIER], pair[AU_OFFSET], shift, row->zero);
-    block->s10 = au_rescale(block->s10, pair[AU_MULTIPLIER], pair[AU_OFFSET], shift, row->zero);
-    block->s01 = au_rescale(block->s01, pair[AU_SECOND_MULTIPLIER], pair[AU_SECOND_OFFSET], second, row->zero);
-    block->s11 = au_rescale(block->s11, pair[AU_SECOND_MULTIPLIER], pair[AU_SECOND_OFFSET], second, row->zero);
+    if (au_any_otherwise(pair[AU_SHIFTS])) {
+        block->s00 = au_rescale_any(block->s00, pair[AU_MULTIPLIER], pair[AU_OFFSET], shift, row->zero);
+        block->s10 = au_rescale_any(block->s10, pair[AU_MULTIPLIER], pair[AU_OFFSET], shift, row->zero);
+        block->s01 = au_rescale_any(block->s01, pair[AU_SECOND_MULTIPLIER], pair[AU_SECOND_OFFSET], second, row->zero);
+        block->s11 = au_rescale_any(block->s11, pair[AU_SECOND_MULTIPLIER], pair[AU_SECOND_OFFSET], second, row->zero);
+    } else {
+        block->s00 = au_rescale(block->s00, pair[AU_MULTIPLIER], pair[AU_OFFSET], shift, row->zero);
+        block->s10 = au_rescale(block->s10, pair[AU_MULTIPLIER], pair[AU_OFFSET], shift, row->zero);
+        block->s01 = au_rescale(block->s01, pair[AU_SECOND_MULTIPLIER], pair[AU_SECOND_OFFSET], second, row->zero);
+        block->s11 = au_rescale(block->s11, pair[AU_SECOND_MULTIPLIER], pair[AU_SECOND_OFFSET], second, row->zero);
+    }
     if (row->saturate) {
         block->s00 = au_saturate(block->s00);
         block->s10 = au_saturate(block->s10);

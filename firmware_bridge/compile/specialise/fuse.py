@@ -25,7 +25,7 @@ def _pool_behind(program: Program, step: Step) -> int | None:
     readers = [
         index for index, other in enumerate(program.steps) if any(tap.stream == step.output for tap in other.taps)
     ]
-    blocks = step.kernel in ("au_conv_paired", "au_conv_gathered") and _number(step, "out_channels") % 2 == 0
+    blocks = step.kernel in ("au_conv_paired", "au_conv_gathered") and step.number("out_channels") % 2 == 0
     if blocks and step.output != program.output and len(readers) == 1 and _two_by_two(program, step, readers[0]):
         return readers[0]
     return None
@@ -35,22 +35,22 @@ def _two_by_two(program: Program, conv: Step, reader: int) -> bool:
     pool = program.steps[reader]
     if pool.kernel != "au_average_pool_fold16" or pool.fold is None:
         return False
-    kernel = [_number(pool, name) for name in ("kernel_h", "kernel_w", "stride_w")] + [pool.fold.stride]
-    unpadded = _number(pool, "pad_left") == pool.fold.pad == 0 and 2 * _number(pool, "out_width") <= _number(
-        conv, "out_width"
+    kernel = [pool.number(name) for name in ("kernel_h", "kernel_w", "stride_w")] + [pool.fold.stride]
+    unpadded = pool.number("pad_left") == pool.fold.pad == 0 and 2 * pool.number("out_width") <= conv.number(
+        "out_width"
     )
     # A RESHAPE between the two cuts the same row into other columns.
-    alike = all(_number(pool, there) == _number(conv, here) for there, here in _SHARED)
+    alike = all(pool.number(there) == conv.number(here) for there, here in _SHARED)
     complete = 2 * program.streams[pool.output].rows <= conv.runs
-    unbounded = (_number(pool, "low"), _number(pool, "high")) == (-128, 127)
+    unbounded = (pool.number("low"), pool.number("high")) == (-128, 127)
     return kernel == [2, 2, 2, 2] and alike and unpadded and complete and unbounded
 
 
 def _fused(program: Program, conv: Step, pool: Step) -> Step:
     """Columns that the pool leaves out are not computed."""
-    width = 2 * _number(pool, "out_width")
+    width = 2 * pool.number("out_width")
     fields = conv.op.fields | {"out_width": width}
-    macs = conv.macs // _number(conv, "out_width") * width
+    macs = conv.macs // conv.number("out_width") * width
     fold = Fold(2, 2, 0, 2 * program.streams[pool.output].width)
     return dataclasses.replace(
         conv, kernel=f"{conv.kernel}_pool", op=CStruct(conv.op.ctype, fields), output=pool.output, macs=macs, fold=fold
@@ -74,9 +74,3 @@ def _without_unused_streams(program: Program) -> Program:
     return dataclasses.replace(
         program, streams=streams, steps=steps, input=new[program.input], output=new[program.output]
     )
-
-
-def _number(step: Step, name: str) -> int:
-    value = step.op.fields[name]
-    assert isinstance(value, int)
-    return value
