@@ -1,4 +1,4 @@
-"""Depthwise convolutions in the kernel that takes four channels at a time."""
+"""Depthwise convolutions in the kernels that take four channels at a time."""
 
 import dataclasses
 
@@ -6,19 +6,25 @@ import numpy as np
 
 from firmware_bridge.compile.program import CArray, CStruct, Step
 from firmware_bridge.compile.specialise.channels import Channels, Integers, words
+from firmware_bridge.compile.specialise.convolution import convolution
 
 FOURS = "au_depthwise_fours"
 """Function, and the file that holds it."""
-_MOST_UNDER = 64
+_MOST_UNDER = 256
 
 
-def depthwise(step: Step, _: str) -> Step:
-    """`step` with au_depthwise_fours where its shape allows."""
-    why = _why_not(step)
-    if why:
-        return dataclasses.replace(step, note=why)
+def depthwise(step: Step, kernels: str) -> Step:
+    """`step` with au_depthwise_fours, or as a convolution where there are too few channels for that."""
+    if step.number("in_channels") < 4:
+        return convolution(_whole(step), kernels)
+    if values_under(step) > _MOST_UNDER:
+        return dataclasses.replace(
+            step, note=f"{values_under(step)} values lie under its kernel, {_MOST_UNDER} at most"
+        )
     channels = Channels.of(step)
-    fields = step.op.fields | {"weights": CArray("int8_t", _fours(step)), "fours": _known(channels)}
+    order = _order(step)
+    weights = step.array("weights").reshape(-1, channels.bias.size)[:, order].transpose(1, 0, 2).reshape(-1)
+    fields = step.op.fields | {"weights": CArray("int8_t", weights), "fours": _known(channels, order)}
     fields |= dict.fromkeys(("bias", "multiplier", "shift"))
     op = CStruct(step.op.ctype, fields)
     return dataclasses.replace(step, kernel=FOURS, source=FOURS, op=op, note=channels.note)
@@ -29,23 +35,29 @@ def values_under(step: Step) -> int:
     return step.number("kernel_h") * step.number("kernel_w")
 
 
-def _why_not(step: Step) -> str:
-    if step.number("in_channels") % 4:
-        return f"{step.number('in_channels')} channels are no multiple of 4"
-    if step.number("depth_multiplier") > 1:
-        return f"its depth multiplier is {step.number('depth_multiplier')}"
-    if step.number("dilation_w") > 1:
-        return f"its kernel is dilated by {step.number('dilation_w')}"
-    return f"{values_under(step)} values lie under its kernel" if values_under(step) > _MOST_UNDER else ""
+def _order(step: Step) -> Integers:
+    """Output channels in the order of the kernels, [groups, 4]: four input channels side by side, once for every output
+    that each of them has. The last four overlap those before them where the channels are no multiple of four.
+    """
+    channels, multiple = step.number("in_channels"), step.number("depth_multiplier")
+    first = np.minimum(np.arange(0, channels, 4), channels - 4)
+    order = (first[:, None, None] + np.arange(4)) * multiple + np.arange(multiple)[:, None]
+    return order.reshape(-1, 4)
 
 
-def _known(channels: Channels) -> CArray:
-    """Bias and scale of four channels as au_depthwise_fours.c reads them."""
-    bias, multiplier, shift, offset = channels.in_multiples(4)
-    shifts = (shift << np.array([0, 8, 16, 24])).sum(axis=1, keepdims=True)
-    return words(np.concatenate([bias, multiplier, offset, shifts], axis=1))
+def _whole(step: Step) -> Step:
+    """Return a convolution that makes the same of 1 to 3 channels: weights of those that it does not see are 0."""
+    channels, multiple = step.number("in_channels"), step.number("depth_multiplier")
+    count = channels * multiple
+    weights = np.zeros((count, values_under(step), channels), np.int64)
+    weights[np.arange(count), :, np.arange(count) // multiple] = step.array("weights").reshape(-1, count).T
+    fields = step.op.fields | {"weights": CArray("int8_t", weights.reshape(-1)), "out_channels": count}
+    del fields["depth_multiplier"]
+    return dataclasses.replace(step, kernel="au_conv", source="au_conv_c99", op=CStruct("au_conv_t", fields))
 
 
-def _fours(step: Step) -> Integers:
-    """Weights [kernel_h, kernel_w, out] as [out / 4, kernel_h, kernel_w, 4]."""
-    return step.array("weights").reshape(-1, step.number("in_channels") // 4, 4).transpose(1, 0, 2).reshape(-1)
+def _known(channels: Channels, order: Integers) -> CArray:
+    """Bias and scale of four channels as au_depthwise.h describes them."""
+    scales = np.stack([channels.multiplier[order], channels.offset[order]], axis=2).reshape(-1, 8)
+    shifts = (channels.shift[order] << np.array([0, 8, 16, 24])).sum(axis=1, keepdims=True)
+    return words(np.concatenate([channels.bias[order], scales, shifts], axis=1))

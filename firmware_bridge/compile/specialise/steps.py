@@ -11,9 +11,15 @@ from firmware_bridge.compile.program import Program, Step
 from firmware_bridge.compile.specialise.convolution import convolution
 from firmware_bridge.compile.specialise.depthwise import depthwise
 from firmware_bridge.compile.specialise.fuse import fuse_pools
+from firmware_bridge.compile.specialise.product import fully_connected
 from firmware_bridge.compile.specialise.sums import add
 
-_MOVES = {"au_conv": convolution, "au_depthwise": depthwise, "au_add": add}
+_MOVES = {
+    "au_conv": convolution,
+    "au_depthwise": depthwise,
+    "au_fully_connected": fully_connected,
+    "au_add": add,
+}
 
 
 def specialise(program: Program, kernels: str) -> Program:

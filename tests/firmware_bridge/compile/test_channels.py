@@ -21,31 +21,49 @@ from firmware_bridge.plan.network import plan_network
 from firmware_bridge.tflite.reader import parse_tflite
 
 SIZE = (14, 13, 3)
-LAYERS = [
-    Layer((3, 3), 8, stride=(2, 2)),
-    Layer((3, 3), multiplier=1),
-    Layer((1, 1), 16),
-    Layer((1, 1), 13),
-    Layer((1, 1), 51),
-    Layer((3, 3), 24, dilation=(1, 2)),
-    Layer((5, 5), 12),
-    Layer((1, 3), 7, dilation=(1, 3)),
-    Layer((1, 1), 20),
-]
+LAYERS = {
+    "convolutions": [
+        Layer((3, 3), 8, stride=(2, 2)),
+        Layer((3, 3), multiplier=1),
+        Layer((1, 1), 16),
+        Layer((1, 1), 13),
+        Layer((1, 1), 51),
+        Layer((3, 3), 24, dilation=(1, 2)),
+        Layer((5, 5), 12),
+        Layer((1, 3), 7, dilation=(1, 3)),
+        Layer((1, 1), 20),
+    ],
+    "depthwise convolutions": [
+        Layer((3, 3), multiplier=1),
+        Layer((2, 3), multiplier=2),
+        Layer((3, 3), multiplier=1, dilation=(1, 2)),
+        Layer((1, 1), 10),
+        Layer((3, 3), multiplier=1, stride=(1, 2)),
+        Layer((9, 10), multiplier=1),
+        Layer((3, 3), multiplier=3),
+        Layer((1, 1), 2),
+        Layer((3, 2), multiplier=1),
+        Layer((1, 1), 1),
+        Layer((10, 8), multiplier=8, stride=(2, 2)),
+        Layer((3, 3), multiplier=1),
+        Layer(None, 33),
+    ],
+}
 CORES = [("cortex-m4", "dsp8"), ("cortex-m4", "dsp16"), ("cortex-m55", "mve")]
 TRAPS = ("-fsanitize=undefined", "-fsanitize-undefined-trap-on-error")
 """Undefined behaviour stops the core: it has no library that could say what happened."""
 
 
-def _case(seed: int, layers: list[Layer], most_exponent: int) -> tuple[bytes, np.ndarray]:
-    content = build(chain(np.random.default_rng(seed), SIZE, layers, most_exponent))
+def _case(seed: int, layers: str, most_exponent: int) -> tuple[bytes, np.ndarray]:
+    content = build(chain(np.random.default_rng(seed), SIZE, LAYERS[layers], most_exponent))
     rng = np.random.default_rng(5)
     shape = (1, *SIZE)
     return content, np.stack([rng.integers(-128, 128, shape), rng.choice([-128, 127], shape)]).astype(np.int8)
 
 
-def test_plain_c_makes_every_value_of_the_reference_kernels(tmp_path: Path):
-    content, windows = _case(0, LAYERS, 12)
+@pytest.mark.parametrize("layers", LAYERS)
+def test_plain_c_makes_every_value_of_the_reference_kernels(layers: str, tmp_path: Path):
+    content, windows = _case(0, layers, 12)
     network = plan_network(parse_tflite("case.tflite", content))
     write_network(tmp_path, network)
     made = run_on_host(compile_on_host(tmp_path, SANITIZERS), windows)
@@ -55,11 +73,12 @@ def test_plain_c_makes_every_value_of_the_reference_kernels(tmp_path: Path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("layers", LAYERS)
 @pytest.mark.parametrize(("target", "kernels"), CORES)
 def test_a_core_makes_every_value_of_the_reference_kernels(
-    target: str, kernels: str, installed: Callable[[str], Target], tmp_path: Path
+    layers: str, target: str, kernels: str, installed: Callable[[str], Target], tmp_path: Path
 ):
-    content, windows = _case(1, LAYERS, 12)
+    content, windows = _case(1, layers, 12)
     network = plan_network(parse_tflite("case.tflite", content), kernels)
     assert all(not step.source.endswith("_c99") for step in network.program.steps)
     assert differing(network, installed(target), windows, litert(content, windows), tmp_path, TRAPS) == 0
@@ -71,7 +90,7 @@ def test_a_core_makes_every_value_of_the_reference_kernels(
 def test_a_core_makes_the_bytes_of_xnnpack(
     target: str, kernels: str, installed: Callable[[str], Target], tmp_path: Path
 ):
-    content, windows = _case(2, LAYERS, 7)
+    content, windows = _case(2, "convolutions", 7)
     network = plan_network(parse_tflite("case.tflite", content), kernels, "single")
     output = network.graph.outputs[0]
     wanted = {output: litert(content, windows, reference=False)[output]}

@@ -13,9 +13,11 @@ _OUT_OF_ITS_RANGE, _SPREAD = 60, 70  # of a value and of a sum's factors, roughl
 
 @dataclass(frozen=True)
 class Layer:
-    """A convolution, SAME; with `multiplier` a depthwise one of so many output channels for each of the input's."""
+    """A convolution, SAME; with `multiplier` a depthwise one of so many outputs for each input channel; without
+    a kernel FULLY_CONNECTED, a layer that must be the last.
+    """
 
-    kernel: tuple[int, int]
+    kernel: tuple[int, int] | None
     channels: int = 0
     multiplier: int = 0
     stride: tuple[int, int] = (1, 1)
@@ -35,7 +37,7 @@ def _add(rng: draw.Rng, model: Model, layer: Layer, most_exponent: int) -> None:
     last = len(model.tensors) - 1
     channels = source.shape[3]
     count = channels * layer.multiplier or layer.channels
-    shape = (1, *layer.kernel, count) if layer.multiplier else (count, *layer.kernel, channels)
+    shape = (1, *(layer.kernel or ()), count) if layer.multiplier else (count, *(layer.kernel or ()), channels)
     made = draw.activation(rng, _shape(source, layer, count), 0.05)
     axis = 3 if layer.multiplier else 0
     weights, bias, factors = _channels(rng, shape, axis, most_exponent)
@@ -52,6 +54,10 @@ def _add(rng: draw.Rng, model: Model, layer: Layer, most_exponent: int) -> None:
         ),
         made,
     ]
+    inputs = [last, last + 1, last + 2]
+    if layer.kernel is None:
+        model.nodes.append(Node("FULLY_CONNECTED", inputs, last + 3, ("FullyConnectedOptions", {})))
+        return
     options: dict[str, object] = {
         "padding": 0, "strideH": layer.stride[0], "strideW": layer.stride[1], "dilationHFactor": layer.dilation[0],
         "dilationWFactor": layer.dilation[1], "fusedActivationFunction": draw.fused(rng) if rng.integers(3) == 0 else 0,
@@ -60,12 +66,12 @@ def _add(rng: draw.Rng, model: Model, layer: Layer, most_exponent: int) -> None:
     if layer.multiplier:
         kind, name = "DEPTHWISE_CONV_2D", "DepthwiseConv2DOptions"
         options["depthMultiplier"] = layer.multiplier
-    model.nodes.append(Node(kind, [last, last + 1, last + 2], last + 3, (name, options)))
+    model.nodes.append(Node(kind, inputs, last + 3, (name, options)))
 
 
 def _shape(source: Spec, layer: Layer, count: int) -> tuple[int, ...]:
     rows, width = (-(-size // step) for size, step in zip(source.shape[1:3], layer.stride, strict=True))
-    return (1, rows, width, count)
+    return (1, rows, width, count) if layer.kernel else (rows * width, count)
 
 
 def _channels(

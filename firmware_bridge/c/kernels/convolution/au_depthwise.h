@@ -9,8 +9,7 @@ typedef struct {
     const int32_t *bias;       /* [out], less the input's zero point times the sum of the weights */
     const int32_t *multiplier; /* [out] */
     const int8_t *shift;       /* [out] */
-    const int32_t
-        *fours; /* instead of the last three, where a core takes four channels at a time (au_depthwise_fours.c) */
+    const int32_t *fours;      /* instead of the last three, where a core takes four channels at a time */
     const au_value_t *outside; /* [kernel_w * in], the input's zero point: what lies beside the tensor */
     uint16_t in_width;
     uint16_t in_channels;
@@ -28,7 +27,17 @@ typedef struct {
 
 void au_depthwise(const void *op, const au_value_t *const *rows, au_value_t *out);
 
-/* Channels in fours, one output channel each, no dilation; weights [out / 4][kernel_h][kernel_w][4]. */
+/* Four input channels side by side at a time, the last four of them overlapping others where they are no multiple of
+ * four; of each the first output channel, then the second. Weights [group][kernel_h][kernel_w][4]. */
 void au_depthwise_fours(const void *op, const au_value_t *const *rows, au_value_t *out);
+
+/* What is known of four output channels, in words (specialise/depthwise.py): biases, then of each its multiplier and
+ * what au_rescale() adds, and a byte of shift for each (au_rescale.h). */
+enum { AU_SCALES = 4, AU_FOUR_SHIFTS = 12, AU_WORDS_OF_FOUR = 13 };
+
+static inline uint32_t au_first_of_four(uint32_t channel, uint32_t channels)
+{
+    return ((channel + 4u) <= channels) ? channel : (channels - 4u);
+}
 
 #endif

@@ -1,12 +1,6 @@
-/* Depthwise convolution for Cortex-M4, M7 and M33: four channels at a time, one product each for every kernel value.
- *
- * The generator has decided for every channel whether au_rescale() may scale its sums. */
+/* Depthwise convolution for Cortex-M4, M7 and M33: four channels at a time, one product each for every kernel value. */
 #include "au_depthwise.h"
 #include "au_rescale.h"
-
-/* What is known of four channels, in words (specialise/depthwise.py): biases, multipliers, what au_rescale() adds, and
- * a byte of shift for each. */
-enum { BIAS = 0, MULTIPLIER = 4, OFFSET = 8, SHIFTS = 12, WORDS_OF_FOUR = 13 };
 
 /* Sums of channels 0 and 2, and of 1 and 3. */
 typedef struct {
@@ -23,7 +17,7 @@ static uint32_t find(const au_depthwise_t *conv, const au_value_t *const *rows, 
     uint32_t count = 0;
     for (uint32_t ky = 0; ky < conv->kernel_h; ++ky) {
         for (uint32_t kx = 0; kx < conv->kernel_w; ++kx) {
-            const int32_t column = left + (int32_t)kx;
+            const int32_t column = left + (int32_t)(kx * conv->dilation_w);
             const bool inside = (column >= 0) && (column < (int32_t)conv->in_width);
             under[count] = inside ? (rows[ky] + ((uint32_t)column * conv->in_channels)) : conv->outside;
             ++count;
@@ -36,7 +30,7 @@ static uint32_t find(const au_depthwise_t *conv, const au_value_t *const *rows, 
 static inline four_t sums_of(const au_value_t *const *under, const au_value_t *const *last, uint32_t channel,
                              const int8_t *weights, const int32_t *four)
 {
-    four_t sums = {four[BIAS], four[BIAS + 2], four[BIAS + 1], four[BIAS + 3]};
+    four_t sums = {four[0], four[2], four[1], four[3]};
     const int8_t *weight = weights;
     for (const au_value_t *const *value = under; value != last; ++value) {
         const uint32_t w = au_load4(weight);
@@ -56,11 +50,12 @@ static inline four_t sums_of(const au_value_t *const *under, const au_value_t *c
 
 static inline au_value_t finish(const au_depthwise_t *conv, const int32_t *four, uint32_t c, int32_t sum)
 {
-    const int32_t shift = (int32_t)(((uint32_t)four[SHIFTS] >> (8u * c)) & 0xFFu);
-    const int32_t value =
-        au_any_otherwise(four[SHIFTS])
-            ? au_rescale_any(sum, four[MULTIPLIER + c], four[OFFSET + c], shift, conv->out_zero)
-            : au_rescale(sum, four[MULTIPLIER + c], four[OFFSET + c], shift, conv->out_zero);
+    const int32_t multiplier = four[AU_SCALES + (2u * c)];
+    const int32_t offset = four[AU_SCALES + (2u * c) + 1u];
+    const int32_t shift = (int32_t)(((uint32_t)four[AU_FOUR_SHIFTS] >> (8u * c)) & 0xFFu);
+    const int32_t value = au_any_otherwise(four[AU_FOUR_SHIFTS])
+                              ? au_rescale_any(sum, multiplier, offset, shift, conv->out_zero)
+                              : au_rescale(sum, multiplier, offset, shift, conv->out_zero);
     return (au_value_t)au_clamp(value, conv->low, conv->high);
 }
 
@@ -69,20 +64,25 @@ void au_depthwise_fours(const void *op, const au_value_t *const *rows, au_value_
     const au_depthwise_t *const conv = (const au_depthwise_t *)op;
     const au_value_t *under[AU_MAX_UNDER];
     const uint32_t channels = conv->in_channels;
-    au_value_t *next = out;
+    const uint32_t multiple = conv->depth_multiplier;
+    au_value_t *here = out;
     for (uint32_t x = 0; x < conv->out_width; ++x) {
         const uint32_t count = find(conv, rows, x, under);
         const int8_t *weights = conv->weights;
         const int32_t *four = conv->fours;
         for (uint32_t channel = 0; channel < channels; channel += 4u) {
-            const four_t sums = sums_of(under, under + count, channel, weights, four);
-            next[0] = finish(conv, four, 0, sums.s0);
-            next[1] = finish(conv, four, 1, sums.s1);
-            next[2] = finish(conv, four, 2, sums.s2);
-            next[3] = finish(conv, four, 3, sums.s3);
-            next += 4;
-            weights += 4u * count;
-            four += WORDS_OF_FOUR;
+            const uint32_t first = au_first_of_four(channel, channels);
+            for (uint32_t m = 0; m < multiple; ++m) {
+                const four_t sums = sums_of(under, under + count, first, weights, four);
+                au_value_t *const next = here + (first * multiple) + m;
+                next[0] = finish(conv, four, 0, sums.s0);
+                next[multiple] = finish(conv, four, 1, sums.s1);
+                next[2u * multiple] = finish(conv, four, 2, sums.s2);
+                next[3u * multiple] = finish(conv, four, 3, sums.s3);
+                weights += 4u * count;
+                four += AU_WORDS_OF_FOUR;
+            }
         }
+        here += channels * multiple;
     }
 }

@@ -1,16 +1,5 @@
 #include "au_fully_connected.h"
 
-/* TFLite's reference kernel rounds once here and twice in its convolutions; TFLM rounds twice in both. What was
- * evaluated is LiteRT. */
-static int32_t requantize(int32_t value, int32_t multiplier, int32_t shift)
-{
-#if AU_SINGLE_ROUNDING
-    return au_requantize(value, multiplier, shift);
-#else
-    return au_requantize_once(value, multiplier, shift);
-#endif
-}
-
 void au_fully_connected(const void *op, const au_value_t *const *rows, au_value_t *out)
 {
     const au_fully_connected_t *const full = (const au_fully_connected_t *)op;
@@ -26,8 +15,7 @@ void au_fully_connected(const void *op, const au_value_t *const *rows, au_value_
             int32_t sums[2] = {full->bias[c], full->bias[(c + count) - 1u]};
             au_add_to_two(sums, values, weights, weights + ((count - 1u) * full->in_channels), full->in_channels);
             for (uint32_t i = 0; i < count; ++i) {
-                const int32_t value = requantize(sums[i], full->multiplier[c], full->shift[c]) + full->out_zero;
-                *next = (au_value_t)au_clamp(value, full->low, full->high);
+                *next = au_full_value(full, c, sums[i]);
                 ++next;
                 ++c;
             }
