@@ -129,6 +129,8 @@ def report(network: Network) -> dict[str, Any]:
         layers.append(
             {
                 "operator": step.kind,
+                "kernel": step.source.removeprefix("au_"),
+                "note": step.note,
                 "tensor": stream.name,
                 "rows": stream.rows,
                 "row_values": stream.width,
@@ -180,13 +182,14 @@ def report_text(facts: dict[str, Any]) -> str:
         *_limit_text(facts),
         *whole_text(facts["whole"]),
         "",
-        f"{'operator':<18}{'ring':>12}{'bytes':>8}{'sums':>7}{'constants':>11}{'M MAC':>9}  tensor",
+        f"{'operator':<18}{'ring':>12}{'bytes':>8}{'sums':>7}{'constants':>11}{'M MAC':>9}  {'kernel':<21}tensor",
     ]
     for layer in facts["layers"]:
         ring = f"{layer['ring_rows']} x {layer['row_values']}"
+        remarks = "; ".join(filter(None, ("waits for all of time" if layer["whole"] else "", layer["note"])))
         lines.append(
             f"{layer['operator']:<18}{ring:>12}{layer['ring_bytes']:>8}{layer['sums_bytes']:>7}{layer['constant_bytes']:>11}"
-            f"{layer['macs'] / 1e6:>9.2f}  {layer['tensor']}{' (waits for all of time)' if layer['whole'] else ''}"
+            f"{layer['macs'] / 1e6:>9.2f}  {layer['kernel']:<21}{layer['tensor']}{f' ({remarks})' if remarks else ''}"
         )
     lines += [
         "",

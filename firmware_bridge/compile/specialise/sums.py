@@ -12,22 +12,24 @@ _MOST_OFFSET = (1 << 30) - 2
 def add(step: Step, _: str) -> Step:
     """`step` with au_add_alike (au_elementwise_dsp.c), where that fits."""
     struct = _sum_of_alike(step)
-    if struct is None:
-        return step
+    if isinstance(struct, str):
+        return dataclasses.replace(step, note=struct)
     return dataclasses.replace(step, kernel="au_add_alike", source="au_elementwise_dsp", op=struct)
 
 
-def _sum_of_alike(step: Step) -> CStruct | None:
-    """Return what au_add_alike (au_elementwise_dsp.c) is told, or None where it does not fit: broadcasting,
-    constants, XNNPACK's rounding, whose last shift is to the left, or factors beyond the usual.
+def _sum_of_alike(step: Step) -> CStruct | str:
+    """Return what au_add_alike (au_elementwise_dsp.c) is told, or why it does not fit: XNNPACK's rounding ends in a
+    shift to the left.
     """
     fields = step.op.fields
     sides = [_addend(fields[name]) for name in ("left", "right")]
     sizes, shift = fields["sizes"], -step.number("shift")
     assert isinstance(sizes, tuple)
+    if None in sides or math.prod(sizes) != sizes[-1]:
+        return "a side is constant, broadcast, or scaled beyond the usual"
     offset = (1 << shift >> 1) + (step.number("out_zero") << shift) if shift > 0 else _MOST_OFFSET + 1
-    if None in sides or math.prod(sizes) != sizes[-1] or abs(offset) > _MOST_OFFSET:
-        return None
+    if abs(offset) > _MOST_OFFSET:
+        return "its sum is rounded once, or scaled beyond the usual"
     made = {name: fields[name] for name in ("multiplier", "low", "high")}
     made |= {"left": sides[0], "right": sides[1], "count": sizes[-1], "offset": offset, "shift": shift}
     return CStruct("au_sum_t", made)
