@@ -1,26 +1,21 @@
 """EfficientAT's MobileNetV3 as an encoder: its layers are the outputs of its 17 features."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-import torch
 from torch import Tensor
 
 from lungsound.errors import InputError
 from lungsound.listening import Listening
 from lungsound.logmel import SPECS, LogMelSpec
 from lungsound.networks.mobilenet import USUAL_STRIDES, MobileNetV3
-from lungsound.training.weights import read_checkpoint
+from lungsound.networks.mobilenet_files import read_published
 from teachers.encoder import Encoder, register
-from teachers.offers.efficientat import CARD, LOGMEL, OFFER
+from teachers.offers.efficientat import LOGMEL, OFFER
 
 MEAN, STD = -4.5, 5.0
 """What EfficientAT normalises its log-mels with."""
-
-WIDTHS = (0.1, 0.2, 0.4, 0.5, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6, 2.0, 3.0, 4.0)
-"""Width multipliers of the published networks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,26 +72,16 @@ class MobileNetEncoder(Encoder):
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read the trunk of a published file, whose shapes tell the width and whose name tells strides (``_s2221``).
+        """Read the trunk of a published file.
 
         Raises
         ------
         InputError
-            If the file is missing or damaged, no MobileNetV3 of EfficientAT of a published width, or holds a value
-            that is not finite.
+            See :func:`lungsound.networks.mobilenet_files.read_published`.
         """
-        content = read_checkpoint(path)
-        state = content if isinstance(content, dict) else {}
-        trunk = {name: value for name, value in state.items() if isinstance(name, str) and name.startswith("features.")}
-        strides = re.search(r"_s([12]{4})", path.stem)
-        config = MobileNetConfig(
-            _width_of(trunk, path), SPECS[LOGMEL].n_mels, tuple(map(int, strides[1])) if strides else USUAL_STRIDES
-        )
-        for name, value in trunk.items():
-            if value.layout != torch.strided or not value.is_contiguous() or not torch.isfinite(value).all():
-                raise InputError(f"{path}: {name} is not laid out in full, or not finite; get {CARD.file} again")
-        encoder = cls(config)
-        encoder.trunk.load_state_dict(trunk)
+        published = read_published(path)
+        encoder = cls(MobileNetConfig(published.width, SPECS[LOGMEL].n_mels, published.strides))
+        encoder.trunk.load_state_dict(published.trunk)
         return encoder
 
     @property
@@ -126,14 +111,3 @@ class MobileNetEncoder(Encoder):
                 f"the encoder takes {self.config.mels} mels, got {x.shape[-2]} mels and {x.shape[-1]} frames"
             )
         return [feature_map.permute(0, 2, 3, 1) for feature_map in self.trunk.layers(x)]
-
-
-def _width_of(trunk: dict[str, object], path: Path) -> float:
-    """Return the published width whose trunk has tensors of these names and shapes."""
-    found = {name: value.shape for name, value in trunk.items() if isinstance(value, Tensor)}
-    for width in WIDTHS:
-        with torch.device("meta"):
-            expected = {name: value.shape for name, value in MobileNetV3(width).state_dict().items()}
-        if len(found) == len(trunk) and found == expected:
-            return width
-    raise InputError(f"{path}: no MobileNetV3 of EfficientAT; get {CARD.file} from {CARD.url}")

@@ -55,3 +55,13 @@ PANNS: Mapping[str, tuple[WeightsCard, ...]] = {
     "mobilenetv2": (_panns("MobileNetV2", "MobileNetV2_mAP=0.383.pth"),),
 }
 """The published files of each family, the usual one first."""
+
+EFFICIENTAT_MN04 = WeightsCard(
+    name="EfficientAT mn04, AudioSet",
+    url="https://github.com/fschmid56/EfficientAT/releases/download/v0.0.1/mn04_as_mAP_432.pt",
+    file="mn04_as_mAP_432.pt",
+    hash="sha256:899a8c6217063f6941793102a2780b3dd788ab11fce468d9cf5f0577c453321c",
+    logmel="efficientat_32k",
+    licence="MIT",
+    paper="Schmid et al., Efficient Large-Scale Audio Tagging via Transformer-to-CNN Distillation, arXiv:2211.04772",
+)

@@ -1,7 +1,7 @@
 """MobileNetV3 as EfficientAT publishes it for audio, with a width multiplier; parameters carry the published names."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lungsound import cpu_wheels as cpu_wheels  # isort: skip  # before anything that imports torchvision
 
@@ -40,6 +40,9 @@ _BLOCKS = (
 )
 """MobileNetV3-Large (Howard et al. 2019, table 1)."""
 
+_TAIL = 3
+"""Blocks at the end that may be dilated or halved."""
+
 USUAL_STRIDES = (2, 2, 2, 2)
 
 
@@ -50,28 +53,52 @@ def divisible(channels: float) -> int:
 
 
 class SqueezeExcitation(nn.Module):
-    """Weigh channels by what they are on average; a plain sigmoid, where MobileNetV3's is piecewise linear."""
+    """Weigh one axis by what it is on average; a plain sigmoid, where MobileNetV3's is piecewise linear.
 
-    def __init__(self, channels: int, squeezed: int) -> None:
+    Parameters
+    ----------
+    size, squeezed : int
+        Of the axis, and of the layer between.
+    axis : int
+        1 for channels, 3 for time.
+    """
+
+    def __init__(self, size: int, squeezed: int, axis: int = 1) -> None:
         super().__init__()
-        self.fc1, self.fc2 = nn.Linear(channels, squeezed), nn.Linear(squeezed, channels)
+        self.fc1, self.fc2 = nn.Linear(size, squeezed), nn.Linear(squeezed, size)
+        self.others = tuple({1, 2, 3} - {axis})
 
     def forward(self, x: Tensor) -> Tensor:
         """Map [B, C, F, T] to the same shape."""
-        weights = torch.sigmoid(self.fc2(torch.relu(self.fc1(x.mean(dim=(2, 3))))))
-        return x * weights[:, :, None, None]
+        weights = torch.sigmoid(self.fc2(torch.relu(self.fc1(x.mean(dim=self.others)))))
+        for axis in self.others:
+            weights = weights.unsqueeze(axis)
+        return x * weights
 
 
 class ConcurrentSqueezeExcitation(nn.Module):
-    """The place of several squeezes side by side in the published names; here there is the one over channels."""
+    """Squeezes side by side: over channels, and over time where the number of frames is fixed; the larger one counts.
 
-    def __init__(self, channels: int, squeezed: int) -> None:
+    Parameters
+    ----------
+    channels : int
+        C.
+    frames : int, optional
+        T of the map.
+    """
+
+    def __init__(self, channels: int, frames: int | None = None) -> None:
         super().__init__()
-        self.conc_se_layers = nn.ModuleList([SqueezeExcitation(channels, squeezed)])
+        layers = [SqueezeExcitation(channels, divisible(channels // 4))]
+        if frames is not None:
+            layers.append(SqueezeExcitation(frames, divisible(frames // 4), axis=3))
+        self.conc_se_layers = nn.ModuleList(layers)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map [B, C, F, T] to the same shape."""
         weighed: Tensor = self.conc_se_layers[0](x)
+        for layer in self.conc_se_layers[1:]:
+            weighed = torch.maximum(weighed, layer(x))
         return weighed
 
 
@@ -82,21 +109,32 @@ class InvertedResidual(nn.Module):
     ----------
     into, inside, out : int
         Channels.
-    kernel, stride : int
+    kernel, stride, dilation : int
         Of the depthwise convolution.
-    squeeze, swish : bool
-        Weigh the channels; hard-swish instead of ReLU.
+    swish : bool
+        Hard-swish instead of ReLU.
+    squeeze : ConcurrentSqueezeExcitation, optional
+        Weighs what the depthwise convolution puts out.
     """
 
     def __init__(
-        self, into: int, inside: int, out: int, kernel: int, stride: int, *, squeeze: bool, swish: bool
+        self,
+        into: int,
+        inside: int,
+        out: int,
+        kernel: int,
+        stride: int,
+        dilation: int = 1,
+        *,
+        swish: bool,
+        squeeze: ConcurrentSqueezeExcitation | None = None,
     ) -> None:
         super().__init__()
         activation = nn.Hardswish if swish else nn.ReLU
-        parts = [] if inside == into else [_convolution(into, inside, 1, activation=activation)]
-        parts.append(_convolution(inside, inside, kernel, stride, groups=inside, activation=activation))
-        if squeeze:
-            parts.append(ConcurrentSqueezeExcitation(inside, divisible(inside // 4)))
+        parts: list[nn.Module] = [] if inside == into else [_convolution(into, inside, 1, activation=activation)]
+        parts.append(_convolution(inside, inside, kernel, stride, dilation, groups=inside, activation=activation))
+        if squeeze is not None:
+            parts.append(squeeze)
         parts.append(_convolution(inside, out, 1))
         self.block = nn.Sequential(*parts)
         self.residual = stride == 1 and into == out
@@ -108,9 +146,16 @@ class InvertedResidual(nn.Module):
 
 
 def _convolution(
-    into: int, out: int, kernel: int, stride: int = 1, groups: int = 1, activation: type[nn.Module] | None = None
+    into: int,
+    out: int,
+    kernel: int,
+    stride: int = 1,
+    dilation: int = 1,
+    groups: int = 1,
+    activation: type[nn.Module] | None = None,
 ) -> nn.Module:
-    convolution = nn.Conv2d(into, out, kernel, stride, (kernel - 1) // 2, groups=groups, bias=False)
+    padding = (kernel - 1) // 2 * dilation
+    convolution = nn.Conv2d(into, out, kernel, stride, padding, dilation, groups, bias=False)
     nn.init.kaiming_normal_(convolution.weight, mode="fan_out")
     parts = [convolution, nn.BatchNorm2d(out, eps=0.001, momentum=0.01)]
     return nn.Sequential(*parts, *([activation()] if activation else []))
@@ -127,19 +172,37 @@ class MobileNetV3(nn.Module):
         Multiplier of the published channels.
     strides : sequence of int
         Of the four blocks that may halve the map; the convolution before them always does.
+    dilated : bool
+        Dilate the last three blocks by two, the first of which then halves nothing.
+    reduced_tail : bool
+        Halve the channels of the last three blocks.
+    frames : int, optional
+        T, where squeezes weigh time besides channels; the trunk then takes no other number of frames.
     """
 
-    def __init__(self, width: float = 1.0, strides: Sequence[int] = USUAL_STRIDES) -> None:
+    def __init__(
+        self,
+        width: float = 1.0,
+        strides: Sequence[int] = USUAL_STRIDES,
+        *,
+        dilated: bool = False,
+        reduced_tail: bool = False,
+        frames: int | None = None,
+    ) -> None:
         super().__init__()
         first = divisible(16 * width)
         features = [_convolution(1, first, 3, 2, activation=nn.Hardswish)]
         self.widths, self.strides = [first], [2]
-        for block in _BLOCKS:
-            stride = 1 if block.stride_of is None else strides[block.stride_of]
+        frames = None if frames is None else -(-frames // 2)
+        for index, block in enumerate(_blocks(reduced_tail)):
+            dilation = 2 if dilated and index >= len(_BLOCKS) - _TAIL else 1
+            stride = 1 if block.stride_of is None or dilation > 1 else strides[block.stride_of]
             inside, out = divisible(block.inside * width), divisible(block.out * width)
+            frames = None if frames is None else -(-frames // stride)
+            squeeze = ConcurrentSqueezeExcitation(inside, frames) if block.squeeze else None
             features.append(
                 InvertedResidual(
-                    self.widths[-1], inside, out, block.kernel, stride, squeeze=block.squeeze, swish=block.swish
+                    self.widths[-1], inside, out, block.kernel, stride, dilation, swish=block.swish, squeeze=squeeze
                 )
             )
             self.widths.append(out)
@@ -162,30 +225,9 @@ class MobileNetV3(nn.Module):
         return self.layers(x)[-1]
 
 
-class MobileNetTagger(MobileNetV3):
-    """The published network from the log-mel on, with its usual head (``mlp``).
-
-    Parameters
-    ----------
-    width, strides
-        See :class:`MobileNetV3`.
-    classes : int
-        Sound classes, AudioSet's 527 as published.
-    """
-
-    def __init__(self, width: float = 1.0, strides: Sequence[int] = USUAL_STRIDES, classes: int = 527) -> None:
-        super().__init__(width, strides)
-        hidden = divisible(1280 * width)
-        self.classifier = nn.Sequential(
-            nn.AdaptiveAvgPool2d(1),
-            nn.Flatten(),
-            nn.Linear(self.widths[-1], hidden),
-            nn.Hardswish(),
-            nn.Dropout(0.2),
-            nn.Linear(hidden, classes),
-        )
-
-    def tag(self, logmel: Tensor) -> tuple[Tensor, Tensor]:
-        """Return logits [B, C] and the embedding [B, D], the mean of the last map, of log-mels [B, 1, F, T]."""
-        feature_map = self.forward(logmel)
-        return self.classifier(feature_map), feature_map.mean(dim=(2, 3))
+def _blocks(reduced_tail: bool) -> tuple[_Block, ...]:
+    if not reduced_tail:
+        return _BLOCKS
+    tail = [replace(block, out=block.out // 2) for block in _BLOCKS[-_TAIL:]]
+    tail[1:] = [replace(block, inside=block.inside // 2) for block in tail[1:]]
+    return (*_BLOCKS[:-_TAIL], *tail)

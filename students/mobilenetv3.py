@@ -1,0 +1,68 @@
+"""EfficientAT's MobileNetV3 as a student."""
+
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from lungsound.errors import InputError
+from lungsound.networks.cards import EFFICIENTAT_MN04, WeightsCard
+from lungsound.networks.mobilenet import USUAL_STRIDES, MobileNetV3
+from lungsound.networks.mobilenet_files import read_published
+from students.registry import Published, StudentCard, register
+
+
+def load_published(trunk: nn.Module, path: Path) -> WeightsCard:
+    """Copy the trunk of a published file and return its card; its kernels over mels and frames become kernels over frames and mels.
+
+    The published trunk sees log-mels of its own, a student's are those of its run: close enough to start training from.
+
+    Raises
+    ------
+    InputError
+        If the file is no MobileNetV3 of EfficientAT, or the trunk has another width.
+    """
+    assert isinstance(trunk, MobileNetV3Trunk)
+    published = read_published(path)
+    if published.strides != USUAL_STRIDES:
+        raise InputError(f"{path}: was trained with strides of {published.strides}, a student has {USUAL_STRIDES}")
+    if published.width != trunk.width:
+        raise InputError(
+            f"{path}: holds a MobileNetV3 of width {published.width:g}, the student's is {trunk.width:g}; "
+            f"give it --width {published.width:g}"
+        )
+    trunk.load_state_dict({name: value.mT if value.dim() == 4 else value for name, value in published.trunk.items()})
+    return EFFICIENTAT_MN04
+
+
+@register(
+    StudentCard(
+        name="mobilenetv3",
+        summary="Fifteen inverted residuals with squeeze and excitation, EfficientAT's network for devices.",
+        paper=EFFICIENTAT_MN04.paper,
+        licence="Apache-2.0",
+        input="one log-mel, normalised by one mean and deviation",
+        width="16 to 160 channels and 960 in the last map; mn04, the published one, is 0.4",
+        published=Published((EFFICIENTAT_MN04,), load_published),
+    )
+)
+class MobileNetV3Trunk(MobileNetV3):
+    """EfficientAT's trunk over frames and mels, where the published one has mels and frames.
+
+    Parameters
+    ----------
+    width : float
+        Multiplier of the published channels, rounded to eights.
+    dropout : float
+        Of the last map, while training.
+    """
+
+    def __init__(self, width: float, dropout: float) -> None:
+        super().__init__(width)
+        self.width = width
+        self.channels = self.widths[-1]
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map normalised log-mels [B, 1, T, F] to a feature map [B, D, T / 32, F / 32], halves rounded up."""
+        feature_map: Tensor = self.dropout(super().forward(x))
+        return feature_map
