@@ -1,5 +1,6 @@
 """EfficientAT's MobileNetV3 as a student."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from torch import Tensor, nn
@@ -11,10 +12,13 @@ from lungsound.networks.mobilenet_files import read_published
 from students.registry import Published, StudentCard, register
 
 
-def load_published(trunk: nn.Module, path: Path) -> WeightsCard:
-    """Copy the trunk of a published file and return its card; its kernels over mels and frames become kernels over frames and mels.
+_MN04_WIDTH = 0.4
 
-    The published trunk sees log-mels of its own, a student's are those of its run: close enough to start training from.
+
+def load_published(trunk: nn.Module, path: Path) -> WeightsCard:
+    """Copy the trunk of a published file and return its card.
+
+    Its kernels over mels and frames become kernels over frames and mels. The published trunk sees log-mels of its own, a student's are those of its run: close enough to start training from.
 
     Raises
     ------
@@ -31,7 +35,9 @@ def load_published(trunk: nn.Module, path: Path) -> WeightsCard:
             f"give it --width {published.width:g}"
         )
     trunk.load_state_dict({name: value.mT if value.dim() == 4 else value for name, value in published.trunk.items()})
-    return EFFICIENTAT_MN04
+    if published.width == _MN04_WIDTH:
+        return EFFICIENTAT_MN04
+    return replace(EFFICIENTAT_MN04, name=f"EfficientAT {path.stem}, AudioSet", file=path.name, hash=None)
 
 
 @register(
