@@ -11,14 +11,14 @@ from lungsound.networks.mobilenet import USUAL_STRIDES, MobileNetV3
 from lungsound.networks.mobilenet_files import read_published
 from students.registry import Published, StudentCard, register
 
-
 _MN04_WIDTH = 0.4
 
 
 def load_published(trunk: nn.Module, path: Path) -> WeightsCard:
     """Copy the trunk of a published file and return its card.
 
-    Its kernels over mels and frames become kernels over frames and mels. The published trunk sees log-mels of its own, a student's are those of its run: close enough to start training from.
+    Its kernels over mels and frames become kernels over frames and mels. The published trunk sees log-mels of its own,
+    a student's are those of its run: close enough to start training from.
 
     Raises
     ------
