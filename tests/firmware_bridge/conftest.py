@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import typer
 from cnn6_tflite import cnn6
+from made_once import FOLDER
 
 from firmware_bridge.command import firmware_command, plan_command, targets_command
 from firmware_bridge.device.targets import Target, find_target, missing_packages
@@ -17,6 +18,23 @@ from lungsound.command.console import run
 
 _CCACHE = Path("/usr/lib/ccache")
 """Where Debian's ccache stands in for every compiler."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def made_once_folder(tmp_path_factory):
+    """Where pytest-xdist's workers find what another one has made."""
+    with pytest.MonkeyPatch.context() as patch:
+        if "PYTEST_XDIST_WORKER" in os.environ:
+            patch.setenv(FOLDER, str(tmp_path_factory.getbasetemp().parent / "made_once"))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_to_leak():
+    """Spare checked programs the search for leaks, half of their time: generated C has no heap, as a test proves."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ASAN_OPTIONS", "detect_leaks=0")
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

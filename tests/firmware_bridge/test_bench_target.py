@@ -8,6 +8,7 @@ import re
 import numpy as np
 import pytest
 from cnn6_tflite import cnn6
+from quick_tables import with_quick_tables
 from rich.console import Console
 from tiny_bundle import tiny_bundle
 
@@ -23,6 +24,18 @@ from firmware_bridge.sound.frontend import frontend_table_bytes
 from lungsound import terminal as streams
 from lungsound.errors import InputError
 from lungsound.files.plain_json import dumps
+
+
+@pytest.fixture(autouse=True)
+def quick_tables(monkeypatch):
+    """Have large tables compiled as strings."""
+
+    def written(folder, footprint):
+        names = write_sources(folder, footprint)
+        with_quick_tables(folder)
+        return names
+
+    monkeypatch.setattr(firmware_bridge.bench_target, "write_sources", written)
 
 
 @pytest.fixture(scope="module")

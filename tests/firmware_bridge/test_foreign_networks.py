@@ -1,13 +1,13 @@
 """Networks that nobody here designed as streaming C: every value against LiteRT, and what the plan says of them."""
 
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 from foreign_networks import FRAMES, MELS, NETWORKS, foreign_network, random_logmels
 from host import SANITIZERS, compile_on_host, run_on_host
+from made_once import made_once
 from one_op_tflite import litert
 from traced_net import differing
 
@@ -30,14 +30,14 @@ MAP = (16, 16 * 16)
 """Of MobileNetV3's first squeeze and excitation: rows, and values of a row."""
 
 
-@cache
+@made_once
 def exported(name: str) -> bytes:
     """The int8 .tflite of a network, with ranges of random sound."""
     float_model = write_graph(read_graph(foreign_network(name), FRAMES, MELS))
     return int8_tflite(float_model, calibrate(float_model, random_logmels(8, 5)[:, 0].numpy()))
 
 
-@cache
+@made_once
 def reference(name: str) -> tuple[np.ndarray, dict[int, np.ndarray]]:
     """Windows of a network, and every value that LiteRT's reference kernels make of them, by tensor."""
     windows = windows_of(parse_tflite(name, exported(name)))

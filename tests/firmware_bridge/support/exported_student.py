@@ -1,9 +1,8 @@
 """Students as the export leaves them: random weights, statistics and ranges of made-up sound."""
 
-import functools
-
 import numpy as np
 import torch
+from made_once import made_once
 from numpy.typing import NDArray
 from tiny_bundle import sound
 
@@ -18,7 +17,7 @@ from lungsound.logmel import SPECS
 from students.student import Student, StudentConfig
 
 
-@functools.cache
+@made_once
 def exported_student(width: float, heads: int, seconds: float = 2.0) -> tuple[bytes, NDArray[np.int8]]:
     """Return an int8 .tflite file that hears so many seconds, and windows for it, int8 [n, frames, mels].
 
