@@ -1,6 +1,7 @@
 """What every test may ask for."""
 
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -9,10 +10,16 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 from hypothesis import settings
+from torch_tables import keep_tables
 
 # No test judges time; CI repeats the same examples, so that a change is what turns it red.
 settings.register_profile("auscult", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("auscult")
+
+
+def pytest_collection_finish() -> None:
+    if "export.onnx.models" in sys.modules:
+        keep_tables()
 
 
 @pytest.fixture(scope="session")

@@ -74,6 +74,7 @@ class ForkServer:
 
     def __init__(self, library: Path) -> None:
         environment = os.environ | {"LD_PRELOAD": str(library), "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+        environment["PYTHONPATH"] = os.pathsep.join(sys.path)
         environment["JE_ARROW_MALLOC_CONF"] = "background_thread:false"
         words = [sys.executable, str(Path(__file__).with_name("forking.py")), str(library)]
         self._process = subprocess.Popen(

@@ -7,6 +7,7 @@ import ctypes
 import hashlib
 import json
 import os
+import pkgutil
 import resource
 import signal
 import sys
@@ -16,33 +17,28 @@ from pathlib import Path
 from typing import Any
 
 from fork_server import CODES, Job
+from torch_tables import keep_tables
 
 SILENCE = 20.0
 """Seconds of a clock without any work, or of work, after which a command hangs."""
 
 
-IMPORTED = (
-    "auscult.cli",
-    "auscult.data",
-    "auscult.evaluate",
-    "auscult.int8_bundle",
-    "auscult.runs",
-    "distill.command",
-    "distill.training",
-    "export.command",
-    "export.making",
-    "firmware_bridge.command",
-    "firmware_bridge.folder.writing",
-    "lungsound.corpora.check",
-    "lungsound.corpora.export",
-    "teachers.command",
-    "teachers.training",
+PACKAGES = ("lungsound", "teachers", "students", "distill", "export", "firmware_bridge", "auscult")
+LATER = (
     "ai_edge_quantizer",
-    "nncf",
-    "onnxscript",
+    "filelock",
+    "nncf.onnx.quantization.quantize_model",
+    "pyarrow.pandas_compat",
+    "pydantic.type_adapter",
     "sklearn.linear_model",
-    "torch.onnx._internal.exporter._core",
+    "torch._export.serde.serialize",
+    "torch._functorch.aot_autograd",
+    "torch.export._trace",
+    "torch.onnx._internal.exporter._compat",
+    "torch.onnx._internal.exporter._torchlib.ops",
+    "typer._adapters",
 )
+"""What those import when they run, but for onnxruntime, which starts a thread."""
 
 
 class _Moment(ctypes.Structure):
@@ -78,9 +74,16 @@ def serve(library: Path) -> None:
 
 
 def import_everything() -> None:
-    """Import what commands import when they run, as far as it starts no threads."""
-    for name in IMPORTED:
+    """Import what commands import when they run, as far as it starts no threads, and make what torch may keep."""
+    from torch.onnx._constants import ONNX_DEFAULT_OPSET
+
+    for package in map(import_module, PACKAGES):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if not module.name.endswith("__main__"):
+                import_module(module.name)
+    for name in LATER:
         import_module(name)
+    keep_tables()(opset_version=ONNX_DEFAULT_OPSET)
 
 
 def run(job: Job) -> None:
