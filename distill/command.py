@@ -49,7 +49,8 @@ def distill_command(
     heads: Annotated[int, typer.Option(help="Heads of the CSRA attention: 1, 2, 4, 6 or 8.")] = 4,
     from_run: options.FromRun = None,
     student_weights: Annotated[
-        Path | None, typer.Option(help="Published weights that the student starts from: of cnn6, width 1, PANNs'.")
+        Path | None,
+        typer.Option(help="Published weights (.pth) that the student starts from: its family's, which are of width 1."),
     ] = None,
     teacher_run: Annotated[
         Path | None,
@@ -96,8 +97,9 @@ def distill_command(
     weights.safetensors and run.json; the epoch and the thresholds are chosen on validation.
 
     JSON keys: run (folder), synthetic, teacher (its card: name, licence, paper, note, weights; where known: run,
-    split_hash, from_run), labels, thresholds, validation (with: n, auroc (by label), sensitivity (by label),
-    specificity (by label), f1 (by label), balanced_accuracy; of crackle and wheeze: sp, se, score, se_any, score_any).
+    split_hash, from_run, weights_sha256), labels, thresholds, validation (with: n, auroc (by label), sensitivity (by
+    label), specificity (by label), f1 (by label), balanced_accuracy; of crackle and wheeze: sp, se, score, se_any,
+    score_any).
     """
     if resume is not None:
         refuse_beside_resume(context)

@@ -50,6 +50,8 @@ class DistillSettings:
         Folder of a finished run of the same student, whose weights this training starts from.
     student_weights : str, optional
         Published checkpoint of the student's trunk, which this training starts from.
+    student_weights_sha256 : str, optional
+        Of that file as the training began with it; a resumed one takes no other.
     watch : str
         The logged figure that chooses the epoch.
     recipe : dict, optional
@@ -70,11 +72,12 @@ class DistillSettings:
     seed: Annotated[int, SEED] = 0
     from_run: str | None = None
     student_weights: str | None = None
+    student_weights_sha256: str | None = None
     watch: str = AUROC
     recipe: dict[str, str] | None = None
 
     command: ClassVar = "distill"
-    LATER: ClassVar = ("from_run", "student_weights", "watch", "recipe")
+    LATER: ClassVar = ("from_run", "student_weights", "student_weights_sha256", "watch", "recipe")
 
     def __post_init__(self) -> None:
         check_values(self)

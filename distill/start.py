@@ -9,9 +9,11 @@ import torch
 from distill.settings import DistillSettings
 from distill.taught import LABELS_ALONE, credit, student_name, teacher_run_of
 from lungsound.errors import InputError
-from lungsound.logmel import LogMelSpec
+from lungsound.logmel import SPECS, LogMelSpec
+from lungsound.networks.cards import WeightsCard
+from lungsound.terminal import err
 from lungsound.training.runs import Run
-from lungsound.training.weights import load_weights
+from lungsound.training.weights import load_weights, sha256_of
 from students.student import Student, StudentConfig
 
 
@@ -27,11 +29,14 @@ class Start:
         Name, licence, paper and origin of these, where they were not drawn.
     logmel : LogMelSpec or None
         What the weights of a run expect, statistics included.
+    published : WeightsCard or None
+        Of published weights.
     """
 
     student: Student
     credit: dict[str, Any] | None = None
     logmel: LogMelSpec | None = None
+    published: WeightsCard | None = None
 
 
 def run_name(settings: DistillSettings) -> str:
@@ -61,7 +66,7 @@ def start_of(settings: DistillSettings) -> Start:
     Raises
     ------
     InputError
-        If the weights or the run do not exist or do not fit.
+        If the weights or the run do not exist or do not fit, or the weights are not those that the training began with.
     """
     torch.manual_seed(settings.seed)
     student = Student(replace(settings.student, classes=len(settings.data.labels)))
@@ -72,7 +77,30 @@ def start_of(settings: DistillSettings) -> Start:
         return Start(student)
     path = Path(settings.student_weights)
     card = student.start_from(path)
-    return Start(student, {"name": card.name, "licence": card.licence, "paper": card.paper, "weights": path.name})
+    digest = sha256_of(path)
+    if settings.student_weights_sha256 not in (None, digest):
+        raise InputError(f"{path}: not the file that this training began with, its sha256 is another; restore it")
+    named = {"name": card.name, "licence": card.licence, "paper": card.paper}
+    return Start(student, named | {"weights": path.name, "weights_sha256": digest}, published=card)
+
+
+def note_another_logmel(start: Start, settings: DistillSettings) -> None:
+    """Say on stderr that published weights were trained on another log-mel than the student's."""
+    listening = settings.data.listening()
+    if start.published is None or SPECS[start.published.logmel] == listening.logmel:
+        return
+    heard = start.published.logmel
+    err.print(
+        f"note: the weights of {start.published.name} were trained on the log-mel {heard} ({_words(SPECS[heard])}), "
+        f"this student hears {settings.data.logmel} ({_words(listening.logmel)}) and has to learn more anew; "
+        f"--logmel {heard} is theirs",
+        style="yellow",
+    )
+
+
+def _words(spec: LogMelSpec) -> str:
+    every = 1000 * spec.hop / spec.sample_rate
+    return f"{spec.sample_rate} Hz, {spec.n_mels} mels from {spec.f_min:g} to {spec.f_max:g} Hz every {every:g} ms"
 
 
 def _from_run(settings: DistillSettings, run: Run, student: Student) -> Start:

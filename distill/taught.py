@@ -128,8 +128,6 @@ def credit(teacher_run: Run | None, start: dict[str, Any] | None) -> dict[str, A
     if start is None:
         return dict(taught)
     licences = dict.fromkeys([*taught["licence"].split("; "), *start["licence"].split("; ")])
-    return taught | {
-        "licence": "; ".join(licences),
-        "paper": f"{taught['paper']}; started from {start['name']} ({start['paper']})",
-        "weights": start["weights"],
-    }
+    origin = {key: start[key] for key in ("weights", "weights_sha256") if key in start}
+    paper = f"{taught['paper']}; started from {start['name']} ({start['paper']})"
+    return taught | {"licence": "; ".join(licences), "paper": paper} | origin

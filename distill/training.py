@@ -10,7 +10,7 @@ from distill.augment import RandomGain
 from distill.losses import LossWeights
 from distill.module import DistillModule
 from distill.settings import DistillSettings
-from distill.start import Start, start_of
+from distill.start import Start, note_another_logmel, start_of
 from distill.store import TeacherOutputs
 from distill.taught import credit, outputs_of, teacher_run_of, warn_of_another_split
 from lungsound.scores.metrics import choose_thresholds, label_scores
@@ -18,7 +18,7 @@ from lungsound.scores.watch import WatchAuroc, watchable, watched
 from lungsound.training.data import TrainingData, prepare_training
 from lungsound.training.finished import finished_run
 from lungsound.training.runs import Run, in_use
-from lungsound.training.settings import save_settings
+from lungsound.training.settings import SETTINGS_FILE, save_settings
 from lungsound.training.trainer import fit, make_trainer
 from lungsound.training.window_dataset import WindowDataset, batches, predict
 from students.student import Student
@@ -55,6 +55,8 @@ def distill(settings: DistillSettings, folder: Path, cache: Path) -> Run:
 def _distilled(settings: DistillSettings, folder: Path, cache: Path) -> Run:
     teacher_run = teacher_run_of(settings)
     start, mode = begin(settings)
+    note_another_logmel(start, settings)
+    settings = _with_digest(settings, start, folder)
     data = prepare_training(settings.data, cache)
     watch = watchable(settings.watch, mode, data.listening.labels, data.validation.labels)
     save_settings(settings, folder, data.selection.hash)
@@ -78,6 +80,13 @@ def _distilled(settings: DistillSettings, folder: Path, cache: Path) -> Run:
         thresholds=thresholds,
         validation=label_scores(validation.labels, logits, logits >= thresholds, data.listening.labels),
     )
+
+
+def _with_digest(settings: DistillSettings, start: Start, folder: Path) -> DistillSettings:
+    """Return the settings with the sha256 of the published weights, where the training begins now."""
+    if start.published is None or start.credit is None or (folder / SETTINGS_FILE).exists():
+        return settings
+    return replace(settings, student_weights_sha256=start.credit["weights_sha256"])
 
 
 def begin(settings: DistillSettings) -> tuple[Start, Literal["min", "max"]]:

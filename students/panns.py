@@ -52,7 +52,7 @@ def _register(kind: type[PannsTrunk], summary: str, width: str, sizes: int | Non
         input="one log-mel, normalised by one mean and deviation",
         width=f"{width} channels",
         smallest_input=kind.smallest_input(),
-        published=Published(cards, load_trunk),
+        published=Published(cards[0], load_trunk),
     )
     register(card)(trunk)
 

@@ -73,10 +73,13 @@ class Depths:
 
 @dataclass(frozen=True)
 class Published:
-    """Published weights of a family: what copies a file of them into a trunk, and returns the card of that file."""
+    """Published weights of a family: the usual file's card, and what copies a file of them into a trunk.
 
-    cards: tuple[WeightsCard, ...]
-    load: Callable[[nn.Module, Path], WeightsCard]
+    `load` returns the card of the file where a family has several.
+    """
+
+    card: WeightsCard
+    load: Callable[[nn.Module, Path], WeightsCard | None]
 
 
 @dataclass(frozen=True)

@@ -212,7 +212,7 @@ class Student(nn.Module):
         published = self._family.card.published
         if published is None:
             raise InputError(f"{path}: the student {self.config.trunk} has no published weights to start from")
-        return published.load(self.trunk, path)
+        return published.load(self.trunk, path) or published.card
 
     def save_weights(self, path: Path) -> None:
         """Write the weights as safetensors."""

@@ -68,7 +68,7 @@ class Recipe:
         """
         if not name.endswith(_ENDING) and name not in shipped():
             raise InputError(f"no recipe called {name!r}; {_meant(name, shipped())}, or name a {_ENDING} file")
-        own = files("recipes") / f"{name}{_ENDING}"
+        own = files("recipes").joinpath(*f"{name}{_ENDING}".split("/"))
         content = own.read_bytes() if name in shipped() else read_bytes(Path(name), _LARGEST)
         try:
             values = tomllib.loads(content.decode())
@@ -81,8 +81,10 @@ class Recipe:
 
 
 def shipped() -> list[str]:
-    """Return the names of the recipes that come with auscult."""
-    return sorted(file.name.removesuffix(_ENDING) for file in files("recipes").iterdir() if file.name.endswith(_ENDING))
+    """Return the names of the recipes that come with auscult; those of a folder begin with its name."""
+    top = list(files("recipes").iterdir())
+    found = [("", file) for file in top] + [(f"{f.name}/", file) for f in top if f.is_dir() for file in f.iterdir()]
+    return sorted(folder + file.name.removesuffix(_ENDING) for folder, file in found if file.name.endswith(_ENDING))
 
 
 def recipe_option(command: str) -> Any:

@@ -1,6 +1,7 @@
 """A network's weights on disk: ours as safetensors, published ones as pickles that are not trusted."""
 
 import argparse
+import hashlib
 import pickle
 import struct
 import zipfile
@@ -86,6 +87,12 @@ def _read_sealed(path: Path) -> dict[str, torch.Tensor]:
         raise InputError(f"{path}: damaged, its sha256 is another; restore it or train again")
     state: dict[str, torch.Tensor] = load(content)
     return state
+
+
+def sha256_of(path: Path) -> str:
+    """Return the sha256 of a file of any size, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def check_records(path: Path) -> None:

@@ -13,10 +13,14 @@ import typer
 
 from auscult.cli import CONTENTS
 from lungsound.command.recipes import NOT_OF_A_RECIPE, Recipe, shipped
+from lungsound.listening import Listening
+from lungsound.logmel import SPECS
 from lungsound.training.runs import Run
 
 TRAINED_FIRST = {"size", "weights", "teacher_logmel", "teacher_epochs"}
 """Options of `distill` that say how a teacher is trained where none is there yet."""
+
+MULTI_BREATH = ("cnn6", "cnn14", "mobilenetv2", "resnet22")
 
 LEFT_OUT = {
     "finetune": {"weights", "from_run"},
@@ -28,9 +32,13 @@ LEFT_OUT = {
 """What a recipe may leave out: files of one's own, and what means nothing beside what it says."""
 
 
+def place_of(name: str) -> Path:
+    return Path(str(files("recipes"))) / f"{name}.toml"
+
+
 def words_on_top(name: str) -> list[list[str]]:
     """The commands in the comment of a recipe, as a shell splits them."""
-    lines = (files("recipes") / f"{name}.toml").read_text().splitlines()
+    lines = place_of(name).read_text().splitlines()
     comment = [line.removeprefix("#").strip() for line in lines[: lines.index("")]]
     comment = "\n".join(comment).replace("\\\n", "").splitlines()
     return [shlex.split(line) for line in comment if line.startswith(("auscult ", "distill "))]
@@ -47,7 +55,19 @@ def parsed(words: list[str]) -> dict[str, object]:
 
 
 def test_there_are_recipes():
-    assert {"sprsound2022-teacher", "sprsound2022-student"} <= set(shipped())
+    rows = {f"multibreath/{network}-{head}" for network in MULTI_BREATH for head in ("linear", "csra")}
+    assert {"sprsound2022-teacher", "sprsound2022-student"} | rows <= set(shipped())
+
+
+@pytest.mark.parametrize("name", [name for name in shipped() if name.startswith("multibreath/")])
+def test_multi_breath_rows_are_students_that_hear_eight_seconds(name):
+    recipe = Recipe.open(name)
+    network, head, *_ = name.removeprefix("multibreath/").split("-")
+    values = recipe.values
+    assert (values["student"], values["head"], values["width"]) == (network, head, 1.0)
+    assert (values["learning-rate"], values["batch-size"], values["protocol"]) == (1e-3, 64, ["cycles"])
+    assert Listening.with_whole_hop(SPECS[values["logmel"]], values["seconds"], values["hop"]).frames == 251
+    assert "arXiv:2407.10828, " in recipe.follows
 
 
 @pytest.mark.parametrize("name", shipped())
@@ -64,6 +84,7 @@ def test_a_recipe_names_every_option_of_its_command(name):
     values = parsed([recipe.command, "--recipe", name])
     written = {key.replace("-", "_") for key in recipe.values}
     left_out = {key for key in values if key not in NOT_OF_A_RECIPE} - written
+    left_out -= {"heads"} if values.get("head") == "linear" else set()
     kind = (
         "finetune"
         if recipe.command == "finetune"
@@ -99,7 +120,7 @@ def test_recipes_are_listed(auscult):
     code, said, _ = auscult("recipes", "--json")
     assert code == 0
     for row in json.loads(said)["recipes"]:
-        written = tomllib.loads((files("recipes") / f"{row['name']}.toml").read_text())
+        written = tomllib.loads(place_of(row["name"]).read_text())
         assert written == row["values"] | {"command": row["command"], "follows": row["follows"]}
     said = auscult("recipes")[1]
     assert all(name in said for name in shipped())

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from published_panns import published_file
 
 from lungsound.errors import InputError
 
@@ -94,3 +95,35 @@ def test_a_teacher_goes_on_from_its_run(auscult, small_teacher, place):
     answer = json.loads(said)
     assert Path(answer["run"]).name.startswith("m2d-tiny-from-scratch-continued-frozen-")
     assert answer["teacher"]["from_run"] == str(small_teacher.path)
+
+
+@pytest.mark.parametrize(
+    ("student", "said"),
+    [
+        (
+            ["cnn10", "--width", 1 / 16],
+            "holds PANNs' CNN6, not CNN10; name cnn6, or get Cnn10_mAP=0.380.pth",
+        ),
+        (
+            ["cnn6", "--width", 1 / 8],
+            "its CNN6 has (8, 8, 16, 32) channels, the student (8, 16, 32, 64); name a",
+        ),
+        (["cnn6", "--width", 1 / 16, "--seconds", 0.3], "too few for cnn6; give at least 16 of both"),
+    ],
+)
+def test_student_weights_that_do_not_fit(auscult, tmp_path, student, said):
+    published_file(tmp_path / "weights.pth", widths=(8, 8, 16, 32))
+    words = ["distill", "--teacher", "none", "--student-weights", tmp_path / "weights.pth", "--runs", tmp_path / "runs"]
+    code, out, complaint = auscult(*words, "--student", *student)
+    assert (code, out) == (1, "")
+    assert said in " ".join(complaint.split())
+    assert not (tmp_path / "runs").exists()
+
+
+def test_damaged_student_weights(auscult, tmp_path):
+    (tmp_path / "weights.pth").write_bytes(b"PK\x03\x04 cut")
+    words = ["distill", "--teacher", "none", "--student-weights", tmp_path / "weights.pth", "--runs", tmp_path / "runs"]
+    code, out, complaint = auscult(*words)
+    assert (code, out) == (1, "")
+    assert "weights.pth: damaged, or not a file of tensors alone" in " ".join(complaint.split())
+    assert not (tmp_path / "runs").exists()
