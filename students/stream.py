@@ -16,6 +16,7 @@ _SMALLEST = 40
 
 
 def _normed(convolution: nn.Conv2d) -> list[nn.Module]:
+    nn.init.kaiming_uniform_(convolution.weight, nonlinearity="relu")  # values neither fade nor grow with depth
     return [convolution, nn.BatchNorm2d(convolution.out_channels), nn.ReLU()]
 
 
