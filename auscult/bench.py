@@ -131,7 +131,10 @@ def bench_command(
         measured = bench_target(bundle, target, kernels, rounding, push_limit=push_macs, listening=listening)
         (print_json if json_output else print_bench)(measured)
         return
-    found = bench(Bundle.open(bundle), runs, threads, None if run is None else Run.load(run))
+    opened = Bundle.open(bundle)
+    if opened.manifest.front_end is not None:
+        raise InputError(f"{bundle}: hears sound and holds float ONNX alone, so there is nothing to measure it against")
+    found = bench(opened, runs, threads, None if run is None else Run.load(run))
     if json_output:
         print_json(found)
         return
@@ -208,6 +211,8 @@ def _subjects(bundle: Bundle, threads: int, run: Run | None) -> tuple[dict[str, 
     """Return what can be measured, and why the rest cannot."""
     manifest = bundle.manifest
     window = min(WINDOW, len(bundle.golden.pcm) - 1)
+    assert bundle.golden.codes is not None
+    assert manifest.input is not None
     codes = bundle.golden.codes[window : window + 1]
     values = manifest.input.dequantize(codes).astype(np.float32)
     facts = manifest.listening, manifest.input

@@ -27,9 +27,10 @@ if TYPE_CHECKING:  # pandas takes a second to import, which help and completion 
 
 
 class Classifier(Protocol):
-    """What can be scored."""
+    """What can be scored; `int8` where its rounding is a choice."""
 
     name: str
+    int8: bool
     listening: Listening
     thresholds: tuple[float, ...]
     split_hash: str
@@ -41,6 +42,8 @@ class Classifier(Protocol):
 
 class FloatRun:
     """A trained student or teacher in float."""
+
+    int8 = False
 
     def __init__(self, run: Run) -> None:
         self.name = f"{run.kind}, float"
@@ -55,19 +58,22 @@ class FloatRun:
         from lungsound.training.window_dataset import predict
 
         logmel = self.listening.logmel
-        features = prepare(windows, logmel, self.listening.seconds, cache_folder())
-        logits = predict(self._forward(), features, logmel)
+        forward, sound = self._forward()
+        features = prepare(windows, logmel, self.listening.seconds, cache_folder(), sound=sound)
+        logits = predict(forward, features, logmel)
         return logits, (logits >= np.asarray(self.thresholds)).astype(np.int64)
 
-    def _forward(self) -> Any:
+    def _forward(self) -> tuple[Any, bool]:
+        """Return what gives logits, and whether it hears sound."""
         if self._run.kind == "student":
             from students.student import Student
 
-            return Student.load(self._run.model, self._run.weights).eval()
+            student = Student.load(self._run.model, self._run.weights).eval()
+            return student, student.hears_sound
         from teachers.teacher import Teacher
 
         teacher = Teacher.load(self._run.model, self._run.weights).eval()
-        return lambda x: teacher(x).logits
+        return lambda x: teacher(x).logits, False
 
 
 def open_classifier(target: Path, rounding: str) -> Classifier:
@@ -80,11 +86,14 @@ def open_classifier(target: Path, rounding: str) -> Classifier:
     """
     if (target / RUN_FILE).is_file():
         return FloatRun(Run.load(target))
+    from auscult.float_bundle import FloatBundle
     from auscult.int8_bundle import Int8Bundle
     from export.bundle.manifest import MANIFEST_FILE
+    from export.bundle.opening import Bundle
 
     if (target / MANIFEST_FILE).is_file():
-        return Int8Bundle(target, rounding)
+        bundle = Bundle.open(target)
+        return FloatBundle(bundle) if bundle.manifest.front_end else Int8Bundle(target, rounding)
     raise InputError(f"{target}: neither a run ({RUN_FILE}) nor a bundle ({MANIFEST_FILE}); name the folder of one")
 
 
@@ -155,7 +164,8 @@ def evaluate_command(
     ] = "test",
     protocol: options.Protocols = list(PROTOCOLS),  # noqa: B006
     rounding: Annotated[
-        str, typer.Option(help="Of a bundle: single as XNNPACK, double as LiteRT's reference kernels and firmware.")
+        str,
+        typer.Option(help="Of an int8 bundle: single as XNNPACK, double as LiteRT's reference kernels and firmware."),
     ] = "single",
     drop_shared: options.DropShared = False,
     validation: options.Validation = 0.2,
@@ -181,8 +191,6 @@ def evaluate_command(
     cycles), recordings (as windows), predictions (file); of SPRSound: task_2-1 (SPRSound's scores), task_2-2
     (SPRSound's scores), left_out (why by task)).
     """
-    if (target / RUN_FILE).is_file():
-        refuse_ignored(context, ["rounding"], "means something for a bundle alone; leave it out")
     if split not in ("train", "validation"):
         refuse_ignored(context, ["validation", "split_seed"], "changes no test part; leave it out")
     with activity() as doing:
@@ -191,6 +199,8 @@ def evaluate_command(
         from lungsound.corpora.splits import ALL
 
         classifier = open_classifier(target, rounding)
+    if not classifier.int8:
+        refuse_ignored(context, ["rounding"], "means something for an int8 bundle alone; leave it out")
     selection = Selection.open(data, drop_shared=drop_shared, validation=validation, seed=split_seed)
     if split in ("train", "validation") and selection.hash != classifier.split_hash:
         raise InputError(

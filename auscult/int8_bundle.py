@@ -35,12 +35,14 @@ class Int8Bundle:
         If the bundle is damaged or holds no .tflite, or the rounding is unknown.
     """
 
+    int8 = True
+
     def __init__(self, path: Path, rounding: str) -> None:
         if rounding not in RUNTIME_OF_ROUNDING:
             raise InputError(f"--rounding {rounding}: choose {' or '.join(RUNTIME_OF_ROUNDING)}")
         bundle = Bundle.open(path)
         manifest = bundle.manifest
-        if manifest.threshold_codes is None:
+        if manifest.threshold_codes is None or manifest.input is None:
             raise InputError(f"{path}: holds no .tflite; export the run again with --int8 tflite")
         self._runtime = bundle.load(RUNTIME_OF_ROUNDING[rounding])
         self._input, self._threshold_codes = manifest.input, manifest.threshold_codes

@@ -29,3 +29,21 @@ class RandomGain(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Shift each of B normalised log-mels [B, 1, frames, mels] by its own constant."""
         return x + self.spread * torch.randn(len(x), 1, 1, 1, dtype=x.dtype, device=x.device)
+
+
+class RandomSoundGain(nn.Module):
+    """The same for networks that hear sound: every window's samples times a factor of its own, not clipped.
+
+    Parameters
+    ----------
+    decibel : float
+        Standard deviation of the gain; 0 changes nothing.
+    """
+
+    def __init__(self, decibel: float) -> None:
+        super().__init__()
+        self.spread = decibel * math.log(10) / 20
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Scale each of B windows [B, samples]."""
+        return x * torch.exp(self.spread * torch.randn(len(x), 1, dtype=x.dtype, device=x.device))

@@ -70,6 +70,13 @@ def distill_command(
     label: options.Labels = None,
     protocol: options.Protocols = list(DEFAULT.protocols),  # noqa: B006
     logmel: Annotated[str, typer.Option(help="Log-mel specification of the student.")] = DEFAULT.logmel,
+    front_end: Annotated[
+        str,
+        typer.Option(
+            help="logmel; leaf-logtbn or leaf-pcen: EfficientLEAF, learnt with the student, begins at the rate, "
+            "window, hop and bands of --logmel. It exports to float ONNX alone."
+        ),
+    ] = "logmel",
     seconds: options.Seconds = DEFAULT.seconds,
     hop: options.Hop = DEFAULT.hop_seconds,
     drop_shared: options.DropShared = False,
@@ -109,6 +116,7 @@ def distill_command(
         from distill.settings import DistillSettings
         from distill.start import describe, run_name
         from distill.training import begin, distill
+        from lungsound.networks.leaf_config import front_end_named
         from students.student import Student, StudentConfig
         from teachers.training import finetuned
 
@@ -127,7 +135,14 @@ def distill_command(
             validation,
             split_seed,
         )
-        asked = StudentConfig(trunk=student, width=width, heads=heads, head=head, depth=depth)
+        asked = StudentConfig(
+            trunk=student,
+            width=width,
+            heads=heads,
+            head=head,
+            depth=depth,
+            front_end=front_end_named(front_end, chosen.listening().logmel),
+        )
         config = _student(context, asked, from_run)
         if not is_given(context, "hop"):
             chosen = replace(chosen, hop_seconds=Student(config).whole_hop(chosen.listening()))
@@ -195,7 +210,7 @@ def _student(context: typer.Context, asked: "StudentConfig", from_run: Path | No
         return asked
     refuse_ignored(
         context,
-        ("student", "width", "depth", "head", "heads", "student_weights"),
+        ("student", "width", "depth", "head", "heads", "front_end", "student_weights"),
         "ignored with --from-run; leave it out",
     )
     before = Run.load(from_run)

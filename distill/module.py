@@ -24,8 +24,8 @@ class DistillModule(LabelModule):
         Of the three losses.
     learning_rate, weight_decay : float
         See :class:`lungsound.training.trainer.LabelModule`.
-    augment : nn.Module
-        Applied to ``x`` in training alone.
+    gain, mask : nn.Module
+        Applied in training alone: to what the student hears, and to the spectrogram that its trunk sees.
     """
 
     def __init__(
@@ -35,28 +35,30 @@ class DistillModule(LabelModule):
         weights: LossWeights,
         learning_rate: float,
         weight_decay: float,
-        augment: nn.Module,
+        gain: nn.Module,
+        mask: nn.Module,
     ) -> None:
         super().__init__(learning_rate, weight_decay)
         self.student = student
         self.projector = nn.Linear(student.embedding_dim, teacher_dim) if teacher_dim else None
-        self.augment = augment
+        self.gain, self.mask = gain, mask
         self._weights = weights
 
     def logits(self, x: Tensor) -> Tensor:
-        """Return the student's logits [B, C] of normalised log-mels [B, 1, frames, mels]."""
+        """Return the student's logits [B, C] of what it hears."""
         return self.student(x)  # type: ignore[no-any-return]
 
     def losses(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return each loss that counts, by the name of its weight.
+        """Return each loss of an augmented batch that counts, by the name of its weight.
 
         Parameters
         ----------
         batch : mapping
-            ``x`` [B, 1, frames, mels], ``labels`` [B, C] and, where the teacher counts, ``logits`` [B, C] and
-            ``embedding`` [B, E].
+            ``x`` (normalised log-mels [B, 1, frames, mels], or sound [B, samples]), ``labels`` [B, C] and, where the
+            teacher counts, ``logits`` [B, C] and ``embedding`` [B, E].
         """
-        feature_map = self.student.features(batch["x"])
+        spectrogram = self.mask(self.student.spectrogram(self.gain(batch["x"])))
+        feature_map = self.student.feature_map(spectrogram)
         logits = self.student.head(feature_map)
         parts = {"labels": F.binary_cross_entropy_with_logits(logits, batch["labels"])}
         if self._weights.logits:
@@ -68,7 +70,7 @@ class DistillModule(LabelModule):
 
     def training_step(self, batch: dict[str, Tensor], batch_index: int) -> Tensor:
         """Sum the weighted losses of an augmented batch."""
-        parts = self.losses(batch | {"x": self.augment(batch["x"])})
+        parts = self.losses(batch)
         total = torch.stack([getattr(self._weights, name) * value for name, value in parts.items()]).sum()
         figures = {f"train_{name}": value for name, value in parts.items()}
         self.log_dict(figures, on_step=False, on_epoch=True, batch_size=len(batch["x"]))

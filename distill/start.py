@@ -50,7 +50,8 @@ def describe(settings: DistillSettings) -> str:
     student = settings.student
     said = f"{student.trunk} of width {student.width:g}, "
     said += f"depth {student.depth}, " if student.depth else ""
-    said += f"{_head(student)}, from "
+    said += f"{_head(student)}, "
+    said += f"behind {student.front_end.name}, from " if student.front_end else "from "
     said += f"the teacher {settings.teacher_run}" if settings.losses.teacher else "labels alone"
     started = settings.from_run or settings.student_weights
     return f"{said}, started from {started}" if started else said

@@ -18,9 +18,9 @@ from lungsound.files.arrays import new_array, open_array
 from lungsound.files.atomic import whole_folder
 from lungsound.files.stored import stored_once
 from lungsound.listening import Listening
-from lungsound.logmel import normalise
 from lungsound.terminal import progress
 from lungsound.training.data import Part
+from lungsound.training.window_dataset import network_input
 
 BATCH = 32
 
@@ -43,7 +43,7 @@ class TeacherOutputs:
     embedding: NDArray[np.float32]
 
 
-def store_key(teacher: nn.Module, listening: Listening, part: Part) -> str:
+def store_key(teacher: nn.Module, listening: Listening, part: Part, *, sound: bool = False) -> str:
     """Return the key of a teacher's outputs: its configuration and weights, its log-mel, the windows."""
     config: Any = teacher.config
     digest = hashlib.sha256(json.dumps(config.to_dict(), sort_keys=True).encode())
@@ -51,11 +51,13 @@ def store_key(teacher: nn.Module, listening: Listening, part: Part) -> str:
         digest.update(name.encode())
         digest.update(value.detach().cpu().contiguous().numpy().tobytes())
     digest.update(json.dumps(listening.logmel.to_dict(), sort_keys=True).encode())
-    digest.update(feature_key(part.windows, listening.logmel, listening.seconds).encode())
+    digest.update(feature_key(part.windows, listening.logmel, listening.seconds, sound=sound).encode())
     return digest.hexdigest()[:32]
 
 
-def teacher_outputs(teacher: nn.Module, listening: Listening, part: Part, cache: Path) -> TeacherOutputs:
+def teacher_outputs(
+    teacher: nn.Module, listening: Listening, part: Part, cache: Path, *, sound: bool = False
+) -> TeacherOutputs:
     """Return the teacher's outputs for every window of `part`, from the store if they are there.
 
     Parameters
@@ -69,8 +71,10 @@ def teacher_outputs(teacher: nn.Module, listening: Listening, part: Part, cache:
         Windows; their features are prepared anew with the teacher's log-mel.
     cache : Path
         Folder of the store.
+    sound : bool
+        The teacher hears samples, not log-mels.
     """
-    folder = cache / "teacher_outputs" / store_key(teacher, listening, part)
+    folder = cache / "teacher_outputs" / store_key(teacher, listening, part, sound=sound)
 
     def opened(verify: bool = True) -> TeacherOutputs | None:
         logits = open_array(folder / "logits.npy", (len(part.windows), len(listening.labels)), verify=verify)
@@ -78,7 +82,7 @@ def teacher_outputs(teacher: nn.Module, listening: Listening, part: Part, cache:
         return None if logits is None or embedding is None else TeacherOutputs(logits, embedding)
 
     def make() -> TeacherOutputs | None:
-        features = prepare(part.windows, listening.logmel, listening.seconds, cache)
+        features = prepare(part.windows, listening.logmel, listening.seconds, cache, sound=sound)
         with whole_folder(folder) as temporary:
             _write_outputs(teacher.eval(), listening, features, temporary)
         return opened(verify=False)
@@ -107,6 +111,6 @@ def _outputs(
     """Yield logits and embeddings, batch by batch."""
     device = next(teacher.parameters()).device
     for start in progress(range(0, len(features), BATCH), "running the teacher"):
-        x = normalise(listening.logmel, features[start : start + BATCH]).astype(np.float32)
-        output = teacher(torch.from_numpy(x[:, None]).to(device))
+        x = torch.from_numpy(network_input(listening.logmel, np.array(features[start : start + BATCH])))
+        output = teacher(x.to(device))
         yield output.logits.float().cpu().numpy(), output.embedding.float().cpu().numpy()

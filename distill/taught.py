@@ -41,7 +41,7 @@ class StudentAsTeacher(nn.Module):
         self.config = student.config
 
     def forward(self, x: Tensor) -> TeacherOutput:
-        """Classify normalised log-mels [B, 1, frames, mels]."""
+        """Classify what the student hears."""
         feature_map = self.student.features(x)
         return TeacherOutput(self.student.head(feature_map), self.student.pool(feature_map))
 
@@ -92,11 +92,14 @@ def outputs_of(teacher_run: Run, part: Part, labels: Sequence[str], cache: Path)
     Its logits are those of `labels`, in this order; of labels that it does not tell there are none.
     """
     teacher: Teacher | StudentAsTeacher
+    sound = False
     if teacher_run.kind == "student":
-        teacher = StudentAsTeacher(Student.load(teacher_run.model, teacher_run.weights))
+        student = Student.load(teacher_run.model, teacher_run.weights)
+        teacher, sound = StudentAsTeacher(student), student.hears_sound
     else:
         teacher = Teacher.load(teacher_run.model, teacher_run.weights)
-    outputs, told = teacher_outputs(teacher, teacher_run.listening, part, cache), teacher_run.listening.labels
+    outputs = teacher_outputs(teacher, teacher_run.listening, part, cache, sound=sound)
+    told = teacher_run.listening.labels
     if tuple(labels) == told:
         return outputs
     return replace(outputs, logits=outputs.logits[:, [told.index(label) for label in labels if label in told]])

@@ -4,9 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-import torch
-
-from distill.augment import RandomGain
+from distill.augment import RandomGain, RandomSoundGain
 from distill.losses import LossWeights
 from distill.module import DistillModule
 from distill.settings import DistillSettings
@@ -23,6 +21,11 @@ from lungsound.training.trainer import fit, make_trainer
 from lungsound.training.window_dataset import WindowDataset, batches, predict
 from students.student import Student
 from teachers.finetune import SpecAugment
+
+LEARNT_FRONT_END = (
+    "the front end is learnt: gains changed the samples, SpecAugment masked the learnt spectrogram with 0"
+)
+"""What the run of a student tells that hears sound."""
 
 
 def distill(settings: DistillSettings, folder: Path, cache: Path) -> Run:
@@ -57,7 +60,9 @@ def _distilled(settings: DistillSettings, folder: Path, cache: Path) -> Run:
     start, mode = begin(settings)
     note_another_logmel(start, settings)
     settings = _with_digest(settings, start, folder)
-    data = prepare_training(settings.data, cache)
+    data = prepare_training(settings.data, cache, sound=start.student.hears_sound)
+    if start.student.hears_sound:
+        data = replace(data, notes=(*data.notes, LEARNT_FRONT_END))
     watch = watchable(settings.watch, mode, data.listening.labels, data.validation.labels)
     save_settings(settings, folder, data.selection.hash)
     if start.logmel is not None:
@@ -121,10 +126,8 @@ def _train(
         settings.losses,
         settings.learning_rate,
         settings.weight_decay,
-        torch.nn.Sequential(
-            RandomGain(data.listening.logmel, settings.gain),
-            SpecAugment(settings.frequency_mask, settings.time_mask),
-        ),
+        RandomSoundGain(settings.gain) if student.hears_sound else RandomGain(data.listening.logmel, settings.gain),
+        SpecAugment(settings.frequency_mask, settings.time_mask),
     )
     stored = {} if outputs is None else {"logits": outputs.logits, "embedding": outputs.embedding}
     logmel = data.listening.logmel

@@ -14,7 +14,7 @@ from export.foreign import Foreign, export_module
 from lungsound.command import options
 from lungsound.command.console import print_json
 from lungsound.command.report import figure, figures_table, headline
-from lungsound.command.usage import refuse_ignored
+from lungsound.command.usage import is_given, refuse_ignored
 from lungsound.errors import InputError
 from lungsound.files.record import Range
 from lungsound.front_end import normalised_logmel
@@ -76,6 +76,7 @@ def export_command(
 
     Ranges come from training windows. The bundle is measured against float on the validation windows, its golden
     vectors are replayed, and it is written whole or not at all. Without recordings there are no scores.
+    A student with a learnt front end hears sound: its bundle holds a float ONNX model alone, held against torch.
 
     With --module the network maps one normalised log-mel [1, 1, frames, mels] to logits [1, labels]; the log-mel, the
     window and the labels stand in --listening. The Python file is run on this machine: name one that you trust.
@@ -85,7 +86,8 @@ def export_command(
     int8 (by runtime: differing_decisions (share), max_error (of a probability), mean_error; with recordings: n, auroc
     (by label), sensitivity (by label), specificity (by label), f1 (by label), balanced_accuracy; of crackle and wheeze:
     sp, se, score, se_any, score_any); with recordings: float (with: n, auroc (by label), sensitivity (by label),
-    specificity (by label), f1 (by label), balanced_accuracy; of crackle and wheeze: sp, se, score, se_any, score_any)).
+    specificity (by label), f1 (by label), balanced_accuracy; of crackle and wheeze: sp, se, score, se_any, score_any);
+    of a student that hears sound: onnx_error (of a probability against torch)).
     """
     with activity() as doing:
         doing("exporting")
@@ -95,7 +97,10 @@ def export_command(
             if run is not None:
                 refuse_ignored(context, ["runs"], "ignored with RUN; leave it out")
             chosen = Run.load(run) if run is not None else newest_run(runs, "student")
-            bundle = export_run(chosen, output or chosen.path / "bundle", int8, percentile, calibration, data or ())
+            if chosen.model.get("front_end"):
+                refuse_ignored(context, ("percentile", "calibration"), "ignored where there is no int8; leave it out")
+            formats = int8 if is_given(context, "int8") else None
+            bundle = export_run(chosen, output or chosen.path / "bundle", formats, percentile, calibration, data or ())
         else:
             refuse_ignored(context, ("run", "runs"), "ignored with --module; leave it out")
             if listening is None or output is None:
@@ -113,7 +118,7 @@ def export_command(
 def export_run(
     run: Run,
     folder: Path,
-    formats: Collection[Int8Format] = tuple(Int8Format),
+    formats: Collection[Int8Format] | None = None,
     percentile: float | None = None,
     calibration: int = CALIBRATION,
     data: Sequence[str] = (),
@@ -126,7 +131,9 @@ def export_run(
         Of a student.
     folder : Path
         Where the bundle shall stand.
-    formats, percentile
+    formats : collection of Int8Format, optional
+        Which int8 models; by default all that the student can have, none where it hears sound.
+    percentile : float, optional
         See :func:`export.making.write_bundle`.
     calibration : int
         Training windows to measure ranges on, drawn by the run's seed.
@@ -136,10 +143,12 @@ def export_run(
     Raises
     ------
     InputError
-        If the run is no student's, its corpora have changed, or :func:`export.making.write_bundle` refuses.
+        If the run is no student's, its corpora have changed, int8 is asked of a student that hears sound, or
+        :func:`export.making.write_bundle` or :func:`export.sound.write_sound_bundle` refuses.
     """
     from export.gate import Validation
     from export.making import Origin, refuse_to_replace, write_bundle
+    from export.sound import learnt_front_end, write_sound_bundle
     from lungsound.features import pcm_windows
     from lungsound.training.data import DataOptions
     from students.student import Student
@@ -151,6 +160,11 @@ def export_run(
     refuse_to_replace(folder)
     student = Student.load(run.model, run.weights).eval()
     student.check_window(run.listening)
+    if student.hears_sound and formats:
+        raise InputError(
+            f"{run.path}: {learnt_front_end(student)}, and stays float; leave --int8 out for its ONNX model, or for "
+            "int8 and firmware train with --front-end logmel"
+        )
     selection = DataOptions.of_run(run, data).select()
     if selection.hash != run.split["hash"]:
         where = ", ".join(str(corpus.root) for corpus in selection.corpora)
@@ -161,9 +175,12 @@ def export_run(
     listening = run.listening
     rate, seconds = listening.logmel.sample_rate, listening.seconds
     train, validation = (selection.windows(part, run.protocols, listening) for part in ("train", "validation"))
-    drawn = train.sample(min(calibration, len(train)), random_state=run.seed)
     heard = Validation(pcm_windows(validation, rate, seconds), validation[list(listening.labels)].to_numpy(np.int64))
+    if student.hears_sound:
+        return write_sound_bundle(folder, Origin.of_run(run), student, heard)
+    drawn = train.sample(min(calibration, len(train)), random_state=run.seed)
     features = normalised_logmel(listening, pcm_windows(drawn, rate, seconds)).astype(np.float32)
+    formats = BOTH if formats is None else formats
     return write_bundle(folder, Origin.of_run(run), student, features, heard, formats, percentile)
 
 
@@ -175,9 +192,9 @@ def check_command(
 
     Sizes and hashes are verified first. Exit code 1 and a sentence where anything differs.
 
-    JSON keys: bundle (folder), windows, front_end (of: differing_codes), runtimes (by name; of LiteRT:
-    differing_bytes; of onnxruntime: largest_difference (of a probability), tolerance, differing_decisions), skipped
-    (runtimes that are not installed).
+    JSON keys: bundle (folder), windows, front_end (null where the network hears sound, or: differing_codes),
+    runtimes (by name; of LiteRT: differing_bytes; of onnxruntime: largest_difference (of a probability), tolerance,
+    differing_decisions), skipped (runtimes that are not installed).
     """
     with activity() as doing:
         doing("replaying golden vectors")
@@ -230,7 +247,8 @@ def _kilobytes(bundle: Bundle, runtime: str) -> str:
 
 def _print_check(report: dict[str, Any]) -> None:
     out.print(f"{report['bundle']}: whole; {report['windows']} golden windows replayed", highlight=False)
-    out.print("front end: the stored codes", highlight=False)
+    if report["front_end"] is not None:
+        out.print("front end: the stored codes", highlight=False)
     for name, found in report["runtimes"].items():
         what = "the stored bytes"
         if "tolerance" in found:

@@ -137,7 +137,13 @@ def write_bundle(
         ranges={"method": method, "windows": len(calibration)},
         versions=versions() | {"machine": platform.machine()},
         validation=figures,
-    ).with_files(contents)
+    )
+    return write_files(folder, manifest, contents)
+
+
+def write_files(folder: Path, manifest: Manifest, contents: dict[str, bytes]) -> Bundle:
+    """Write models and golden vectors with a manifest and a card, replay them, and read the bundle back."""
+    manifest = manifest.with_files(contents)
     contents[CARD_FILE] = card(manifest).encode()
     manifest = manifest.with_files(contents)
     with whole_folder(folder) as temporary:

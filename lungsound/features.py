@@ -81,7 +81,9 @@ def pcm_windows(windows: "pd.DataFrame", sample_rate: int, seconds: float) -> ND
     return sound
 
 
-def prepare(windows: "pd.DataFrame", logmel: LogMelSpec, seconds: float, cache: Path) -> NDArray[np.float32]:
+def prepare(
+    windows: "pd.DataFrame", logmel: LogMelSpec, seconds: float, cache: Path, *, sound: bool = False
+) -> NDArray[np.float32]:
     """Return the log-mels of all windows, from the cache if they are there.
 
     They are those of the float64 reference :func:`lungsound.logmel.log_mel`, rounded to float32, not normalised.
@@ -96,10 +98,12 @@ def prepare(windows: "pd.DataFrame", logmel: LogMelSpec, seconds: float, cache: 
         Length of the window.
     cache : Path
         Folder to keep them in.
+    sound : bool
+        Keep the samples themselves, in [-1, 1), for networks that hear sound; of `logmel`, the sample rate counts.
 
     Returns
     -------
-    memmap of float32, shape [len(windows), frames, n_mels]
+    memmap of float32, shape [len(windows), frames, n_mels] or [len(windows), samples]
         Read-only.
 
     Raises
@@ -109,21 +113,22 @@ def prepare(windows: "pd.DataFrame", logmel: LogMelSpec, seconds: float, cache: 
     """
     if len(windows) == 0:
         raise InputError("no windows to prepare; choose another corpus, split or protocol")
-    shape = (len(windows), logmel.frames(logmel.samples(seconds)), logmel.n_mels)
-    file = cache / "features" / f"{feature_key(windows, logmel, seconds)}.npy"
+    samples = logmel.samples(seconds)
+    shape = (len(windows), *((samples,) if sound else (logmel.frames(samples), logmel.n_mels)))
+    file = cache / "features" / f"{feature_key(windows, logmel, seconds, sound=sound)}.npy"
 
     def make() -> NDArray[np.float32] | None:
         with whole_file(file) as temporary, new_array(temporary, shape) as first_byte:
-            fill = partial(_fill, file=temporary, first_byte=first_byte, logmel=logmel, seconds=seconds)
-            recordings = _by_recording(windows)
-            for _ in progress(_in_parallel(fill, recordings), "preparing log-mels", total=len(recordings)):
+            fill = partial(_fill, file=temporary, first_byte=first_byte, logmel=logmel, seconds=seconds, sound=sound)
+            recordings, what = _by_recording(windows), "preparing sound" if sound else "preparing log-mels"
+            for _ in progress(_in_parallel(fill, recordings), what, total=len(recordings)):
                 pass
         return open_array(file, shape, verify=False)
 
     return stored_once(cache, file, lambda: open_array(file, shape), make)
 
 
-def feature_key(windows: "pd.DataFrame", logmel: LogMelSpec, seconds: float) -> str:
+def feature_key(windows: "pd.DataFrame", logmel: LogMelSpec, seconds: float, *, sound: bool = False) -> str:
     """Return what the log-mels of `windows` depend on as a hash, without reading any sound.
 
     Parameters
@@ -134,6 +139,8 @@ def feature_key(windows: "pd.DataFrame", logmel: LogMelSpec, seconds: float) -> 
         All but mean and standard deviation counts.
     seconds : float
         Length of the window.
+    sound : bool
+        See :func:`prepare`.
 
     Returns
     -------
@@ -145,7 +152,7 @@ def feature_key(windows: "pd.DataFrame", logmel: LogMelSpec, seconds: float) -> 
     InputError
         If a recording is missing.
     """
-    spec = logmel.with_statistics(0.0, 1.0).to_dict()
+    spec = {"sound": logmel.sample_rate} if sound else logmel.with_statistics(0.0, 1.0).to_dict()
     paths, path_of_row = np.unique(windows["path"].to_numpy(str), return_inverse=True)
     files = [_identity(path) for path in paths.tolist()]
     digest = hashlib.sha256(json.dumps([_FORMAT, spec, float(seconds), files]).encode())
@@ -224,11 +231,14 @@ def _in_parallel(fill: Callable[[_Recording], None], recordings: list[_Recording
         yield from pool.map(fill, recordings, chunksize=4)
 
 
-def _fill(recording: _Recording, file: Path, first_byte: int, logmel: LogMelSpec, seconds: float) -> None:
+def _fill(
+    recording: _Recording, file: Path, first_byte: int, logmel: LogMelSpec, seconds: float, *, sound: bool
+) -> None:
     """Write a recording's rows."""
     with file.open("r+b") as handle:
         for row, pcm in zip(recording.rows, recording.pcm(logmel.sample_rate, seconds), strict=True):
-            features = log_mel(logmel, to_float(pcm)).astype(np.float32)
+            wave = to_float(pcm)
+            features = wave if sound else log_mel(logmel, wave).astype(np.float32)
             handle.seek(first_byte + row * features.nbytes)
             handle.write(features.data)
 

@@ -1,23 +1,30 @@
 """A student: a small convolutional trunk of some family and a head for several labels."""
 
+import copy
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
+import torch
 from torch import Tensor, nn
 
 from lungsound.errors import InputError
 from lungsound.labels import LABELS
 from lungsound.listening import Listening
 from lungsound.networks.cards import WeightsCard
+from lungsound.networks.leaf import Leaf
+from lungsound.networks.leaf_config import LeafConfig, leaf_config
 from lungsound.networks.trunk import pool
 from lungsound.training.weights import load_weights, save_weights
 from students.csra import CsraHead, temperatures_of
 from students.linear import LinearHead
 from students.registry import Rows, family
+from students.stem import take_channels
 
 HEADS = ("csra", "linear")
 """Attention over positions, or the mean over them and a linear layer."""
+
+_LATER = ("depth", "front_end")  # stored only where there is one
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +51,8 @@ class StudentConfig:
         What turns the feature map into logits; `heads`, `lam` and `temperatures` are CSRA's.
     depth : int, optional
         Blocks of a trunk that is sized by depth, the family's usual if not given; None of all others.
+    front_end : LeafConfig, optional
+        A learnable front end, with which the student hears sound; without it, log-mels.
     """
 
     trunk: str = "cnn6"
@@ -55,6 +64,7 @@ class StudentConfig:
     dropout: float = 0.0
     head: str = "csra"
     depth: int | None = None
+    front_end: LeafConfig | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "depth", family(self.trunk).depth(self.depth))
@@ -73,8 +83,9 @@ class StudentConfig:
         return self.temperatures if self.temperatures is not None else temperatures_of(self.heads)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON; the depth only where there is one."""
-        return {name: value for name, value in asdict(self).items() if name != "depth" or value is not None}
+        """Return plain values for JSON; depth and front end only where there is one."""
+        values = asdict(self)
+        return {name: value for name, value in values.items() if name not in _LATER or value is not None}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
@@ -83,10 +94,11 @@ class StudentConfig:
         Raises
         ------
         InputError
-            If a key is unknown or missing, or a value makes no sense. Before there were two heads, none was named.
+            If a key is unknown or missing, or a value makes no sense. Before there were two heads, none was named;
+            where there is no front end, none is.
         """
         known = {field.name for field in fields(cls)}
-        values = {"head": "csra", "depth": None} | values if isinstance(values, dict) else values
+        values = {"head": "csra"} | dict.fromkeys(_LATER) | values if isinstance(values, dict) else values
         if not isinstance(values, dict) or set(values) != known:
             raise InputError(f"student configuration: expected exactly the keys {', '.join(sorted(known))}")
         try:
@@ -101,13 +113,14 @@ class StudentConfig:
                 dropout=float(values["dropout"]),
                 head=str(values["head"]),
                 depth=None if depth is None else int(depth),
+                front_end=leaf_config(values["front_end"]),
             )
         except (TypeError, ValueError) as error:
             raise InputError(f"student configuration: {error}") from error
 
 
 class Student(nn.Module):
-    """Trunk and head; a log-mel in, a logit per label out.
+    """Trunk and head, behind a learnable front end or not; a log-mel or sound in, a logit per label out.
 
     Parameters
     ----------
@@ -119,7 +132,9 @@ class Student(nn.Module):
         super().__init__()
         self.config = config
         self._family = family(config.trunk)
+        self.front_end = Leaf(config.front_end) if config.front_end else None
         self.trunk = self._family.make(config.width, config.dropout, config.depth)
+        self._widen()
         self.head: CsraHead | LinearHead
         if config.head == "linear":
             self.head = LinearHead(self.embedding_dim, config.classes)
@@ -131,21 +146,34 @@ class Student(nn.Module):
         """Size of the pooled embedding, the channels of the feature map."""
         return int(self.trunk.channels)  # type: ignore[arg-type]
 
+    @property
+    def hears_sound(self) -> bool:
+        """Whether it takes samples [B, samples] in [-1, 1] in place of normalised log-mels [B, 1, T, F]."""
+        return self.front_end is not None
+
     def forward(self, x: Tensor) -> Tensor:
-        """Map normalised log-mels [B, 1, T, F] to logits [B, C]."""
+        """Map normalised log-mels [B, 1, T, F], or sound [B, samples], to logits [B, C]."""
         logits: Tensor = self.head(self.features(x))
         return logits
 
     def features(self, x: Tensor) -> Tensor:
-        """Map normalised log-mels [B, 1, T, F] to the map [B, D, t, f] that `head` and `pool` take.
+        """Map normalised log-mels [B, 1, T, F], or sound, to the map [B, D, t, f] that `head` and `pool` take.
 
         Raises
         ------
         InputError
             If the window is smaller than the family takes.
         """
-        self._check_size(*x.shape[-2:])
-        feature_map: Tensor = self.trunk(x)
+        return self.feature_map(self.spectrogram(x))
+
+    def spectrogram(self, x: Tensor) -> Tensor:
+        """Map what the student hears to what its trunk sees, [B, channels, T, F]: a log-mel is that already."""
+        return x if self.front_end is None else self.front_end(x)
+
+    def feature_map(self, spectrogram: Tensor) -> Tensor:
+        """Map what the trunk sees to the map [B, D, t, f]; see :meth:`features`."""
+        self._check_size(*spectrogram.shape[-2:])
+        feature_map: Tensor = self.trunk(spectrogram)
         return feature_map
 
     def pool(self, feature_map: Tensor) -> Tensor:
@@ -153,13 +181,13 @@ class Student(nn.Module):
         return pool(feature_map)
 
     def embed(self, x: Tensor) -> Tensor:
-        """Map normalised log-mels [B, 1, T, F] to embeddings [B, D]."""
+        """Map normalised log-mels [B, 1, T, F], or sound, to embeddings [B, D]."""
         return pool(self.features(x))
 
     @property
     def rows(self) -> Rows | None:
-        """Which frames the rows of the feature map depend on; None where the trunk pads time."""
-        return getattr(self.trunk, "rows", None)
+        """Which frames the rows of the feature map depend on; None where the trunk or a front end pads time."""
+        return None if self.hears_sound else getattr(self.trunk, "rows", None)
 
     def whole_hop(self, listening: Listening) -> float:
         """Return the seconds of the hop that the windows of a stream need, nearest to what they have."""
@@ -167,14 +195,28 @@ class Student(nn.Module):
             return listening.hop_seconds
         return self._seconds(listening, max(1, round(listening.hop_frames / self.rows.stride)))
 
+    def deployed(self) -> Self:
+        """Return a copy in evaluation mode whose shapes depend on no value, for exporters: learnt filters are fixed."""
+        student = copy.deepcopy(self).eval()
+        if student.front_end is not None:
+            student.front_end.fix()
+        return student
+
     def check_window(self, listening: Listening) -> None:
-        """Refuse a window that is smaller than the family takes, and a hop that is no whole number of its rows.
+        """Refuse what the student cannot hear.
+
+        A window that is smaller than the family takes, a hop that is no whole number of its rows, sound of another rate
+        than the front end's.
 
         Raises
         ------
         InputError
-            With the size that is needed, or the hops beside it.
+            With the size or the rate that is needed, or the hops beside it.
         """
+        if (front_end := self.config.front_end) is not None:
+            front_end.check_rate(listening.logmel.sample_rate)
+            self._check_size(front_end.frames(listening.samples), front_end.n_filters)
+            return
         self._check_size(listening.frames, listening.logmel.n_mels)
         if self.rows is None or listening.hop_frames % self.rows.stride == 0:
             return
@@ -212,7 +254,18 @@ class Student(nn.Module):
         published = self._family.card.published
         if published is None:
             raise InputError(f"{path}: the student {self.config.trunk} has no published weights to start from")
-        return published.load(self.trunk, path) or published.card
+        if self.front_end is not None:  # the weights are those of one channel
+            with torch.random.fork_rng(devices=[]):
+                self.trunk = self._family.make(self.config.width, self.config.dropout, self.config.depth)
+        card = published.load(self.trunk, path) or published.card
+        self._widen()
+        return card
+
+    def _widen(self) -> None:
+        """Let the trunk take the channels of the front end."""
+        front_end = self.config.front_end
+        if front_end is not None and front_end.channels > 1:
+            take_channels(self.trunk, front_end.channels)
 
     def save_weights(self, path: Path) -> None:
         """Write the weights as safetensors."""

@@ -88,3 +88,16 @@ def small_student(place, small_settings):
     from distill.training import distill
 
     return distill(small_settings, place / "runs" / "student", place / "cache")
+
+
+@pytest.fixture(scope="session")
+def small_hearer(place, small_settings):
+    """A finished run of a small student that learns its front end, too; its teacher hears a log-mel."""
+    from dataclasses import replace
+
+    from distill.training import distill
+    from lungsound.networks.leaf_config import front_end_named
+
+    front_end = front_end_named("leaf-logtbn", small_settings.data.listening().logmel)
+    settings = replace(small_settings, student=replace(small_settings.student, front_end=front_end), epochs=1)
+    return distill(settings, place / "runs" / "hearer", place / "cache")

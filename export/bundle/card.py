@@ -16,17 +16,14 @@ For research and engineering: not a medical device, and no diagnosis comes from 
 ## Input and output
 
 - Sound: 16-bit mono at {logmel.sample_rate} Hz, windows of {samples} samples, one every {hop_seconds:g} s.
-- Log-mel: {frames} frames of {logmel.n_mels} bands ({logmel.f_min:g} to {logmel.f_max:g} Hz, {logmel.mel_scale}),
-  {logmel.window} samples every {logmel.hop}, normalised with mean {logmel.mean:.6g} and deviation {logmel.std:.6g};
-  `manifest.json` has every parameter.
-- Codes: `round(value / {input.scale:.8g}) + {input.zero_point}`, half to even, saturated to int8.
+{heard}
 {thresholds}
 
 ## Files
 
 {files}
 
-`golden.npz` holds made-up sound (nobody's recording), its codes and every model's output; `auscult check` replays it.
+`golden.npz` holds made-up sound (nobody's recording){held} and every model's output; `auscult check` replays it.
 
 ## Figures on validation
 
@@ -37,19 +34,40 @@ For research and engineering: not a medical device, and no diagnosis comes from 
 ## Where it comes from
 
 {origin}
-- Int8 ranges: {ranges[method]} over {ranges[windows]} {heard}; weights per channel.
+{ranges}
 - Made with {versions}.
 
 ## Limits
 
 {known} It gives {labels} alone: other sounds, poor contact and silence have no label.
 
+{runtimes}
+"""
+
+_LOGMEL = """\
+- Log-mel: {frames} frames of {logmel.n_mels} bands ({logmel.f_min:g} to {logmel.f_max:g} Hz, {logmel.mel_scale}),
+  {logmel.window} samples every {logmel.hop}, normalised with mean {logmel.mean:.6g} and deviation {logmel.std:.6g};
+  `manifest.json` has every parameter.
+- Codes: `round(value / {input.scale:.8g}) + {input.zero_point}`, half to even, saturated to int8."""
+
+_SOUND = """\
+- The network hears the samples themselves, divided by 32768: its input `sound` is float32 [1, {samples}].
+- Its front end was learnt: {front_end}. No firmware, and no int8."""
+
+_RANGES = "- Int8 ranges: {ranges[method]} over {ranges[windows]} {heard}; weights per channel."
+
+_ERROR = "- ONNX against torch: the largest error of a probability on these windows and `golden.npz` is {error:.2g}."
+
+_INT8_RUNTIMES = """\
 onnxruntime saturates inside int8 convolutions on x86 cores without VNNI, unless the session has the configuration entry
 `session.x64quantprecision` = `1`, as `auscult check` has.
 
 LiteRT's XNNPACK rounds once where its reference kernels and microcontrollers round twice, so that some output codes
-differ by one or two; `golden.npz` holds both.
-"""
+differ by one or two; `golden.npz` holds both."""
+
+_FLOAT_RUNTIMES = (
+    "onnxruntime adds floats in another order on other cores: `auscult check` allows 0.001 of a probability."
+)
 
 _MEASURED = """\
 Validation part of the split `{split[name]}` of {corpora}: {windows} windows, {protocols}. The thresholds were chosen
@@ -114,21 +132,38 @@ def card(manifest: Manifest) -> str:
         what=what,
         measured=measured.format(**facts),
         origin=origin.format(**facts),
-        heard="training windows" if manifest.data else "windows of made-up sound",
         seconds=listening.seconds,
         hop_seconds=listening.hop_seconds,
         samples=listening.samples,
-        frames=listening.frames,
         logmel=listening.logmel,
         labels=_listed(listening.labels),
-        input=manifest.input,
         thresholds="\n".join(_thresholds(manifest)),
         files="\n".join(_files(manifest)),
         figures="\n".join(_figures(manifest.validation)),
-        ranges=manifest.ranges,
         versions=", ".join(f"{name} {version}" for name, version in manifest.versions.items()),
         known=_known(manifest, elsewhere),
+        **_of_input(manifest),
     )
+
+
+def _of_input(manifest: Manifest) -> dict[str, str]:
+    """Return the parts that tell a network that hears log-mels, and has int8 models, from one that hears sound."""
+    listening = manifest.listening
+    if manifest.front_end is not None:
+        return {
+            "heard": _SOUND.format(samples=listening.samples, front_end=manifest.front_end),
+            "held": "",
+            "ranges": _ERROR.format(error=manifest.validation.get("onnx_error", 0.0)),
+            "runtimes": _FLOAT_RUNTIMES,
+        }
+    windows = "training windows" if manifest.data else "windows of made-up sound"
+    logmel, codes = listening.logmel, manifest.input
+    return {
+        "heard": _LOGMEL.format(frames=listening.frames, logmel=logmel, input=codes),
+        "held": ", its codes",
+        "ranges": _RANGES.format(ranges=manifest.ranges, heard=windows),
+        "runtimes": _INT8_RUNTIMES,
+    }
 
 
 def _known(manifest: Manifest, elsewhere: bool) -> str:
@@ -152,6 +187,8 @@ def _thresholds(manifest: Manifest) -> list[str]:
 
 def _files(manifest: Manifest) -> list[str]:
     there = {name: what for name, what in _FILES.items() if name in manifest.files}
+    if manifest.front_end is not None:
+        there[ONNX_FLOAT_FILE] = "float, from the samples on, for onnxruntime"
     rows = [f"| `{name}` | {manifest.files[name].size:,} | {what} |" for name, what in there.items()]
     return ["| file | bytes | |", "|---|---|---|", *rows]
 

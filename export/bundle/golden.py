@@ -29,20 +29,21 @@ class Golden:
     ----------
     pcm : ndarray of int16, shape [N, samples]
         Sound made by :func:`golden_pcm`; nobody's recording.
-    codes : ndarray of int8, shape [N, frames, n_mels]
-        What :func:`front_end` makes of it.
+    codes : ndarray of int8, shape [N, frames, n_mels], or None
+        What :func:`front_end` makes of it; None where the network hears sound.
     outputs : dict of str to ndarray, shape [N, labels]
         By runtime: int8 codes of LiteRT, float32 logits of onnxruntime.
     """
 
     pcm: NDArray[np.int16]
-    codes: NDArray[np.int8]
+    codes: NDArray[np.int8] | None
     outputs: dict[str, NDArray[Any]]
 
     def to_bytes(self) -> bytes:
         """Return the content of ``golden.npz``, uncompressed, so that its size bounds what reading it takes."""
         content = io.BytesIO()
-        arrays: dict[str, Any] = {"pcm": self.pcm, "codes": self.codes} | self.outputs
+        codes = {} if self.codes is None else {"codes": self.codes}
+        arrays: dict[str, Any] = {"pcm": self.pcm} | codes | self.outputs
         np.savez(content, **arrays)
         return content.getvalue()
 
@@ -64,14 +65,16 @@ class Golden:
         due["pcm"] = np.int16, (listening.samples,)
         due["codes"] = np.int8, (listening.frames, listening.logmel.n_mels)
         windows = len(arrays["pcm"]) if "pcm" in arrays and arrays["pcm"].ndim else 0
-        if not windows or "codes" not in arrays:
-            raise InputError("golden.npz: holds no pcm or no codes; export the run again")
+        heard = manifest.front_end is None
+        if not windows or ("codes" in arrays) != heard:
+            what = "holds no pcm or no codes" if heard else "holds no pcm, or codes of a network that hears sound"
+            raise InputError(f"golden.npz: {what}; export the run again")
         for name, values in arrays.items():
             kind, shape = due[name]
             if values.shape != (windows, *shape) or values.dtype != kind:
                 found = f"{values.dtype} {list(values.shape)} where {kind.__name__} {[windows, *shape]} is due"
                 raise InputError(f"golden.npz: {name} is {found}; export the run again")
-        return cls(arrays.pop("pcm"), arrays.pop("codes"), arrays)
+        return cls(arrays.pop("pcm"), arrays.pop("codes", None), arrays)
 
 
 def _arrays(content: bytes) -> dict[str, NDArray[Any]]:

@@ -35,6 +35,29 @@ class FileFacts:
         return cls(len(content), hashlib.sha256(content).hexdigest())
 
 
+@dataclass(frozen=True, slots=True)
+class LearntFrontEnd:
+    """A front end that was learnt, inside a network that hears sound and stays float.
+
+    Attributes
+    ----------
+    name : str
+        What options call it.
+    multiply_accumulates : int
+        Of a second of sound, with the filters that were learnt.
+    """
+
+    name: str
+    multiply_accumulates: int
+
+    def __str__(self) -> str:
+        """Say what it costs."""
+        return (
+            f"{self.name} (EfficientLEAF) costs {self.multiply_accumulates / 1e6:.1f} M multiply-accumulates a second "
+            "of sound before the network"
+        )
+
+
 @dataclass(frozen=True)
 class Manifest:
     """What a bundle is, as ``manifest.json`` tells it.
@@ -47,8 +70,8 @@ class Manifest:
         Logits at and above which a label is given, one a label.
     threshold_codes : tuple of int or None
         The same for the int8 output codes (128: never); None in a bundle without .tflite.
-    input : Quantization
-        Of the normalised log-mel.
+    input : Quantization or None
+        Of the normalised log-mel; None where the network hears sound.
     output : Quantization or None
         Of the logits; None in a bundle without .tflite.
     student : dict
@@ -75,12 +98,14 @@ class Manifest:
         Figures on the validation split: ``windows``, ``float``, ``int8`` by runtime.
     files : dict of str to FileFacts
         Every file of the bundle but the manifest itself.
+    front_end : LearntFrontEnd or None
+        Of a network that hears sound.
     """
 
     listening: Listening
     thresholds: tuple[float, ...]
     threshold_codes: tuple[int, ...] | None
-    input: Quantization
+    input: Quantization | None
     output: Quantization | None
     student: dict[str, Any]
     parameters: int
@@ -94,6 +119,13 @@ class Manifest:
     versions: dict[str, str]
     validation: dict[str, Any]
     files: dict[str, FileFacts] = field(default_factory=dict)
+    front_end: LearntFrontEnd | None = None
+
+    @property
+    def values(self) -> int:
+        """Values of a window that the models take: of its log-mel, or its samples."""
+        listening = self.listening
+        return listening.samples if self.front_end else listening.frames * listening.logmel.n_mels
 
     def with_files(self, contents: dict[str, bytes]) -> Self:
         """Return the manifest of a bundle that holds `contents`."""
@@ -101,7 +133,10 @@ class Manifest:
 
     def to_json(self) -> str:
         """Return the text of ``manifest.json``; ``sha256`` in it is that of the text with 64 zeros in its place."""
-        return sealed(dumps({"format": FORMAT, "sha256": UNSEALED} | asdict(self)).encode()).decode()
+        values = asdict(self)
+        if self.front_end is None:
+            del values["front_end"]
+        return sealed(dumps({"format": FORMAT, "sha256": UNSEALED} | values).encode()).decode()
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -125,7 +160,7 @@ class Manifest:
             listening=Listening.from_dict(take(values, "listening", dict)),
             thresholds=tuple(float(value) for value in take_list(values, "thresholds", float)),
             threshold_codes=None if codes is None else tuple(take_list(values, "threshold_codes", int)),
-            input=_quantization(take(values, "input", dict)),
+            input=None if values.get("front_end") else _quantization(take(values, "input", dict)),
             output=None if output is None else _quantization(take(values, "output", dict)),
             student=take(values, "student", dict),
             parameters=take(values, "parameters", int),
@@ -139,6 +174,7 @@ class Manifest:
             versions=_words(values, "versions", ()),
             validation=take(values, "validation", dict),
             files=_files(take(values, "files", dict)),
+            front_end=_front_end(take(values, "front_end", dict)) if values.get("front_end") else None,
         )
         manifest._agree()
         return manifest
@@ -154,6 +190,8 @@ class Manifest:
             raise InputError(f"{TFLITE_FILE}, output and threshold_codes go together")
         if self.output is not None and self.threshold_codes != self.output.threshold_codes(self.thresholds):
             raise InputError("threshold_codes are not the codes of thresholds")
+        if self.front_end is not None and {TFLITE_FILE, ONNX_INT8_FILE} & self.files.keys():
+            raise InputError("front_end goes with a float model alone")
         if GOLDEN_FILE not in self.files:
             raise InputError(f"files lacks {GOLDEN_FILE}")
 
@@ -167,6 +205,10 @@ def _words(values: dict[str, Any], name: str, keys: tuple[str, ...]) -> dict[str
 
 def _quantization(values: dict[str, Any]) -> Quantization:
     return Quantization(float(take(values, "scale", float)), take(values, "zero_point", int))
+
+
+def _front_end(values: dict[str, Any]) -> LearntFrontEnd:
+    return LearntFrontEnd(take(values, "name", str)[:40], take(values, "multiply_accumulates", int))
 
 
 def _files(values: dict[str, Any]) -> dict[str, FileFacts]:

@@ -8,10 +8,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from export.bundle.golden import Golden
 from export.bundle.manifest import ONNX_FLOAT_FILE, ONNX_INT8_FILE, TFLITE_FILE, Manifest
 from export.bundle.memory import limited_memory
 from export.onnx.runtime import OnnxRuntime
 from export.tflite.runtime import LiteRT
+from lungsound.audio import to_float
 from lungsound.errors import InputError
 from lungsound.quantization import Quantization
 
@@ -33,7 +35,7 @@ class Runtime(Protocol):
     labels: int
 
     def run(self, windows: NDArray[Any]) -> NDArray[Any]:
-        """Run windows [N, frames, n_mels] of the input's type one after the other; return [N, labels]."""
+        """Run windows [N, frames, n_mels] or [N, samples] of the input's type in turn; return [N, labels]."""
         ...
 
 
@@ -102,8 +104,7 @@ def load_runtime(name: str, content: bytes, manifest: Manifest, threads: int = 1
             runtime = kind.load(content, threads)
     except InputError as error:
         raise InputError(f"{kind.file}: {error}") from error
-    listening = manifest.listening
-    expected = (listening.frames * listening.logmel.n_mels, len(listening.labels))
+    expected = (manifest.values, len(manifest.listening.labels))
     if (runtime.values, runtime.labels) != expected:
         found = f"takes {runtime.values} values and gives {runtime.labels}"
         raise InputError(f"{kind.file}: {found} where the manifest has {expected[0]} and {expected[1]}; export again")
@@ -115,6 +116,13 @@ def load_runtime(name: str, content: bytes, manifest: Manifest, threads: int = 1
 def as_input(runtime: Runtime, codes: NDArray[np.int8], quantization: Quantization) -> NDArray[Any]:
     """Return int8 log-mels of any shape for a runtime; a float one gets the values that they stand for."""
     return codes if runtime.input is not None else quantization.dequantize(codes).astype(np.float32)
+
+
+def golden_input(golden: Golden, runtime: Runtime, quantization: Quantization | None) -> NDArray[Any]:
+    """Return what a runtime hears of golden vectors: their codes or the values of these, or the sound itself."""
+    if golden.codes is None or quantization is None:
+        return to_float(golden.pcm)
+    return as_input(runtime, golden.codes, quantization)
 
 
 def as_logits(runtime: Runtime, outputs: NDArray[Any]) -> NDArray[np.float64]:

@@ -19,9 +19,11 @@ from lungsound.listening import Listening
 from lungsound.quantization import Quantization
 
 INPUT, OUTPUT = "logmel", "logits"
+SOUND = "sound"
+"""Input of a network that hears samples."""
 
 
-def onnx_float(student: nn.Module, listening: Listening) -> onnx.ModelProto:
+def onnx_float(student: nn.Module, listening: Listening, *, sound: bool = False) -> onnx.ModelProto:
     """Export a student as a float ONNX model.
 
     Parameters
@@ -29,7 +31,9 @@ def onnx_float(student: nn.Module, listening: Listening) -> onnx.ModelProto:
     student : Module
         Maps [1, 1, frames, n_mels] to [1, labels]; taken in evaluation mode.
     listening : Listening
-        Gives frames and n_mels.
+        Gives frames and n_mels, or samples.
+    sound : bool
+        The student maps samples [1, samples] in [-1, 1]; the input is called ``sound`` then.
 
     Returns
     -------
@@ -37,7 +41,8 @@ def onnx_float(student: nn.Module, listening: Listening) -> onnx.ModelProto:
         Input ``logmel`` [1, 1, frames, n_mels], output ``logits`` [1, labels], weights inside. One window at a
         time, as on the device.
     """
-    window = torch.zeros(1, 1, listening.frames, listening.logmel.n_mels)
+    shape = (1, listening.samples) if sound else (1, 1, listening.frames, listening.logmel.n_mels)
+    window = torch.zeros(shape)
     training = student.training
     student.eval()
     try:
@@ -48,7 +53,7 @@ def onnx_float(student: nn.Module, listening: Listening) -> onnx.ModelProto:
                 dynamo=True,
                 external_data=False,
                 verbose=False,
-                input_names=[INPUT],
+                input_names=[SOUND if sound else INPUT],
                 output_names=[OUTPUT],
             )
     finally:

@@ -73,6 +73,8 @@ class Model:
         if listening is not None:
             raise InputError(f"{path}: a bundle says itself what it listens to; leave {listening} out")
         bundle = Bundle.open(path)
+        if (front_end := bundle.manifest.front_end) is not None:
+            raise InputError(f"{path}: {front_end}; for firmware train a student with --front-end logmel")
         if TFLITE_FILE not in bundle.contents:
             raise InputError(f"{path}: holds no {TFLITE_FILE}; export the run again with --int8 {Int8Format.TFLITE}")
         content = bundle.contents[TFLITE_FILE]

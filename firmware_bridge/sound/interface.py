@@ -53,6 +53,7 @@ class SoundInterface:
                 raise InputError(
                     f"{graph.name}: its {role} has {found} where the manifest has {due}; export the run again"
                 )
+        assert manifest.input is not None  # the model has an int8 input
         return cls(manifest.listening, manifest.input, manifest.threshold_codes or ())
 
     @classmethod

@@ -137,8 +137,8 @@ class Part:
     ----------
     windows : DataFrame
         Columns `lungsound.windows.WINDOW_COLUMNS` and the labels.
-    features : ndarray of float32, shape [N, frames, n_mels]
-        Their log-mels before normalisation.
+    features : ndarray of float32, shape [N, frames, n_mels] or [N, samples]
+        Their log-mels before normalisation, or their sound.
     labels : ndarray of int64, shape [N, labels]
         0 or 1, in the order of the model's outputs.
     """
@@ -159,8 +159,11 @@ class TrainingData:
     notes: tuple[str, ...] = ()
 
 
-def prepare_training(options: DataOptions, cache: Path) -> TrainingData:
-    """Read, cut and transform everything a training needs; mean and deviation come from its training part."""
+def prepare_training(options: DataOptions, cache: Path, *, sound: bool = False) -> TrainingData:
+    """Read, cut and transform everything a training needs; mean and deviation come from its training part.
+
+    With `sound` the network hears samples (:func:`lungsound.features.prepare`), and nothing is normalised.
+    """
     listening, selection = options.listening(), options.select()
     for warning in selection.warnings:
         err.print(f"note: {warning}", style="yellow", markup=False)
@@ -168,7 +171,8 @@ def prepare_training(options: DataOptions, cache: Path) -> TrainingData:
     def part(name: str) -> Part:
         windows = selection.windows(name, options.protocols, listening)
         labels = windows[list(listening.labels)].to_numpy(np.int64)
-        return Part(windows, prepare(windows, listening.logmel, listening.seconds, cache), labels)
+        features = prepare(windows, listening.logmel, listening.seconds, cache, sound=sound)
+        return Part(windows, features, labels)
 
     train, validation = part("train"), part("validation")
     notes = [
@@ -182,7 +186,7 @@ def prepare_training(options: DataOptions, cache: Path) -> TrainingData:
     ]
     for note in notes:
         err.print(f"note: {note}", style="yellow", highlight=False, markup=False)
-    mean, std = statistics(train.features)
+    mean, std = (0.0, 1.0) if sound else statistics(train.features)
     measured = replace(listening, logmel=listening.logmel.with_statistics(mean, std))
     return TrainingData(measured, selection, train, validation, tuple(notes))
 

@@ -91,7 +91,8 @@ def save_settings(settings: Settings, folder: Path, split_hash: str) -> None:
                 "where they lie now, or start a new run"
             )
     values = {"command": settings.command, "split_hash": split_hash} | asdict(settings)  # type: ignore[call-overload]
-    write_object(file, values)
+    told = {name: value.to_dict() for name, value in vars(settings).items() if hasattr(value, "to_dict")}
+    write_object(file, values | told)
 
 
 def load_settings(folder: Path, kind: type[S]) -> S:

@@ -1,4 +1,4 @@
-"""Batches of normalised log-mels, read from the memory-mapped store."""
+"""Batches of what networks hear, normalised log-mels or sound, read from the memory-mapped store."""
 
 from collections.abc import Callable, Iterator, Mapping
 
@@ -20,8 +20,8 @@ class WindowDataset(Dataset[Batch]):
     ----------
     labels : ndarray of int, shape [N, C]
         0 or 1.
-    features : ndarray of float32, shape [N, frames, n_mels]
-        Log-mels before normalisation.
+    features : ndarray of float32, shape [N, frames, n_mels] or [N, samples]
+        Log-mels before normalisation, or sound.
     logmel : LogMelSpec
         Its mean and standard deviation normalise.
     stored : mapping of str to ndarray, shape [N, ...]
@@ -44,12 +44,32 @@ class WindowDataset(Dataset[Batch]):
         return len(self._labels)
 
     def __getitem__(self, index: list[int]) -> Batch:
-        """Return ``x`` [B, 1, frames, n_mels], ``labels`` [B, C] and the stored arrays, all float32."""
-        logmel = normalise(self._logmel, self._features[index]).astype(np.float32)
-        batch = {"x": torch.from_numpy(logmel[:, None]), "labels": torch.from_numpy(self._labels[index])}
+        """Return ``x`` (:func:`network_input`), ``labels`` [B, C] and the stored arrays, all float32."""
+        x = network_input(self._logmel, self._features[index])
+        batch = {"x": torch.from_numpy(x), "labels": torch.from_numpy(self._labels[index])}
         for name, values in self._stored.items():
             batch[name] = torch.from_numpy(np.asarray(values[index], dtype=np.float32))
         return batch
+
+
+def network_input(logmel: LogMelSpec, features: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return what a network takes of :func:`lungsound.features.prepare`'s windows.
+
+    Parameters
+    ----------
+    logmel : LogMelSpec
+        Its mean and standard deviation normalise.
+    features : ndarray of float32, shape [B, frames, n_mels] or [B, samples]
+        Log-mels before normalisation, or sound.
+
+    Returns
+    -------
+    ndarray of float32, shape [B, 1, frames, n_mels] or [B, samples]
+        Sound as it is.
+    """
+    if features.ndim == 2:
+        return features
+    return normalise(logmel, features).astype(np.float32)[:, None]
 
 
 class BatchIndices(Sampler[list[int]]):
@@ -100,7 +120,7 @@ def predict(
     Parameters
     ----------
     forward : callable
-        From [B, 1, frames, n_mels] to logits [B, C]; of a model in evaluation mode.
+        From :func:`network_input`'s to logits [B, C]; of a model in evaluation mode.
     features, logmel
         See :class:`WindowDataset`.
     batch_size : int

@@ -2,7 +2,7 @@
 
 import json
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -12,7 +12,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from lungsound.errors import InputError
 from lungsound.logmel import SPECS
-from lungsound.networks.leaf import Leaf, LeafConfig
+from lungsound.networks.leaf import Leaf
+from lungsound.networks.leaf_config import LeafConfig, front_end_named, leaf_config
 
 CASES = {"logtbn_default", "logtbn_64_2k_hop512", "logtbn_perturbed", "pcen", "leaf_pcen"}
 """Those that may not be missing; others that the fixture gets must be met, too."""
@@ -146,10 +147,18 @@ def test_the_cost_is_what_torch_counts():
     assert leaf.multiply_accumulates() == pytest.approx(counted.get_total_flops() / 2 / 12 + squares, rel=1e-3)
 
 
-def test_a_front_end_like_a_logmel_starts_at_its_bands():
-    config = LeafConfig.like(SPECS["multibreath"], "logtbn")
+def test_a_front_end_begins_where_its_logmel_listens():
+    config = front_end_named("leaf-logtbn", SPECS["multibreath"])
     assert config == LeafConfig("logtbn", 64, 8, 50.0, 2000.0, 16000, 1024, 512)
-    assert LeafConfig.like(SPECS["m2d"], "pcen").num_groups == 8
+    assert config.name == "leaf-logtbn"
+    assert front_end_named("logmel", SPECS["multibreath"]) is None
+    for name, spec in SPECS.items():
+        made = front_end_named("leaf-pcen", spec)
+        samples = spec.samples(0.2)
+        spectrogram = Leaf(made).eval()(torch.zeros(1, samples))
+        assert spectrogram.shape == (1, 1, made.frames(samples), spec.n_mels), name
+    with pytest.raises(InputError, match="choose one of logmel, leaf-logtbn, leaf-pcen"):
+        front_end_named("leaf", SPECS["m2d"])
 
 
 @pytest.mark.parametrize(
@@ -166,3 +175,5 @@ def test_a_front_end_like_a_logmel_starts_at_its_bands():
 def test_what_cannot_be_is_refused(change, said):
     with pytest.raises(InputError, match=said):
         replace(SMALL, **change)
+    with pytest.raises(InputError, match=said):
+        leaf_config(asdict(SMALL) | change)
