@@ -133,7 +133,9 @@ def bench_command(
         return
     opened = Bundle.open(bundle)
     if opened.manifest.front_end is not None:
-        raise InputError(f"{bundle}: hears sound and holds float ONNX alone, so there is nothing to measure it against")
+        raise InputError(
+            f"{bundle}: holds float ONNX alone, and nothing to measure it against; name a bundle with int8"
+        )
     found = bench(opened, runs, threads, None if run is None else Run.load(run))
     if json_output:
         print_json(found)

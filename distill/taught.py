@@ -106,10 +106,11 @@ def outputs_of(teacher_run: Run, part: Part, labels: Sequence[str], cache: Path)
 
 
 def student_name(student: StudentConfig, teacher: dict[str, Any]) -> str:
-    """Return what a student is called: its trunk, and what it learnt from."""
+    """Return what a student is called: its trunk, its front end where it is learnt, and what it learnt from."""
+    trunk = f"{student.trunk}-{student.front_end.name}" if student.front_end else student.trunk
     if teacher["name"] == LABELS_ALONE["name"]:
-        return f"{student.trunk}-labels-alone"
-    return f"{student.trunk}-from-{teacher['name']}"
+        return f"{trunk}-labels-alone"
+    return f"{trunk}-from-{teacher['name']}"
 
 
 def credit(teacher_run: Run | None, start: dict[str, Any] | None) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from lungsound.errors import InputError
 from lungsound.files.plain_json import dumps, loads, take, take_list
 from lungsound.files.seal import UNSEALED, is_sealed, sealed
 from lungsound.listening import Listening
+from lungsound.networks.leaf_config import FRONT_ENDS
 from lungsound.quantization import Quantization
 
 MANIFEST_FILE = "manifest.json"
@@ -20,6 +21,8 @@ FILES = (TFLITE_FILE, ONNX_FLOAT_FILE, ONNX_INT8_FILE, GOLDEN_FILE, CARD_FILE)
 """Every file a bundle may hold beside its manifest; no other name is read."""
 
 FORMAT = 1
+
+_MOST_MULTIPLY_ACCUMULATES = 2**50
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +163,7 @@ class Manifest:
             listening=Listening.from_dict(take(values, "listening", dict)),
             thresholds=tuple(float(value) for value in take_list(values, "thresholds", float)),
             threshold_codes=None if codes is None else tuple(take_list(values, "threshold_codes", int)),
-            input=None if values.get("front_end") else _quantization(take(values, "input", dict)),
+            input=None if "front_end" in values else _quantization(take(values, "input", dict)),
             output=None if output is None else _quantization(take(values, "output", dict)),
             student=take(values, "student", dict),
             parameters=take(values, "parameters", int),
@@ -174,7 +177,7 @@ class Manifest:
             versions=_words(values, "versions", ()),
             validation=take(values, "validation", dict),
             files=_files(take(values, "files", dict)),
-            front_end=_front_end(take(values, "front_end", dict)) if values.get("front_end") else None,
+            front_end=_front_end(take(values, "front_end", dict)) if "front_end" in values else None,
         )
         manifest._agree()
         return manifest
@@ -208,7 +211,10 @@ def _quantization(values: dict[str, Any]) -> Quantization:
 
 
 def _front_end(values: dict[str, Any]) -> LearntFrontEnd:
-    return LearntFrontEnd(take(values, "name", str)[:40], take(values, "multiply_accumulates", int))
+    name, cost = take(values, "name", str), take(values, "multiply_accumulates", int)
+    if name not in FRONT_ENDS[1:] or not 0 < cost < _MOST_MULTIPLY_ACCUMULATES:
+        raise InputError(f"front_end is {name[:40]!r} of {str(cost)[:40]} multiply-accumulates a second")
+    return LearntFrontEnd(name, cost)
 
 
 def _files(values: dict[str, Any]) -> dict[str, FileFacts]:

@@ -51,7 +51,7 @@ def test_a_run_and_its_bundle_decide_alike(auscult, small_hearer, cost, place, t
     ):
         assert cost in sentence(auscult(*words))
     assert not (tmp_path / "c").exists()
-    assert "nothing to measure it against" in sentence(auscult("bench", bundle))
+    assert "nothing to measure it against; name a bundle with int8" in sentence(auscult("bench", bundle))
     code, _, told = auscult("evaluate", bundle, "--data", "synthetic", "--rounding", "double")
     assert code == 2
     assert "int8 bundle alone" in " ".join(told.replace("│", " ").split())

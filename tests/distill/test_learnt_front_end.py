@@ -12,7 +12,7 @@ from distill.augment import RandomSoundGain
 from distill.losses import LossWeights
 from distill.module import DistillModule
 from distill.settings import DistillSettings
-from distill.start import start_of
+from distill.start import describe, run_name, start_of
 from distill.taught import outputs_of
 from lungsound.errors import InputError
 from lungsound.features import pcm_windows, prepare
@@ -48,7 +48,10 @@ def test_a_run_tells_its_front_end_and_keeps_what_was_learnt(small_hearer, small
         learnt = student.front_end.filterbank.get_parameter(name)
         assert not torch.equal(learnt, drawn.get_parameter(name))
     assert (run.listening.logmel.mean, run.listening.logmel.std) == (0.0, 1.0)
-    assert load_settings(run.path, DistillSettings).student == replace(student.config, classes=2)
+    settings = load_settings(run.path, DistillSettings)
+    assert settings.student == replace(student.config, classes=2)
+    assert run_name(settings) == f"cnn6-leaf-logtbn-from-{run.teacher['name']}"
+    assert "behind leaf-logtbn, from the teacher" in describe(settings)
 
 
 def test_settings_of_other_students_name_no_front_end(small_student):

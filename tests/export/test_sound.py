@@ -118,9 +118,11 @@ def test_a_manifest_does_not_mix_sound_and_codes(bundle):
     )
     with pytest.raises(InputError, match="front_end goes with a float model alone"):
         Manifest.from_json(mixed.to_json())
-    for wrong in ({"name": "leaf-logtbn"}, {"name": 3, "multiply_accumulates": 5}, "leaf"):
+    good = {"name": "leaf-pcen", "multiply_accumulates": 5}
+    assert Manifest.from_json(replace(bundle.manifest, front_end=good).to_json()).front_end == LearntFrontEnd(**good)
+    for wrong in ({"name": "logmel"}, {"name": 3}, {"multiply_accumulates": 10**400}, {"multiply_accumulates": 0}):
         with pytest.raises(InputError):
-            Manifest.from_json(replace(bundle.manifest, front_end=wrong).to_json())
+            Manifest.from_json(replace(bundle.manifest, front_end=good | wrong).to_json())
 
 
 def test_codes_in_its_golden_vectors_are_refused(bundle):
