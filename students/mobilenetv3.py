@@ -48,7 +48,7 @@ def load_published(trunk: nn.Module, path: Path) -> WeightsCard:
         licence="Apache-2.0",
         input="one log-mel, normalised by one mean and deviation",
         width="16 to 160 channels and 960 in the last map; mn04, the published one, is 0.4",
-        published=Published((EFFICIENTAT_MN04,), load_published),
+        published=Published(EFFICIENTAT_MN04, load_published),
     )
 )
 class MobileNetV3Trunk(MobileNetV3):
