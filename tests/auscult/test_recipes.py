@@ -85,6 +85,7 @@ def test_a_recipe_names_every_option_of_its_command(name):
     written = {key.replace("-", "_") for key in recipe.values}
     left_out = {key for key in values if key not in NOT_OF_A_RECIPE} - written
     left_out -= {"heads"} if values.get("head") == "linear" else set()
+    left_out -= {"depth"} if values.get("student") != "stream" else set()
     kind = (
         "finetune"
         if recipe.command == "finetune"

@@ -18,8 +18,9 @@ from lungsound.errors import InputError
 from lungsound.features import pcm_windows, prepare
 from lungsound.files.record import read_object
 from lungsound.logmel import SPECS
-from lungsound.networks.cnn6 import scaled_widths
+from lungsound.networks.cnn6 import Cnn6
 from lungsound.networks.leaf_config import front_end_named
+from lungsound.networks.trunk import scaled_widths
 from lungsound.training.data import prepare_training
 from lungsound.training.runs import Run
 from lungsound.training.settings import load_settings
@@ -124,7 +125,7 @@ def test_a_trunk_of_two_channels_begins_as_one_that_sees_their_mean():
 
 def test_published_weights_start_the_trunk(tmp_path, small_options):
     file = tmp_path / "cnn6.pth"
-    published_file(file, scaled_widths(0.125))
+    published_file(file, scaled_widths(Cnn6.published, 0.125))
     student = StudentConfig(width=0.125, heads=1, front_end=front_end_named("leaf-logtbn", LOGMEL))
     told = {"losses": ALONE, "student_weights": str(file)}
     started = start_of(DistillSettings(None, small_options, student, **told)).student
