@@ -1,28 +1,52 @@
 """Stream, a family for microcontrollers: overlapping windows share every row that its trunk makes."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from students.registry import Depths, Rows, StudentCard, register
 
 _STEM = 64
-_BLOCKS = ((128, 3, 2), (128, 3, 1), (256, 3, 2), (256, 3, 1))
-"""Output channels of width one, mels under the kernel, and stride of the first blocks."""
-_DEEPER = (512, 1, 1)
+"""Output channels of width one."""
+_BLOCKS = ((128, 3, 9), (128, 3, None), (256, 3, 3), (256, 3, None))
+"""Of the first blocks: output channels of width one, mels under the kernel, and, of those that halve time, the mels
+that the layers behind need."""
+_DEEPER = (512, 1, None)
 """The same of every block behind them: no mels are left to look across."""
-_SMALLEST = 40
-"""Mels, and frames, that stem and first blocks make one position of."""
+_BEHIND_STEM = 11
+"""Mels that the blocks need."""
+_SMALLEST = 12
+"""Mels that stem and first blocks make one position of where none of them halves mels."""
 
 
-def _normed(convolution: nn.Conv2d) -> list[nn.Module]:
+class _Halving(nn.Conv2d):
+    """A convolution that halves time, and mels where enough are left for the layers behind."""
+
+    def __init__(self, before: int, channels: int, kernel: tuple[int, int], groups: int, needed: int) -> None:
+        super().__init__(before, channels, kernel, stride=2, groups=groups, bias=False)
+        self.needed = needed
+
+    def forward(self, x: Tensor) -> Tensor:
+        halved = (x.shape[3] - self.kernel_size[1]) // 2 + 1
+        stride = (2, 2 if halved >= self.needed else 1)
+        return F.conv2d(x, self.weight, stride=stride, groups=self.groups)
+
+
+def _normed(convolution: nn.Conv2d) -> Sequence[nn.Module]:
     nn.init.kaiming_uniform_(convolution.weight, nonlinearity="relu")  # values neither fade nor grow with depth
-    return [convolution, nn.BatchNorm2d(convolution.out_channels), nn.ReLU()]
+    return convolution, nn.BatchNorm2d(convolution.out_channels), nn.ReLU()
 
 
-def _block(before: int, channels: int, mels: int, stride: int) -> nn.Sequential:
+def _block(before: int, channels: int, mels: int, needed: int | None) -> nn.Sequential:
     """Convolve each channel over three rows and some mels, then across the channels."""
-    depthwise = nn.Conv2d(before, before, (3, mels), stride, groups=before, bias=False)
+    kernel = (3, mels)
+    depthwise = (
+        nn.Conv2d(before, before, kernel, groups=before, bias=False)
+        if needed is None
+        else _Halving(before, before, kernel, before, needed)
+    )
     return nn.Sequential(*_normed(depthwise), *_normed(nn.Conv2d(before, channels, 1, bias=False)))
 
 
@@ -45,7 +69,8 @@ class Stream(nn.Module):
     Without padding an output row depends on the 16 depth - 24 frames over it alone, wherever a window begins; a row
     follows every 8 frames. Windows whose hop is a whole number of rows have the rows of their overlap in common, bit
     for bit, and a device computes each once. Mels are not padded either: a border costs a microcontroller's kernels
-    more than the column that it saves.
+    more than the column that it saves. Three layers halve time, and mels where there are enough: three times from 40 on
+    (64 become 4), twice from 24, once from 14.
 
     Parameters
     ----------
@@ -54,25 +79,25 @@ class Stream(nn.Module):
     dropout : float
         Behind the last block, while training.
     depth : int
-        Blocks; three of the strides lie in stem and first blocks, what is behind the fourth looks along time alone.
+        Blocks; what is behind the fourth looks along time alone.
     """
 
     def __init__(self, width: float, dropout: float, depth: int) -> None:
         super().__init__()
-        plan = (*_BLOCKS, *[_DEEPER] * (depth - len(_BLOCKS)))[:depth]
+        plan = (*_BLOCKS, *[_DEEPER] * (depth - len(_BLOCKS)))
         widths = [max(8, int(channels * width / 8 + 0.5) * 8) for channels in (_STEM, *(block[0] for block in plan))]
         self.channels = widths[-1]
         self.rows = Rows(frames=16 * depth - 24, stride=8)
-        self.stem = nn.Sequential(*_normed(nn.Conv2d(1, widths[0], 4, stride=2, bias=False)))
+        self.stem = nn.Sequential(*_normed(_Halving(1, widths[0], (4, 4), 1, _BEHIND_STEM)))
         self.blocks = nn.Sequential(
             *(
-                _block(before, channels, mels, stride)
-                for (before, channels), (_, mels, stride) in zip(pairwise(widths), plan, strict=True)
+                _block(before, channels, mels, needed)
+                for (before, channels), (_, mels, needed) in zip(pairwise(widths), plan, strict=True)
             )
         )
         self.dropout = nn.Dropout2d(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map normalised log-mels [B, 1, T, F] to a feature map [B, D, (T - 16 depth + 32) // 8, (F - 32) // 8]."""
+        """Map normalised log-mels [B, 1, T, F] to a feature map [B, D, (T - 16 depth + 32) // 8, f]."""
         feature_map: Tensor = self.dropout(self.blocks(self.stem(x)))
         return feature_map

@@ -40,7 +40,10 @@ def test_an_option_that_would_be_ignored_is_wrong_usage(auscult, tmp_path, words
     ("words", "said"),
     [
         (["--student", "stream", "--hop", "2"], "give a hop of 1.792 or 2.048 s"),
-        (["--student", "stream", "--seconds", "1"], "30 frames of 64 mels are too few for stream; give at least 40"),
+        (
+            ["--student", "stream", "--seconds", "1"],
+            "30 frames are too few for stream of depth 6; give a window of at least 72",
+        ),
         (["--student", "stream", "--depth", "10"], "124 frames are too few for stream of depth 10"),
         (["--student", "stream", "--depth", "13"], "stream has a depth between 4 and 12, got 13"),
         (["--student", "cnn6", "--depth", "6"], "cnn6 is sized by its width alone; leave the depth 6 out"),

@@ -12,6 +12,8 @@ from export.check import check
 from export.command import export_run
 from export.making import Origin, write_bundle
 from export.tflite.structure import Structure
+from firmware_bridge.plan.model import Model
+from firmware_bridge.plan.waiting import held_whole
 from lungsound.errors import InputError
 from lungsound.front_end import front_end
 from students.student import Student, StudentConfig
@@ -72,6 +74,14 @@ def test_every_layer_before_the_head_is_a_convolution_without_padding(bundle):
     valid = 1
     assert all(step.options.padding == valid or step.options.strideH == 1 for step in trunk)
     assert all(step.options.padding == valid for step in trunk if step.kind == "DEPTHWISE_CONV_2D")
+
+
+def test_nothing_before_the_head_waits_for_all_of_time(bundle):
+    network = Model.open(bundle.path).plan("dsp8", "double")
+    held = held_whole(network.program, network.schedule.slots)
+    waiting = [network.program.streams[item.stream].name for item in held]
+    assert waiting[0] == "head/convolution"
+    assert all(name.startswith("head") for name in waiting)
 
 
 def test_golden_vectors_replay(bundle):

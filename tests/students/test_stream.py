@@ -51,6 +51,18 @@ def test_overlapping_windows_make_the_rows_that_the_whole_makes(hop):
             torch.testing.assert_close(window, whole[:, :, first : first + 4], rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize(("mels", "left"), [(12, 1), (14, 1), (16, 2), (24, 1), (32, 3), (40, 1), (48, 2), (64, 4)])
+def test_mels_are_halved_as_far_as_there_are_enough(mels, left):
+    student = stream()
+    assert student.features(torch.zeros(1, 1, 40, mels, dtype=torch.float64)).shape[2:] == (1, left)
+
+
+def test_any_number_of_mels_leaves_some():
+    student = stream()
+    for mels in range(12, 130):
+        assert student.features(torch.zeros(1, 1, 40, mels, dtype=torch.float64)).shape[3] >= 1
+
+
 def size(width, depth) -> tuple[int, int]:
     """Parameters of the trunk, and multiply-accumulates of a window of 4 s of device_4k."""
     student = stream(width, depth)
@@ -86,6 +98,14 @@ def test_the_size_that_the_documentation_names():
 def test_channels_are_multiples_of_eight(width):
     trunk = Student(StudentConfig(trunk="stream", width=width, depth=9)).trunk
     assert all(layer.out_channels % 8 == 0 for layer in trunk.modules() if isinstance(layer, nn.Conv2d))
+
+
+def test_drawn_weights_keep_the_values_in_their_range():
+    torch.manual_seed(0)
+    student = Student(StudentConfig(trunk="stream", width=1 / 8, depth=12)).eval()
+    with torch.inference_mode():
+        made = student.features(torch.randn(2, 1, 200, 64))
+    assert 0.01 < float(made.std()) < 100
 
 
 @pytest.mark.parametrize("depth", [3, 13, -1])
@@ -148,8 +168,8 @@ def test_other_families_take_every_hop():
 def test_a_window_that_is_too_short():
     with pytest.raises(InputError, match="are too few for stream of depth 12; give a window of at least 168"):
         stream(depth=12).check_window(listening(4, 0.256))
-    with pytest.raises(InputError, match="124 frames of 39 mels are too few for stream; give at least 40 of both"):
-        stream()(torch.zeros(1, 1, 124, 39, dtype=torch.float64))
+    with pytest.raises(InputError, match="124 frames of 11 mels are too few for stream; give at least 12 of both"):
+        stream()(torch.zeros(1, 1, 124, 11, dtype=torch.float64))
 
 
 def test_its_card_says_whose_it_is():
