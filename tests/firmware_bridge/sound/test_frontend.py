@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
-from host import CHECKED
+from host import SANITIZERS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -107,7 +107,7 @@ ON_DEVICES = sorted(name for name, spec in SPECS.items() if not spec.preemphasis
 def host(request, installed, tmp_path_factory):
     """A front end of each specification, built for this computer with sanitizers."""
     spec = specification(request.param)
-    return spec, program(tmp_path_factory.mktemp("frontend"), spec, installed("host"), CHECKED)
+    return spec, program(tmp_path_factory.mktemp("frontend"), spec, installed("host"), SANITIZERS)
 
 
 def test_no_compiler_warns(host):
@@ -177,7 +177,7 @@ def test_any_number_of_samples_gives_the_references_frames(host, data):
 def test_pieces_of_any_size_give_the_same_rows(installed, tmp_path):
     spec = specification("device_4k")
     pcm = noise(spec.sample_rate, 3000, 1)
-    built = program(tmp_path, spec, installed("host"), CHECKED)
+    built = program(tmp_path, spec, installed("host"), SANITIZERS)
     whole, _ = rows(built, spec, pcm, len(pcm))
     for step in (1, 7, 128, len(pcm) - 1):
         np.testing.assert_array_equal(rows(built, spec, pcm, step)[0], whole)
@@ -274,7 +274,7 @@ def test_a_quantization_that_cannot_be_is_refused(scale, zero_point):
 )
 def test_unusual_specifications(installed, tmp_path, name, change):
     spec = replace(specification(name), **change)
-    built = program(tmp_path, spec, installed("host"), flags=CHECKED)
+    built = program(tmp_path, spec, installed("host"), flags=SANITIZERS)
     signals = [noise(spec.sample_rate, 1000, 1), noise(spec.sample_rate, 1, 1)]
     signals += [tone(spec.sample_rate, hertz, 32767, 1) for hertz in (100.3, 440.3, 1000.9)]
     check_differences(spec, built, signals)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from host import CHECKED
+from host import SANITIZERS
 from hypothesis import given
 from hypothesis import strategies as st
 from keep_rows import write_keep_rows
@@ -33,7 +33,7 @@ def program(installed, tmp_path_factory):
         sources = write_frontend(folder, listening.logmel, SCALE, ZERO_POINT)
         sources += write_listener(folder, listening, [0], overlapping=overlapping)
         write_keep_rows(folder, listening.frames, shares)
-        flags = CHECKED if target == "host" else ()
+        flags = SANITIZERS if target == "host" else ()
         made = build([*sources, MAIN], installed(target), folder / target, include=[folder], flags=flags)
         assert made.warnings == ""
         return listening, made
