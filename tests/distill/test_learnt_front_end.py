@@ -18,9 +18,7 @@ from lungsound.errors import InputError
 from lungsound.features import pcm_windows, prepare
 from lungsound.files.record import read_object
 from lungsound.logmel import SPECS
-from lungsound.networks.cnn6 import Cnn6
 from lungsound.networks.leaf_config import front_end_named
-from lungsound.networks.trunk import scaled_widths
 from lungsound.training.data import prepare_training
 from lungsound.training.runs import Run
 from lungsound.training.settings import load_settings
@@ -111,8 +109,9 @@ def test_a_gain_scales_samples():
 @pytest.mark.parametrize("name", ["leaf-logtbn", "leaf-pcen"])
 def test_any_family_takes_its_spectrogram(family, name):
     student = student_behind(name, trunk=family).eval()
+    assert student.rows is None, "its frames know what stands beside their window"
     with torch.inference_mode():
-        assert student(torch.randn(2, 16000)).shape == (2, 2)
+        assert student(torch.randn(1, 16000)).shape == (1, 2)
 
 
 def test_a_trunk_of_two_channels_begins_as_one_that_sees_their_mean():
@@ -125,7 +124,7 @@ def test_a_trunk_of_two_channels_begins_as_one_that_sees_their_mean():
 
 def test_published_weights_start_the_trunk(tmp_path, small_options):
     file = tmp_path / "cnn6.pth"
-    published_file(file, scaled_widths(Cnn6.published, 0.125))
+    published_file(file, (8, 16, 32, 64))
     student = StudentConfig(width=0.125, heads=1, front_end=front_end_named("leaf-logtbn", LOGMEL))
     told = {"losses": ALONE, "student_weights": str(file)}
     started = start_of(DistillSettings(None, small_options, student, **told)).student
