@@ -191,6 +191,8 @@ def evaluate_command(
     cycles), recordings (as windows), predictions (file); of SPRSound: task_2-1 (SPRSound's scores), task_2-2
     (SPRSound's scores), left_out (why by task)).
     """
+    if (target / RUN_FILE).is_file():
+        refuse_ignored(context, ["rounding"], "means something for a bundle alone; leave it out")
     if split not in ("train", "validation"):
         refuse_ignored(context, ["validation", "split_seed"], "changes no test part; leave it out")
     with activity() as doing:
