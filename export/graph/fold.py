@@ -17,29 +17,38 @@ from export.graph.nodes import (
     Node,
     Operator,
     Pad,
+    Pool,
 )
 
 
 def fold(graph: Graph) -> Graph:
     """Fold constants by channel and padding into convolutions, and fuse activations; all in float64.
 
-    Batch normalisation arrives as a product and a sum by channel. What stands behind no convolution of its own stays.
+    Batch normalisation arrives as a product and a sum by channel. An average behind a convolution changes places with
+    them. What stands behind no convolution of its own stays.
     """
     users = graph.users()
     made: dict[Node, Node] = {}
+    passed: set[Node] = set()
     for node in graph.nodes:
         inputs = tuple(made[given] for given in node.inputs)
         alone = all(users[given] == 1 for given in node.inputs if not isinstance(given.operator, Constant))
-        made[node] = _folded(node, inputs, alone)
-    return Graph.of(list(dict.fromkeys(made.values())), made[graph.output])
+        made[node] = _folded(node, inputs, alone, passed)
+        if alone and _is_whole_average(made[node].operator):
+            passed.add(made[node])
+    ordered = dict.fromkeys(found for node in made.values() for found in (*node.inputs, node))
+    return Graph.of(list(ordered), made[graph.output])
 
 
-def _folded(node: Node, inputs: tuple[Node, ...], alone: bool) -> Node:
-    """Return what becomes of a node; `alone` says that nobody else reads its inputs."""
+def _folded(node: Node, inputs: tuple[Node, ...], alone: bool, passed: set[Node]) -> Node:
+    """Return what becomes of a node.
+
+    `alone` says that nobody else reads its inputs; `passed` holds the averages of values that nobody else reads.
+    """
     operator = node.operator
     if isinstance(operator, Arithmetic):
         inputs = tuple(_before_expansion(given, inputs, node) for given in inputs)
-        layer = _with_constant(operator, inputs, node) if alone else None
+        layer = _with_constant(operator, inputs, node, passed) if alone else None
         return layer or replace(node, inputs=inputs)
     if isinstance(operator, Activation) and alone:
         before = inputs[0]
@@ -62,10 +71,25 @@ def _before_expansion(given: Node, inputs: tuple[Node, ...], node: Node) -> Node
     return given.inputs[0] if np.broadcast_shapes(*shapes) == node.shape else given
 
 
-def _with_constant(operator: Arithmetic, inputs: tuple[Node, ...], node: Node) -> Node | None:
-    """Return the convolution or linear layer with a constant by channel folded in, if it is that."""
+def _is_whole_average(operator: Operator) -> bool:
+    """Return whether all of its windows lie in the input: a product or sum by channel gives the same before it."""
+    return (
+        isinstance(operator, Pool)
+        and operator.kind == "average"
+        and operator.padding == NO_PADDING
+        and operator.scale is None
+    )
+
+
+def _with_constant(operator: Arithmetic, inputs: tuple[Node, ...], node: Node, passed: set[Node]) -> Node | None:
+    """Return the convolution or linear layer, or the average behind one, with a constant by channel folded in."""
     layer, constant = inputs if isinstance(inputs[1].operator, Constant) else inputs[::-1]
     kind = layer.operator
+    if layer in passed and node.shape == layer.shape:
+        before = layer.inputs[0]
+        swapped = tuple(before if given is layer else given for given in inputs)
+        folded = _with_constant(operator, swapped, replace(node, shape=before.shape), set())
+        return folded and replace(layer, inputs=(folded,))
     if not isinstance(kind, Convolution | Linear) or not isinstance(constant.operator, Constant):
         return None
     values = _by_channel(constant.operator.values, layer.shape, 1 if isinstance(kind, Convolution) else -1)

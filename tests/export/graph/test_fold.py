@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from random_student import features_for, float_logits, listening_of, random_student
 from torch import nn
 
-from export.graph.nodes import Activation, Arithmetic, Convolution, Graph, Linear, Pad
+from export.graph.nodes import Activation, Arithmetic, Convolution, Graph, Input, Linear, Pad, Pool
 from export.graph.read import read_graph
 from lungsound.errors import InputError
 
@@ -60,6 +60,52 @@ def test_normalisation_folds_in_float64(groups, per_group, kernel, bias, seed):
         torch.testing.assert_close(
             nn.functional.conv2d(x, weight, shift, groups=groups), expected, rtol=1e-12, atol=1e-12
         )
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_normalisation_behind_an_average_folds_into_the_convolution_before_it(stride):
+    """As MobileNets of PANNs have it; windows that leave out the last row are averages, too."""
+    torch.manual_seed(stride)
+    layers = [nn.Conv2d(1, 4, 3, bias=False), nn.AvgPool2d(3, stride), random_norm(4, stride)]
+    graph = graph_of(*layers)
+    assert kinds(graph)[:3] == [Input, Convolution, Pool]
+    assert Arithmetic not in kinds(graph)
+    folded = only(graph, Convolution)
+    x = torch.randn(2, 1, 12, 10, dtype=torch.float64)
+    with torch.no_grad():
+        expected = nn.Sequential(*layers).double()(x)
+        got = nn.functional.conv2d(x, torch.from_numpy(folded.weight), torch.from_numpy(folded.bias))
+        got = nn.functional.avg_pool2d(got, 3, stride)
+    torch.testing.assert_close(got, expected, rtol=1e-12, atol=1e-12)
+
+
+class ReadTwice(nn.Module):
+    """An average, or what it averages, read beside it."""
+
+    def __init__(self, average: bool) -> None:
+        super().__init__()
+        self.conv, self.pool, self.norm, self.average = nn.Conv2d(1, 4, 1), nn.AvgPool2d(1), random_norm(4, 0), average
+
+    def forward(self, x):
+        x = self.conv(x)
+        y = self.pool(x)
+        return self.norm(y) + (y if self.average else x)
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        [nn.Conv2d(1, 4, 3), nn.ReLU(), nn.AvgPool2d(2), random_norm(4, 0)],
+        [nn.Conv2d(1, 4, 3), nn.AvgPool2d(3, 2, padding=1), random_norm(4, 0)],
+        [nn.Conv2d(1, 4, 3), nn.AvgPool2d(2, divisor_override=3), random_norm(4, 0)],
+        [nn.Conv2d(1, 4, 3), nn.MaxPool2d(2), random_norm(4, 0)],
+        [ReadTwice(average=True)],
+        [ReadTwice(average=False)],
+    ],
+    ids=["rectified", "padded", "another divisor", "maximum", "read twice", "its input read twice"],
+)
+def test_what_an_average_does_not_let_pass_stays(layers):
+    assert kinds(graph_of(*layers)).count(Arithmetic) >= 2
 
 
 def test_normalisation_of_a_linear_layer_folds():
