@@ -51,6 +51,8 @@ def read_published(path: Path) -> PublishedMobileNet:
         that is not finite.
     """
     content = read_checkpoint(path)
+    if isinstance(content, dict) and isinstance(content.get("model"), dict):
+        raise InputError(f"{path}: holds a network as PANNs publish it, no MobileNetV3; name its family, or {_GET}")
     state = {str(name): value for name, value in content.items()} if isinstance(content, dict) else {}
     trunk = {name: value for name, value in state.items() if name.startswith("features.")}
     width = _width_of(trunk, path)

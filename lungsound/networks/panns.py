@@ -27,6 +27,8 @@ TRUNKS: tuple[type[PannsTrunk], ...] = (Cnn6, Cnn10, Cnn14, ResNet22, MobileNetV
 _FRONT_END = ("spectrogram_extractor.", "logmel_extractor.")
 _AROUND_TRUNK = ("bn0", "fc1", "fc_audioset")
 _FILTERS = "logmel_extractor.melW"
+_OF_MOBILENETV3 = "features.16.0.weight"
+"""In files of EfficientAT at the top."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,7 @@ def load_panns(path: Path, kind: type[PannsTrunk]) -> PannsWeights:
         If the file is missing or damaged, is of another network, or holds a value that is not finite.
     """
     usual = PANNS[kind.family()][0]
-    whole = _state(path, usual)
+    whole = _state(path, kind, usual)
     state = {name: value for name, value in whole.items() if not name.startswith(_FRONT_END)}
     try:
         network = Panns.of(kind, state)
@@ -186,10 +188,15 @@ def _are_filters(found: Tensor, spec: LogMelSpec) -> bool:
     return found.shape == filters.shape and np.allclose(found.double().numpy(), filters, rtol=0, atol=1e-6)
 
 
-def _state(path: Path, card: WeightsCard) -> dict[str, Tensor]:
+def _state(path: Path, kind: type[PannsTrunk], card: WeightsCard) -> dict[str, Tensor]:
     if not path.is_file():
         raise InputError(f"{path}: missing; get {card.file} from {card.url}")
     content = read_checkpoint(path)
+    if isinstance(content, dict) and "model" not in content and _OF_MOBILENETV3 in content:
+        raise InputError(
+            f"{path}: holds EfficientAT's MobileNetV3, not {kind.title}; name mobilenetv3, or get {card.file} from "
+            f"{card.url}"
+        )
     state = content.get("model") if isinstance(content, dict) else None
     if not isinstance(state, dict) or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in state.items()):
         raise InputError(f"{path}: holds no 'model' with tensors; get {card.file} from {card.url}")

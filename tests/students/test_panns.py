@@ -67,6 +67,18 @@ def test_a_file_of_another_family_is_named(kind, tmp_path):
         Student(StudentConfig(trunk=other.family(), width=1 / 16)).start_from(path)
 
 
+def test_a_file_of_efficientat_is_named(shared):
+    published = shared / "data" / "weights" / "mn04_as_mAP_432.pt"
+    with pytest.raises(InputError, match="holds EfficientAT's MobileNetV3, not CNN6; name mobilenetv3, or get"):
+        Student(StudentConfig(width=1)).start_from(published)
+
+
+def test_a_file_of_panns_is_no_mobilenetv3(tmp_path):
+    published_file(tmp_path / "weights.pth")
+    with pytest.raises(InputError, match="as PANNs publish it, no MobileNetV3; name its family, or get mn04_as"):
+        Student(StudentConfig(trunk="mobilenetv3", width=0.4)).start_from(tmp_path / "weights.pth")
+
+
 @pytest.mark.parametrize(("logmel", "file"), [("panns_16k", "Cnn14_16k_mAP=0.438.pth"), ("panns_8k", "Cnn14_8k_")])
 def test_the_filters_in_a_file_tell_which_it_is(logmel, file, tmp_path):
     published_file(tmp_path / "renamed.pth", narrow(Cnn14), Cnn14, logmel)
