@@ -35,7 +35,7 @@ WINDOW = 5
 """The golden window that is measured on: breath with clicks and a whistle."""
 
 _WITHOUT_TARGET = ("runs", "threads", "run")
-_WITH_TARGET = ("kernels", "rounding", "push_macs", "listening")
+_WITH_TARGET = ("kernels", "rounding", "push_macs", "listening", "overlapping")
 
 
 def bench(bundle: Bundle, runs: int = 100, threads: int = 1, run: Run | None = None) -> dict[str, Any]:
@@ -108,6 +108,9 @@ def bench_command(
     listening: Annotated[
         Path | None, typer.Option(metavar="FILE.json", help="Of --target: what a .tflite from elsewhere listens to.")
     ] = None,
+    overlapping: Annotated[
+        bool, typer.Option("--overlapping", help="Of --target: decide every hop, not one window after the other.")
+    ] = False,
     json_output: options.Json = False,
 ) -> None:
     """Measure a bundle: latency, size, peak memory; float against int8, LiteRT against onnxruntime against torch.
@@ -118,17 +121,20 @@ def bench_command(
     JSON keys: bundle (folder), processor, threads, runs (of each), reference (the row that ratios are to), rows (by
     name: title, bytes, load_ms, first_ms, median_ms, p5_ms, p95_ms, ratio, ratio_low (of the rounds), ratio_high,
     peak_bytes (of the process), added_bytes (by loading and running)), skipped (reason by name). Instead, with
-    --target: path, target, kernels, rounding, push_limit, windows (compared), output_bytes, differing_bytes
-    (against LiteRT), codes (of the front end), differing_codes (against float64), ram_bytes, network_bytes,
-    front_end_bytes, stack_bytes, listener_bytes (windows: one_window, overlapping), flash_bytes, constant_bytes,
-    code_bytes, instructions (a window; not cycles), front_end_instructions, network_instructions,
-    worst_push_instructions, instructions_per_second (of sound).
+    --target: path, target, kernels, rounding, push_limit, overlapping, windows (compared), output_bytes,
+    differing_bytes (against LiteRT), codes (of the front end), differing_codes (against float64), ram_bytes,
+    network_bytes, front_end_bytes, stack_bytes, listener_bytes (windows: one_window, overlapping), flash_bytes,
+    constant_bytes, code_bytes, instructions (a window, or a decision of windows that overlap; not cycles),
+    front_end_instructions, network_instructions, worst_push_instructions, worst_call_instructions,
+    instructions_per_second (of sound).
     """
     _check_usage(context, bundle, target)
     if target is not None:
         from firmware_bridge.bench_target import bench_target, print_bench
 
-        measured = bench_target(bundle, target, kernels, rounding, push_limit=push_macs, listening=listening)
+        measured = bench_target(
+            bundle, target, kernels, rounding, push_limit=push_macs, listening=listening, overlapping=overlapping
+        )
         (print_json if json_output else print_bench)(measured)
         return
     opened = Bundle.open(bundle)

@@ -89,14 +89,15 @@ def firmware_command(
     Two models in one program need a --name each.
 
     JSON keys: folder, sources (the C files to compile), self_tests_fit (the machine in QEMU), target, kernels,
-    rounding, windows (open at once), ram_bytes, ram (bytes by part), flash_bytes, flash (bytes by part), network
-    (the report of every layer).
+    rounding, windows (open at once), ram_bytes, ram (bytes by part), flash_bytes, flash (bytes by part), sharing (of a
+    trunk by windows that overlap: possible, why_not, ram_bytes, macs_per_second, apart_ram_bytes (with a trunk each),
+    apart_macs_per_second; null where they do not), network (the report of every layer).
     """
     from firmware_bridge.folder.writing import how_to_test, write_folder  # templates, which help need not wait for
 
     checked = "" if name is None else check_name(name)
     core = find_target(target)
-    model = _open(source, listening, overlapping)
+    model = Model.open(source, listening, overlapping=overlapping)
     network = model.plan(core.choose_kernels(kernels), rounding, push_macs)
     footprint = Footprint(model, network, overlapping)
     check_replaceable(output)
@@ -130,13 +131,15 @@ def plan_command(
     largest width that would fit.
 
     JSON keys: target, kernels, rounding, windows (open at once), ram_bytes, ram (bytes by part), flash_bytes, flash
-    (bytes by part), network (the report of every layer).
+    (bytes by part), sharing (of a trunk by windows that overlap: possible, why_not, ram_bytes, macs_per_second,
+    apart_ram_bytes (with a trunk each), apart_macs_per_second; null where they do not), network (the report of every
+    layer).
     """
     budgets = [
         None if size is None else bytes_of(size, option) for option, size in (("--ram", ram), ("--flash", flash))
     ]
     core = find_target(target)
-    model = _open(source, listening, overlapping)
+    model = Model.open(source, listening, overlapping=overlapping)
     network = model.plan(core.choose_kernels(kernels), rounding, push_macs)
     footprint = Footprint(model, network, overlapping)
     footprint.check_budget(*budgets)
@@ -189,13 +192,6 @@ def bytes_of(size: str, option: str) -> int:
     if match is None:
         raise InputError(f"{option}: {size[:40]!r} is no number of bytes; write 65536, 64K or 1M, {_MOST} at most")
     return int(match[1]) * _UNITS[match[2]]
-
-
-def _open(source: Path, listening: Path | None, overlapping: bool) -> Model:
-    model = Model.open(source, listening)
-    if overlapping and model.interface is None:
-        raise InputError(f"{source}: does not say what it listens to; --overlapping needs a bundle or --listening")
-    return model
 
 
 def _answer(footprint: Footprint, target: Target) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 same tables.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -184,10 +184,31 @@ class Program:
     input: int
     output: int
 
+    def leaves(self, step: Step, tap: Tap) -> bool:
+        """Whether `step` reads rows before the first or after the last."""
+        last = (step.runs - 1) * tap.stride - tap.pad + (tap.kernel - 1) * tap.dilation
+        return tap.pad > 0 or last >= self.streams[tap.stream].rows
+
     def outside_row(self, step: Step, tap: Tap) -> CArray | None:
         """Return the row that stands for those before the first and after the last; None if `step` needs none."""
-        last = (step.runs - 1) * tap.stride - tap.pad + (tap.kernel - 1) * tap.dilation
-        leaves = tap.pad > 0 or last >= self.streams[tap.stream].rows
-        if tap.outside is None or not leaves:
+        if tap.outside is None or not self.leaves(step, tap):
             return None
         return CArray("au_value_t", np.full(self.streams[tap.stream].width, tap.outside))
+
+
+def without_unused_streams(program: Program) -> Program:
+    """Return `program` with the streams alone that its steps read or make, its input and its output."""
+    used = {program.input, program.output}
+    for step in program.steps:
+        used |= {step.output, *(tap.stream for tap in step.taps)}
+    new = {old: index for index, old in enumerate(sorted(used))}
+    steps = tuple(
+        replace(
+            step,
+            output=new[step.output],
+            taps=tuple(replace(tap, stream=new[tap.stream]) for tap in step.taps),
+        )
+        for step in program.steps
+    )
+    streams = tuple(program.streams[old] for old in sorted(used))
+    return replace(program, streams=streams, steps=steps, input=new[program.input], output=new[program.output])

@@ -11,9 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from firmware_bridge.compile.program import Program, Step
+from firmware_bridge.compile.split import ENDLESS, Split
 from lungsound.errors import InputError
 
 _MOST_WORK = 4_000_000  # events times blocks, seconds of simulation; 8 s through CNN6 are 0.1 million
+_ROUND = sorted(1 << power for power in range(18)) + sorted(3 << power for power in range(17))
+
+_Alive = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -28,11 +32,14 @@ class Schedule:
         When each ring holds rows somebody still needs, and each fold its sums. An event is a row pushed or a step run.
     push_macs : tuple of int
         Multiply-accumulates of every push, and of every share of work left after the last one.
+    pushes : int
+        How many of them are pushes.
     """
 
     slots: tuple[int, ...]
-    alive: npt.NDArray[np.bool_]
+    alive: _Alive
     push_macs: tuple[int, ...]
+    pushes: int
 
 
 class _Simulation:
@@ -43,19 +50,27 @@ class _Simulation:
         self.runs = [0] * len(program.steps)
         self.slots = [1] * len(program.streams)
         self.events: list[list[bool]] = []
+        self.macs: list[int] = []  # of every step that ran
+        self.read = 0  # rows of the output that nobody needs any longer
         self.consumers: list[list[tuple[int, int]]] = [[] for _ in program.streams]
         for index, step in enumerate(program.steps):
             for position, tap in enumerate(step.taps):
                 self.consumers[tap.stream].append((index, position))
 
-    def run(self) -> Schedule:
+    def run(self, pushes: int) -> list[int]:
+        """Push so many rows and do what is left; returns the cost of every push and share."""
         macs = []
-        for _ in range(self.program.streams[self.program.input].rows):
+        for _ in range(pushes):
             self._write(self.program.input, 1, None)
             macs.append(self._work())
         while self._deepest_ready() is not None:
             macs.append(self._work())
-        return Schedule(tuple(self.slots), np.asarray(self.events, np.bool_).T, tuple(macs))
+        return macs
+
+    def alive(self) -> list[bool]:
+        """Whether each ring holds rows that somebody still needs, and each fold its sums, between two events."""
+        rings = [self.written[index] > self._freed(index) for index in range(len(self.written))]
+        return rings + [self._sums_alive(index, False) for index in range(len(self.runs))]
 
     def _work(self) -> int:
         macs = 0
@@ -67,6 +82,7 @@ class _Simulation:
             self._write(step.output, step.emits if self._makes_rows(index) else 0, index)
             self.runs[index] += 1
             macs += step.macs
+            self.macs.append(step.macs)
         return macs
 
     def _deepest_ready(self) -> int | None:
@@ -99,7 +115,7 @@ class _Simulation:
 
     def _freed(self, stream: int) -> int:
         if stream == self.program.output:
-            return 0
+            return self.read
         rows = self.program.streams[stream].rows
         return min((self._first_needed(*consumer) for consumer in self.consumers[stream]), default=rows)
 
@@ -117,10 +133,11 @@ class _Simulation:
         occupied = self.written[stream] - min(self._freed(stream), self.written[stream] - rows)
         granule = 1 if step is None else self.program.steps[step].emits
         self.slots[stream] = max(self.slots[stream], -(-occupied // granule) * granule)
-        alive = [self.written[index] > self._freed(index) for index in range(len(self.written))]
+        alive = self.alive()
         alive[stream] |= rows > 0
-        folds = [self._sums_alive(index, index == step) for index in range(len(self.runs))]
-        self.events.append(alive + folds)
+        if step is not None:
+            alive[len(self.written) + step] |= self._sums_alive(step, True)
+        self.events.append(alive)
 
     def _sums_alive(self, index: int, running: bool) -> bool:
         step = self.program.steps[index]
@@ -149,10 +166,98 @@ def simulate(program: Program, push_limit: int = 0) -> Schedule:
     InputError
         If the program has so many rows and steps that watching them would take minutes: a made-up file.
     """
-    events = program.streams[program.input].rows + sum(step.runs for step in program.steps)
-    if events * (len(program.streams) + len(program.steps)) > _MOST_WORK:
+    _check_work(program, 1)
+    pushes = program.streams[program.input].rows
+    simulation = _Simulation(program, push_limit)
+    macs = simulation.run(pushes)
+    return Schedule(tuple(simulation.slots), np.asarray(simulation.events, np.bool_).T, tuple(macs), pushes)
+
+
+def simulate_split(split: Split, push_limit: int = 0) -> Schedule | None:
+    """Let windows that overlap pass through a trunk and a head, of which `split.joined` is one program.
+
+    Between two windows the trunk has nothing left to do, so that every window behind the first is like the second:
+    what these two need is enough for all that follow. Those two are watched.
+
+    Parameters
+    ----------
+    split : Split
+        What runs.
+    push_limit : int
+        As in `simulate`.
+
+    Returns
+    -------
+    Schedule or None
+        The pushes and shares are those of one hop, or, of the shares, of the first window where it has more. None if
+        the counters of C would never be set back, which takes windows of tens of thousands of rows.
+
+    Raises
+    ------
+    InputError
+        As `simulate` does.
+    """
+    windows = 2
+    if split.trunk.streams[split.trunk.input].rows + split.hop >= ENDLESS:
+        return None
+    _check_work(split.joined, windows)
+    trunk, head = _Simulation(split.endless, push_limit), _Simulation(split.head, 0)
+    head.run(split.head.streams[split.head.input].rows)
+    found: list[tuple[int, list[int]]] = []
+    idle = np.zeros(len(trunk.alive()), np.bool_)
+    for window in range(windows):
+        pushes = split.hop if window else split.trunk.streams[split.trunk.input].rows
+        macs = trunk.run(pushes)
+        found.append((pushes, macs[:-1] + _shares(macs[-1], head.macs, push_limit)))
+        idle |= np.asarray(trunk.alive())
+        trunk.read += split.hop_rows
+    slots = _rings_that_come_round(split, trunk.slots)
+    if slots is None:
+        return None
+    alive = _joined(split, np.asarray(trunk.events, np.bool_).T, np.asarray(head.events, np.bool_).T, idle)
+    (first, before), (hop, macs) = found
+    more = max(0, (len(before) - first) - (len(macs) - hop))
+    return Schedule(slots + tuple(head.slots), alive, (*macs, *[0] * more), hop)
+
+
+def _check_work(program: Program, windows: int) -> None:
+    events = windows * (program.streams[program.input].rows + sum(step.runs for step in program.steps))
+    if events * (len(program.streams) + len(program.steps)) > _MOST_WORK * windows:
         raise InputError(
-            f"{program.name}: {events} rows in {len(program.streams)} tensors are too many to schedule; "
+            f"{program.name}: {events // windows} rows in {len(program.streams)} tensors are too many to schedule; "
             "shorten the window or leave out layers"
         )
-    return _Simulation(program, push_limit).run()
+
+
+def _shares(spent: int, costs: list[int], push_limit: int) -> list[int]:
+    """Return the cost of every share when steps follow a push that has spent so much."""
+    shares = [spent]
+    for cost in costs:
+        if push_limit and shares[-1] and cost > max(0, push_limit - shares[-1]):
+            shares.append(0)
+        shares[-1] += cost
+    return shares
+
+
+def _rings_that_come_round(split: Split, slots: list[int]) -> tuple[int, ...] | None:
+    """Return rings no shorter than `slots`, whose turns together are short enough for counters of 16 bits.
+
+    Rings of lengths without a common measure come round late: those of two or three times a power of two do not.
+    """
+    emits = {step.output: step.emits for step in split.trunk.steps}
+    groups = [emits.get(stream, 1) for stream in range(len(slots))]
+    rounded = [
+        group * min(size for size in _ROUND if size * group >= slot) for slot, group in zip(slots, groups, strict=True)
+    ]
+    return next((tried for tried in (tuple(slots), tuple(rounded)) if split.highest(tried) < ENDLESS), None)
+
+
+def _joined(split: Split, trunk: _Alive, head: _Alive, idle: _Alive) -> _Alive:
+    """Return what is alive when, blocks in the order of the joined program: the head works while the trunk is idle."""
+    streams = len(split.trunk.streams), len(split.head.streams)
+    during_trunk = np.zeros((len(head), trunk.shape[1]), np.bool_)
+    during_head = np.repeat(idle[:, None], head.shape[1], axis=1)
+    of_trunk, of_head = np.hstack([trunk, during_head]), np.hstack([during_trunk, head])
+    rings = of_trunk[: streams[0]], of_head[: streams[1]]
+    sums = of_trunk[streams[0] :], of_head[streams[1] :]
+    return np.vstack([*rings, *sums])

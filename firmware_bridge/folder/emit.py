@@ -11,6 +11,7 @@ from firmware_bridge.c.rendering import render
 from firmware_bridge.c.sources import source
 from firmware_bridge.compile.memory import Memory
 from firmware_bridge.compile.program import CArray, CPointers, CStruct, CValue, Program, Step, Tap
+from firmware_bridge.compile.schedule import Schedule
 from firmware_bridge.compile.specialise.convolution import (
     GATHERED,
     IN_PLACE,
@@ -19,6 +20,7 @@ from firmware_bridge.compile.specialise.convolution import (
     pieces,
 )
 from firmware_bridge.compile.specialise.depthwise import FOURS, values_under
+from firmware_bridge.compile.split import ENDLESS, Split
 from firmware_bridge.plan.network import Network
 from lungsound.files.versions import own_version
 
@@ -103,10 +105,11 @@ def _context(network: Network) -> dict[str, Any]:
     graph, program, memory = network.graph, network.program, network.memory
     tables = _Tables()
     steps = [_step(index, step, program, memory, tables) for index, step in enumerate(program.steps)]
-    streams = [
+    streams: list[dict[str, Any]] = [
         {"name": _comment(stream.name), "offset": offset, "width": stream.width, "rows": stream.rows, "slots": slots}
         for stream, slots, offset in zip(program.streams, network.schedule.slots, memory.ring_offsets, strict=True)
     ]
+    split = None if network.split is None else _split(network.split, network.schedule, steps, streams)
     source, made = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
     return {
         "name": _comment(program.name),
@@ -114,6 +117,7 @@ def _context(network: Network) -> dict[str, Any]:
         "headers": sorted(_headers(program)),
         "steps": steps,
         "streams": streams,
+        "split": split,
         "input": program.streams[program.input],
         "output": program.streams[program.output],
         "input_index": program.input,
@@ -127,6 +131,32 @@ def _context(network: Network) -> dict[str, Any]:
         "push_limit": network.push_limit,
         "single_rounding": int(network.rounding == "single"),
         "max_rows": max((step.rows for step in program.steps), default=1),
+    }
+
+
+def _split(
+    split: Split, schedule: Schedule, steps: list[dict[str, Any]], streams: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Make a trunk's tables those of a program without an end and a head's its own; returns where the two meet."""
+    count = len(split.trunk.streams)
+    turns = split.turns(schedule.slots[:count])
+    for table, turned, name in zip((streams, steps), turns, ("rows", "runs"), strict=True):
+        for index, entry in enumerate(table):
+            endless = index < len(turned)
+            entry |= {"turn": turned[index], name: ENDLESS} if endless else {"turn": 0}
+    for step in steps[len(split.trunk.steps) :]:
+        step["output"] -= count
+        step["taps"] = [tap | {"stream": tap["stream"] - count} for tap in step["taps"]]
+    kept = split.trunk.streams[split.trunk.output]
+    return {
+        "trunk_streams": count,
+        "trunk_steps": len(split.trunk.steps),
+        "head_steps": len(split.head.steps),
+        "kept": split.trunk.output,
+        "rows": kept.rows,
+        "head_input": split.head.input,
+        "turn": turns[0][split.trunk.input],
+        "hop": split.hop,
     }
 
 

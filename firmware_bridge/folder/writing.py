@@ -104,7 +104,13 @@ def write_sources(folder: Path, footprint: Footprint) -> list[str]:
         return sources
     listening = interface.listening
     written = write_frontend(folder, listening.logmel, interface.input.scale, interface.input.zero_point)
-    written += write_listener(folder, listening, interface.threshold_codes, overlapping=footprint.overlapping)
+    written += write_listener(
+        folder,
+        listening,
+        interface.threshold_codes,
+        overlapping=footprint.overlapping,
+        shared=network.split is not None,
+    )
     return sources + [path.name for path in written]
 
 

@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 from firmware_bridge.device.targets import Machine
 from firmware_bridge.plan.model import Model
 from firmware_bridge.plan.narrow import channels_of_widest_layer, narrow, unit_of
 from firmware_bridge.plan.network import ROUNDINGS, Network, plan_network, report
+from firmware_bridge.plan.sharing import Sharing
 from firmware_bridge.sound.frontend import frontend_table_bytes
 from firmware_bridge.sound.listener import listener_bytes, open_windows
 from lungsound.errors import InputError
@@ -55,15 +57,27 @@ class Footprint:
     ----------
     model : Model
         What runs.
-    network : Network
-        Its layout.
+    window : Network
+        Its layout for one window.
     overlapping : bool
-        Whether windows are decided every hop, each with its own network while it is open.
+        Whether windows are decided every hop, with one network for all of them or a network each while it is open.
     """
 
     model: Model
-    network: Network
+    window: Network
     overlapping: bool = False
+
+    @cached_property
+    def sharing(self) -> Sharing | None:
+        """What windows would share if they overlap; None for a model whose windows do not."""
+        interface = self.model.interface
+        return Sharing.of(self.window, interface.listening) if interface else None
+
+    @property
+    def network(self) -> Network:
+        """The layout of what runs."""
+        shared = self.sharing.network if self.overlapping and self.sharing else None
+        return shared or self.window
 
     @property
     def windows(self) -> int:
@@ -72,13 +86,18 @@ class Footprint:
         return open_windows(interface.listening) if interface and self.overlapping else 1
 
     @property
+    def networks(self) -> int:
+        """How many networks run side by side."""
+        return 1 if self.network.split else self.windows
+
+    @property
     def ram(self) -> dict[str, int]:
         """Bytes by part; the stack is an estimate from above."""
-        networks = self.windows * self.network.context_bytes
+        networks = self.networks * self.network.context_bytes
         if self.model.interface is None:
             return {"networks": networks, "stack": self._stack}
         listening = self.model.interface.listening
-        whole = listener_bytes(listening, self.network.context_bytes, overlapping=self.overlapping)
+        whole = listener_bytes(listening, self.network.context_bytes, networks=self.networks)
         return {"networks": networks, "front_end": whole - networks, "stack": self._stack}
 
     @property
@@ -99,6 +118,16 @@ class Footprint:
         tables = frontend_table_bytes(interface.listening.logmel, interface.input.scale, interface.input.zero_point)
         return parts | {"front_end_tables": tables, "front_end_code": _CODE_OF_FRONT_END}
 
+    @property
+    def listener(self) -> dict[str, int] | None:
+        """sizeof(auscult_t) of windows that follow each other and of windows that overlap; None without front end."""
+        interface = self.model.interface
+        if interface is None:
+            return None
+        both = (replace(self, overlapping=overlapping) for overlapping in (False, True))
+        sizes = (plan.ram["networks"] + plan.ram["front_end"] for plan in both)
+        return dict(zip(("one_window", "overlapping"), sizes, strict=True))
+
     def facts(self) -> dict[str, Any]:
         """Return everything as plain values for JSON."""
         return {
@@ -107,20 +136,20 @@ class Footprint:
             "ram": self.ram,
             "flash_bytes": sum(self.flash.values()),
             "flash": self.flash,
+            "sharing": self.sharing.facts() if self.sharing else None,
         }
 
     def text(self) -> str:
         """Return the same for people."""
         at_once = f"{self.windows} windows open at once" if self.windows > 1 else "one window at a time"
+        at_once += ", which share a trunk" if self.network.split else ""
         lines = [f"RAM {sum(self.ram.values())} bytes, {at_once}: {_listed(self.ram)}"]
-        interface = self.model.interface
-        if interface is not None:
-            one, more = (
-                listener_bytes(interface.listening, self.network.context_bytes, overlapping=overlapping)
-                for overlapping in (False, True)
-            )
-            every = f"every {interface.listening.hop_seconds:g} s"
+        for_all = self.listener
+        if for_all is not None and self.model.interface is not None:
+            one, more = for_all["one_window"], for_all["overlapping"]
+            every = f"every {self.model.interface.listening.hop_seconds:g} s"
             lines.append(f"the listener alone: {one} bytes one window at a time, {more} with a decision {every}")
+        lines += [self.sharing.text()] if self.sharing else []
         lines.append(f"flash {sum(self.flash.values())} bytes: {_listed(self.flash)}")
         return "\n".join([*lines, "Stack and code are estimates from above; `auscult bench --target` measures them."])
 
@@ -184,7 +213,7 @@ class Footprint:
 
     def _largest_share(self, ram: int | None, flash: int | None) -> Fraction | None:
         """Largest share of the channels that fits, 0 for none; each tried is laid out anew, or None if it cannot be."""
-        graph = self.network.graph
+        graph = self.window.graph
         channels = channels_of_widest_layer(graph)
         unit = unit_of(channels)
         fits, too_many = 0, channels // unit
@@ -193,8 +222,8 @@ class Footprint:
             narrower = narrow(graph, Fraction(tried * unit, channels))
             if narrower is None:
                 return None
-            network = plan_network(narrower, self.network.kernels, self.network.rounding, self.network.push_limit)
-            if replace(self, network=network)._fits(ram, flash):
+            network = plan_network(narrower, self.window.kernels, self.window.rounding, self.window.push_limit)
+            if replace(self, window=network)._fits(ram, flash):
                 fits = tried
             else:
                 too_many = tried

@@ -51,7 +51,7 @@ class Model:
         return hashlib.sha256(self.content).hexdigest()
 
     @classmethod
-    def open(cls, path: Path, listening: Path | None = None) -> Self:
+    def open(cls, path: Path, listening: Path | None = None, *, overlapping: bool = False) -> Self:
         """Read a bundle's folder or a .tflite file.
 
         Parameters
@@ -60,12 +60,21 @@ class Model:
             The folder or the file.
         listening : Path, optional
             For a .tflite file: the JSON file that `SoundInterface.read` reads.
+        overlapping : bool
+            Whether its windows are to overlap, which takes a model that listens.
 
         Raises
         ------
         InputError
             If it is neither, is damaged, or what it listens to is not readable or belongs to another model.
         """
+        model = cls._open(path, listening)
+        if overlapping and model.interface is None:
+            raise InputError(f"{path}: does not say what it listens to; --overlapping needs a bundle or --listening")
+        return model
+
+    @classmethod
+    def _open(cls, path: Path, listening: Path | None) -> Self:
         if not path.is_dir():
             content = _read(path)
             graph = _graph(path.name, content)

@@ -2,7 +2,7 @@
 whether it fits.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,11 +10,12 @@ import numpy as np
 from firmware_bridge.compile.memory import Memory, lay_out
 from firmware_bridge.compile.operators import lower
 from firmware_bridge.compile.program import CArray, CPointers, CValue, Program, Step
-from firmware_bridge.compile.schedule import Schedule, simulate
+from firmware_bridge.compile.schedule import Schedule, simulate, simulate_split
 from firmware_bridge.compile.specialise.stack import stack_bytes
 from firmware_bridge.compile.specialise.steps import specialise
+from firmware_bridge.compile.split import Split, split
 from firmware_bridge.device.targets import KERNELS
-from firmware_bridge.plan.waiting import held_whole, whole_facts, whole_text
+from firmware_bridge.plan.waiting import Held, held_whole, whole_facts, whole_text
 from firmware_bridge.tflite.graph import Graph
 from lungsound.errors import InputError
 from lungsound.files.record import Range
@@ -48,6 +49,9 @@ class Network:
         "double" (LiteRT's reference kernels) or "single" (XNNPACK).
     push_limit : int
         Multiply-accumulates that one push may cost; 0 for no limit.
+    split : Split or None
+        The trunk and the head that the program joins, where windows share the trunk; None for a program that begins
+        anew with every window.
     """
 
     graph: Graph
@@ -57,11 +61,12 @@ class Network:
     kernels: str
     rounding: str
     push_limit: int = 0
+    split: Split | None = None
 
     @property
     def context_bytes(self) -> int:
         """sizeof(net_t): counters, rings and sums; the stack comes on top."""
-        counters = _COUNTER_BYTES * (len(self.program.streams) + len(self.program.steps))
+        counters = _COUNTER_BYTES * (len(self.program.streams) + len(self.program.steps) + (self.split is not None))
         return -(-counters // 4) * 4 + self.memory.total
 
     @property
@@ -119,10 +124,35 @@ def plan_network(graph: Graph, kernels: str = "c99", rounding: str = "double", p
     return Network(graph, program, schedule, memory, kernels, rounding, push_limit)
 
 
+def share(network: Network, hop: int) -> Network | str:
+    """Lay the same network out for windows that overlap and share its trunk.
+
+    Parameters
+    ----------
+    network : Network
+        Of one window.
+    hop : int
+        Rows of input from one window to the next.
+
+    Returns
+    -------
+    Network or str
+        Why they cannot, in words.
+    """
+    found = split(network.program, hop)
+    if isinstance(found, str):
+        return found
+    schedule = simulate_split(found, network.push_limit)
+    if schedule is None:
+        return "its windows have more rows than the counters of a trunk without an end can take"
+    program = found.joined
+    return replace(network, program=program, schedule=schedule, memory=lay_out(program, schedule), split=found)
+
+
 def report(network: Network) -> dict[str, Any]:
     """Everything that is known without building: bytes, multiply-accumulates, and what waits for all of time."""
     program, schedule, memory = network.program, network.schedule, network.memory
-    held = held_whole(program, schedule.slots)
+    held, runs = _held(network), _runs(network)
     layers = []
     for index, step in enumerate(program.steps):
         stream = program.streams[step.output]
@@ -138,7 +168,7 @@ def report(network: Network) -> dict[str, Any]:
                 "ring_bytes": memory.ring_bytes[step.output],
                 "sums_bytes": memory.sums_bytes[index],
                 "constant_bytes": sum(array.values.size * _ARRAY_BYTES[array.ctype] for array in _arrays(step)),
-                "macs": step.macs * step.runs,
+                "macs": step.macs * runs[index],
                 "whole": [program.streams[item.stream].name for item in held if item.step == index],
             }
         )
@@ -153,14 +183,62 @@ def report(network: Network) -> dict[str, Any]:
         "stack_of_rows_bytes": network.stack_bytes,
         "blocks_bytes": sum(memory.ring_bytes) + sum(memory.sums_bytes),
         "macs": sum(pushes),
-        "macs_of_average_push": sum(pushes) // program.streams[program.input].rows,
+        "macs_of_average_push": sum(pushes) // schedule.pushes,
         "macs_of_worst_push": max(pushes),
         "push_limit": network.push_limit,
-        "shares_after_last_push": len(pushes) - program.streams[program.input].rows,
+        "shares_after_last_push": len(pushes) - schedule.pushes,
         "whole": whole_facts(program, memory, held),
         "whole_bytes": sum(memory.ring_bytes[stream] for stream in {item.stream for item in held}),
+        "shared": _shared(network),
         "layers": layers,
     }
+
+
+def _held(network: Network) -> list[Held]:
+    """Return what waits for all of time; of a trunk without an end nothing can."""
+    slots, split = network.schedule.slots, network.split
+    if split is None:
+        return held_whole(network.program, slots)
+    streams, steps = len(split.trunk.streams), len(split.trunk.steps)
+    return [
+        Held(item.stream + streams, item.step + steps, None if item.waits_for is None else item.waits_for + streams)
+        for item in held_whole(split.head, slots[streams:])
+    ]
+
+
+def _runs(network: Network) -> list[int]:
+    """How often each step runs for one decision."""
+    split = network.split
+    if split is None:
+        return [step.runs for step in network.program.steps]
+    return [int(split.hop / pace) for pace in split.step_paces] + [step.runs for step in split.head.steps]
+
+
+def _shared(network: Network) -> dict[str, Any] | None:
+    """Return what windows share as plain values for JSON, None where each begins anew."""
+    split = network.split
+    if split is None:
+        return None
+    kept = split.trunk.streams[split.trunk.output]
+    return {
+        "tensor": kept.name,
+        "rows": network.schedule.slots[split.trunk.output],
+        "row_values": kept.width,
+        "bytes": network.memory.ring_bytes[split.trunk.output],
+        "hop_rows": split.hop_rows,
+        "trunk_macs": split.trunk_macs,
+        "head_macs": split.head_macs,
+    }
+
+
+def _shared_text(shared: dict[str, Any] | None) -> list[str]:
+    if shared is None:
+        return []
+    return [
+        f"windows share the trunk up to '{shared['tensor']}', of which {shared['rows']} rows of {shared['row_values']} "
+        f"values are kept ({shared['bytes']} bytes); every {shared['hop_rows']} rows the head looks at them: "
+        f"{shared['trunk_macs']} MAC of the trunk and {shared['head_macs']} of the head a decision"
+    ]
 
 
 def _limit_text(facts: dict[str, Any]) -> list[str]:
@@ -177,8 +255,9 @@ def report_text(facts: dict[str, Any]) -> str:
     lines = [
         f"{facts['model']}: kernels {facts['kernels']}, rounding {facts['rounding']}",
         f"context {facts['context_bytes']} bytes, constants {facts['constant_bytes']} bytes",
-        f"multiply-accumulates (MAC): {facts['macs'] / 1e6:.1f} M a window, {facts['macs_of_average_push']} in a push "
-        f"on average, {facts['macs_of_worst_push']} in the worst",
+        f"multiply-accumulates (MAC): {facts['macs'] / 1e6:.1f} M a {'decision' if facts['shared'] else 'window'}, "
+        f"{facts['macs_of_average_push']} in a push on average, {facts['macs_of_worst_push']} in the worst",
+        *_shared_text(facts["shared"]),
         *_limit_text(facts),
         *whole_text(facts["whole"]),
         "",

@@ -18,15 +18,14 @@ C_FILES = (source("auscult.h"), source("auscult.c"))
 
 
 def open_windows(listening: Listening) -> int:
-    """Return how many windows of a stream overlap: as many networks, and front ends of centred frames, take RAM."""
+    """Return how many windows of a stream overlap."""
     return math.ceil(listening.samples / listening.hop_samples)
 
 
-def listener_bytes(listening: Listening, network_bytes: int, *, overlapping: bool) -> int:
-    """Return sizeof(auscult_t) on a 32-bit core, for a network of so many bytes."""
-    windows = open_windows(listening) if overlapping else 1
-    front_ends = windows if listening.logmel.padding == "reflect" else 1
-    parts = front_ends * frontend_bytes(listening.logmel) + windows * (network_bytes + 4)
+def listener_bytes(listening: Listening, network_bytes: int, *, networks: int = 1) -> int:
+    """Return sizeof(auscult_t) on a 32-bit core, for so many networks of so many bytes."""
+    front_ends = networks if listening.logmel.padding == "reflect" else 1
+    parts = front_ends * frontend_bytes(listening.logmel) + networks * (network_bytes + 4)
     return -(-(parts + 8 + len(listening.labels)) // 8) * 8
 
 
@@ -78,7 +77,7 @@ def label_constants(labels: Sequence[str]) -> list[str]:
 
 
 def write_listener(
-    folder: Path, listening: Listening, threshold_codes: Sequence[int], *, overlapping: bool
+    folder: Path, listening: Listening, threshold_codes: Sequence[int], *, overlapping: bool, shared: bool = False
 ) -> list[Path]:
     """Write ``auscult.h``, ``auscult.c`` and ``auscult_config.h`` beside the front end's and the network's files.
 
@@ -92,6 +91,8 @@ def write_listener(
         Output codes at and above which a label is given; 128 never.
     overlapping : bool
         Decide every hop, as the ``stream`` protocol evaluates; otherwise one window after the other.
+    shared : bool
+        Whether the network is one for all windows that overlap.
 
     Returns
     -------
@@ -108,7 +109,8 @@ def write_listener(
         labels=listening.labels,
         constants=label_constants(listening.labels),
         thresholds=threshold_codes,
-        windows=open_windows(listening) if overlapping else 1,
+        windows=open_windows(listening) if overlapping and not shared else 1,
+        shared=shared,
     )
     (folder / "auscult_config.h").write_text(config)
     for path in C_FILES:

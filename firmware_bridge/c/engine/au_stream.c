@@ -102,33 +102,30 @@ static void run_step(const au_program_t *program, const au_state_t *state, const
     }
 }
 
-uint32_t au_advance(const au_program_t *program, const au_state_t *state, uint32_t most)
+/* The deepest step that is ready; as many as there are steps if none is. */
+static uint16_t deepest_ready(const au_program_t *program, const au_state_t *state)
 {
-    uint32_t spent = 0;
-    bool found = false;
-    for (uint16_t s = 0; (!found) && (s < program->n_steps); ++s) {
-        const au_step_t *const step = &program->steps[s];
-        const uint16_t run = state->runs[s];
-        found = ready(program, state, step, run);
-        if (found && (step->cost <= most)) {
-            run_step(program, state, step, run);
-            state->runs[s] = (uint16_t)(run + 1u);
-            spent = step->cost + 1u;
-        }
+    uint16_t s = 0;
+    while ((s < program->n_steps) && !ready(program, state, &program->steps[s], state->runs[s])) {
+        ++s;
     }
-    return spent;
+    return s;
 }
 
-void au_work(const au_program_t *program, const au_state_t *state, uint32_t limit)
+bool au_work(const au_program_t *program, const au_state_t *state, uint32_t limit, uint32_t *spent)
 {
-    uint32_t spent = 0;
-    uint32_t ran;
-    do {
-        uint32_t most = UINT32_MAX;
-        if (spent != 0u) {
-            most = (spent < limit) ? (limit - spent) : 0u;
+    bool within = true;
+    uint16_t s = deepest_ready(program, state);
+    while (within && (s < program->n_steps)) {
+        const au_step_t *const step = &program->steps[s];
+        const uint32_t left = (*spent < limit) ? (limit - *spent) : 0u;
+        within = (*spent == 0u) || (step->cost <= left);
+        if (within) {
+            run_step(program, state, step, state->runs[s]);
+            state->runs[s] = (uint16_t)(state->runs[s] + 1u);
+            *spent += step->cost;
+            s = deepest_ready(program, state);
         }
-        ran = au_advance(program, state, most);
-        spent += (ran != 0u) ? (ran - 1u) : 0u;
-    } while (ran != 0u);
+    }
+    return s == program->n_steps;
 }

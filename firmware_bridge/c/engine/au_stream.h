@@ -11,6 +11,7 @@ typedef struct {
     uint16_t width;  /* values in a row */
     uint16_t rows;   /* in the whole tensor */
     uint16_t slots;  /* rows that the ring holds */
+    uint16_t turn;   /* of a program without an end: by how much its counters are set back together */
 } au_stream_t;
 
 /* What a step reads of one stream: for its n-th run the rows n * stride - pad + i * dilation, i < kernel; kernel 0: the
@@ -45,6 +46,7 @@ typedef struct {
     uint16_t fold_kernel; /* fold n takes the runs n * fold_stride - fold_pad + i, i < fold_kernel */
     uint16_t fold_stride;
     int16_t fold_pad;
+    uint16_t turn; /* as au_stream_t's */
 } au_step_t;
 
 typedef struct {
@@ -68,12 +70,9 @@ void au_reset(const au_program_t *program, const au_state_t *state);
 /* Where the next row of the input goes. */
 au_value_t *au_next_row(const au_program_t *program, const au_state_t *state, uint16_t stream);
 
-/* Run the deepest step that is ready, unless it costs more than `most`. Returns its cost plus one, or 0 if none ran. */
-uint32_t au_advance(const au_program_t *program, const au_state_t *state, uint32_t most);
-
-/* Run steps until none is ready, or until the next would make them cost more than `limit` together; the first runs
- * whatever it costs. */
-void au_work(const au_program_t *program, const au_state_t *state, uint32_t limit);
+/* Run steps until none is ready, or until the next would make `spent` more than `limit`; where nothing is spent the
+ * first runs whatever it costs. Returns whether none is ready. */
+bool au_work(const au_program_t *program, const au_state_t *state, uint32_t limit, uint32_t *spent);
 
 #ifdef AU_TRACE
 /* Called with every row that any step makes; the test harness supplies it. */

@@ -1,4 +1,4 @@
-/* Windows of sound that overlap, each with its own network. */
+/* Windows of sound that overlap, each with its own network or all with one. */
 #include "auscult.h"
 
 /* What is left of a window after its last sample: without a limit on pushes one call does all of it, at most all rows
@@ -16,6 +16,11 @@ enum { UNLIMITED = (NET_PUSH_COST == UINT32_MAX), SHARES_A_CALL = (UNLIMITED != 
 #endif
 #if (AUSCULT_WINDOWS > 1) && ((AUSCULT_HOP % FRONTEND_HOP) != 0)
 #error "windows that overlap share frames only where they begin with one"
+#endif
+#endif
+#if defined(NET_HOP)
+#if FRONTEND_CENTRED || (AUSCULT_WINDOWS != 1) || (AUSCULT_HOP != (NET_HOP * FRONTEND_HOP))
+#error "the network's windows are not those of the sound"
 #endif
 #endif
 
@@ -64,6 +69,51 @@ static void open_window(auscult_t *listener)
     listener->next = (uint16_t)((listener->next + 1u) % AUSCULT_WINDOWS);
     listener->until_start = AUSCULT_HOP;
 }
+
+#if defined(NET_HOP)
+
+/* The network is of all windows, and knows itself where one ends. */
+static void hear(auscult_t *listener, const int16_t *pcm, size_t count)
+{
+    const int8_t *row;
+    size_t taken = 0u;
+
+    while (taken < count) {
+        taken += frontend_push(&listener->frontends[0], &pcm[taken], count - taken, &row);
+        if (row != NULL) {
+            (void)net_push(&listener->nets[0], row);
+        }
+    }
+}
+
+static const int8_t *last_row(auscult_t *listener, size_t window)
+{
+    (void)listener;
+    (void)window;
+    return NULL;
+}
+
+/* Take samples until a window has heard all of its own, which is then the one to be closed. */
+static size_t take(auscult_t *listener, const int16_t *pcm, size_t count)
+{
+    size_t taken = 0u;
+
+    if (count > 0u) {
+        if (listener->until_start == 0u) {
+            open_window(listener); /* the first; the others the network begins itself */
+        }
+        taken = (count < listener->missing[0]) ? count : listener->missing[0];
+        hear(listener, pcm, taken);
+        listener->missing[0] -= (uint32_t)taken;
+        if (listener->missing[0] == 0u) {
+            listener->missing[0] = AUSCULT_HOP;
+            listener->closing = 1u;
+        }
+    }
+    return taken;
+}
+
+#else
 
 /* Samples that may be taken before a window begins or ends. */
 static uint32_t until_event(const auscult_t *listener)
@@ -161,6 +211,8 @@ static size_t take(auscult_t *listener, const int16_t *pcm, size_t count)
     }
     return taken;
 }
+
+#endif
 
 /* One push's share of what is left of the window to be closed. Returns whether it is decided. */
 static bool close_window(auscult_t *listener)

@@ -9,10 +9,10 @@
  *         if (scores != NULL) { ... auscult_has(scores, AUSCULT_LABEL_...), of the window that ended just now ... }
  *     }
  *
- * A decision comes every AUSCULT_HOP samples, on the AUSCULT_SAMPLES before it. Windows that overlap keep a network
- * each; they share the front end where frames lie inside the sound, and keep one each where frames are centred, because
- * every window then mirrors its own ends. Windows that follow each other begin their own frames. The context is the
- * caller's; there is no heap and nothing is shared between two. */
+ * A decision comes every AUSCULT_HOP samples, on the AUSCULT_SAMPLES before it. Windows that overlap share one network
+ * where net.h has a NET_HOP, and keep one each where it has none; they share the front end where frames lie inside the
+ * sound, and keep one each where frames are centred, because every window then mirrors its own ends. Windows that
+ * follow each other begin their own frames. The context is the caller's; there is no heap and two share nothing. */
 #ifndef AUSCULT_H /* whoever includes it twice reads it once */
 #define AUSCULT_H
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from firmware_bridge.compile.program import CStruct, Fold, Program, Step
+from firmware_bridge.compile.program import CStruct, Fold, Program, Step, without_unused_streams
 
 _SHARED = (("in_width", "out_width"), ("channels", "out_channels"))
 
@@ -18,7 +18,7 @@ def fuse_pools(program: Program) -> Program:
             steps[index] = _fused(program, step, behind)
             gone.add(pool)
     kept = tuple(step for index, step in enumerate(steps) if index not in gone)
-    return _without_unused_streams(dataclasses.replace(program, steps=kept))
+    return without_unused_streams(dataclasses.replace(program, steps=kept))
 
 
 def _pool_behind(program: Program, step: Step) -> int | None:
@@ -54,23 +54,4 @@ def _fused(program: Program, conv: Step, pool: Step) -> Step:
     fold = Fold(2, 2, 0, 2 * program.streams[pool.output].width)
     return dataclasses.replace(
         conv, kernel=f"{conv.kernel}_pool", op=CStruct(conv.op.ctype, fields), output=pool.output, macs=macs, fold=fold
-    )
-
-
-def _without_unused_streams(program: Program) -> Program:
-    used = {program.input, program.output}
-    for step in program.steps:
-        used |= {step.output, *(tap.stream for tap in step.taps)}
-    new = {old: index for index, old in enumerate(sorted(used))}
-    steps = tuple(
-        dataclasses.replace(
-            step,
-            output=new[step.output],
-            taps=tuple(dataclasses.replace(tap, stream=new[tap.stream]) for tap in step.taps),
-        )
-        for step in program.steps
-    )
-    streams = tuple(program.streams[old] for old in sorted(used))
-    return dataclasses.replace(
-        program, streams=streams, steps=steps, input=new[program.input], output=new[program.output]
     )

@@ -18,7 +18,9 @@ from students.student import Student, StudentConfig
 
 
 @made_once
-def exported_student(width: float, heads: int, seconds: float = 2.0) -> tuple[bytes, NDArray[np.int8]]:
+def exported_student(
+    width: float, heads: int, seconds: float = 2.0, trunk: str = "cnn6", depth: int | None = None
+) -> tuple[bytes, NDArray[np.int8]]:
     """Return an int8 .tflite file that hears so many seconds, and windows for it, int8 [n, frames, mels].
 
     The windows are silence, breath, breath with clicks and a whistle, clipped sound, random codes and random extremes.
@@ -27,11 +29,11 @@ def exported_student(width: float, heads: int, seconds: float = 2.0) -> tuple[by
     features = normalised_logmel(listening, sound(listening, range(2)).pcm).astype(np.float32)
     features = (features - features.mean()) / features.std()
     torch.manual_seed(heads)
-    student = Student(StudentConfig(width=width, heads=heads, lam=0.3))
-    for block in student.trunk.blocks:
-        block.bn1.weight.data.uniform_(0.7, 1.3)
-        block.bn1.bias.data.normal_(0, 0.2)
-        block.bn1.momentum = None  # the average of all batches, which is one
+    student = Student(StudentConfig(width=width, heads=heads, lam=0.3, trunk=trunk, depth=depth))
+    for norm in (module for module in student.trunk.modules() if isinstance(module, torch.nn.BatchNorm2d)):
+        norm.weight.data.uniform_(0.7, 1.3)
+        norm.bias.data.normal_(0, 0.2)
+        norm.momentum = None  # the average of all batches, which is one
     with torch.no_grad():
         student.train()(torch.from_numpy(features)[:, None])
     float_model = float_tflite(student.eval(), listening)
