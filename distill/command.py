@@ -45,7 +45,9 @@ def distill_command(
     depth: Annotated[
         int | None, typer.Option(help="Blocks of the trunk, of a family that is sized by depth: of stream, 4 to 12.")
     ] = None,
-    head: Annotated[str, typer.Option(help="csra: attention; linear: the mean over positions.")] = "csra",
+    head: Annotated[
+        str, typer.Option(help="csra: attention; linear: the mean over positions; mlp: and a hidden layer.")
+    ] = "csra",
     heads: Annotated[int, typer.Option(help="Heads of the CSRA attention: 1, 2, 4, 6 or 8.")] = 4,
     from_run: options.FromRun = None,
     student_weights: Annotated[

@@ -9,6 +9,7 @@ from lungsound.errors import InputError
 from lungsound.networks.cards import EFFICIENTAT_MN04, WeightsCard
 from lungsound.networks.mobilenet import USUAL_STRIDES, MobileNetV3
 from lungsound.networks.mobilenet_files import read_published
+from lungsound.networks.mobilenet_tagger import hidden_of
 from students.registry import Published, StudentCard, register
 
 _MN04_WIDTH = 0.4
@@ -40,6 +41,12 @@ def load_published(trunk: nn.Module, path: Path) -> WeightsCard:
     return replace(EFFICIENTAT_MN04, name=f"EfficientAT {path.stem}, AudioSet", file=path.name, hash=None)
 
 
+def load_hidden(layer: nn.Linear, path: Path) -> None:
+    """Copy the layer between the mean of the last map and AudioSet's classes; a file whose head has none has none."""
+    if hidden := read_published(path).hidden:
+        layer.load_state_dict(hidden)
+
+
 @register(
     StudentCard(
         name="mobilenetv3",
@@ -48,7 +55,7 @@ def load_published(trunk: nn.Module, path: Path) -> WeightsCard:
         licence="Apache-2.0",
         input="one log-mel, normalised by one mean and deviation",
         width="16 to 160 channels and 960 in the last map; mn04, the published one, is 0.4",
-        published=Published(EFFICIENTAT_MN04, load_published),
+        published=Published(EFFICIENTAT_MN04, load_published, load_hidden),
     )
 )
 class MobileNetV3Trunk(MobileNetV3):
@@ -60,12 +67,17 @@ class MobileNetV3Trunk(MobileNetV3):
         Multiplier of the published channels, rounded to eights.
     dropout : float
         Of the last map, while training.
+
+    Attributes
+    ----------
+    channels, hidden : int
+        Of the last map, and of the published head's hidden layer.
     """
 
     def __init__(self, width: float, dropout: float) -> None:
         super().__init__(width)
         self.width = width
-        self.channels = self.widths[-1]
+        self.channels, self.hidden = self.widths[-1], hidden_of(width)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -75,11 +75,13 @@ class Depths:
 class Published:
     """Published weights of a family: the usual file's card, and what copies a file of them into a trunk.
 
-    `load` returns the card of the file where a family has several.
+    `load` returns the card of the file where a family has several; `load_hidden` copies the hidden layer of the
+    published head into a linear layer.
     """
 
     card: WeightsCard
     load: Callable[[nn.Module, Path], WeightsCard | None]
+    load_hidden: Callable[[nn.Linear, Path], None] | None = None
 
 
 @dataclass(frozen=True)

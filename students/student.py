@@ -17,12 +17,12 @@ from lungsound.networks.leaf_config import LeafConfig, leaf_config
 from lungsound.networks.trunk import pool
 from lungsound.training.weights import load_weights, save_weights
 from students.csra import CsraHead, temperatures_of
-from students.linear import LinearHead
+from students.linear import LinearHead, MlpHead
 from students.registry import Rows, family
 from students.stem import take_channels
 
-HEADS = ("csra", "linear")
-"""Attention over positions, or the mean over them and a linear layer."""
+HEADS = ("csra", "linear", "mlp")
+"""Attention over positions, or the mean over them and a linear layer, or two."""
 
 _LATER = ("depth", "front_end")  # stored only where there is one
 
@@ -47,7 +47,7 @@ class StudentConfig:
         Number of logits.
     dropout : float
         Of the trunk, while training.
-    head : {"csra", "linear"}
+    head : {"csra", "linear", "mlp"}
         What turns the feature map into logits; `heads`, `lam` and `temperatures` are CSRA's.
     depth : int, optional
         Blocks of a trunk that is sized by depth, the family's usual if not given; None of all others.
@@ -135,9 +135,12 @@ class Student(nn.Module):
         self.front_end = Leaf(config.front_end) if config.front_end else None
         self.trunk = self._family.make(config.width, config.dropout, config.depth)
         self._widen()
-        self.head: CsraHead | LinearHead
+        self.head: CsraHead | LinearHead | MlpHead
         if config.head == "linear":
             self.head = LinearHead(self.embedding_dim, config.classes)
+        elif config.head == "mlp":
+            hidden = int(getattr(self.trunk, "hidden", self.embedding_dim))
+            self.head = MlpHead(self.embedding_dim, hidden, config.classes)
         else:
             self.head = CsraHead(self.embedding_dim, config.classes, config.head_temperatures, config.lam)
 
@@ -244,7 +247,9 @@ class Student(nn.Module):
             )
 
     def start_from(self, path: Path) -> WeightsCard:
-        """Copy published weights of the family into the trunk and return their card; the head stays as it is.
+        """Copy published weights of the family into the trunk and return their card.
+
+        The head stays as it is, but for the hidden layer of an ``mlp`` head where the family publishes one.
 
         Raises
         ------
@@ -259,6 +264,8 @@ class Student(nn.Module):
                 self.trunk = self._family.make(self.config.width, self.config.dropout, self.config.depth)
         card = published.load(self.trunk, path) or published.card
         self._widen()
+        if published.load_hidden is not None and isinstance(self.head, MlpHead):
+            published.load_hidden(self.head.hidden, path)
         return card
 
     def _widen(self) -> None:

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.nn import functional
 
 from lungsound.errors import InputError
-from lungsound.networks.mobilenet import MobileNetV3
+from lungsound.networks.mobilenet_tagger import MobileNetTagger
 from students.student import Student, StudentConfig
 
 SHARED = Path(os.environ.get("AUSCULT_SHARED", Path(__file__).parents[2].parent / "shared"))
@@ -17,13 +18,16 @@ PUBLISHED = SHARED / "data" / "weights" / "mn04_as_mAP_432.pt"
 @pytest.mark.usefixtures("shared")
 @torch.inference_mode()
 def test_it_starts_from_the_published_file_and_sees_what_that_sees():
-    published = MobileNetV3(0.4).eval()
-    state = torch.load(PUBLISHED, weights_only=True)
-    published.load_state_dict({name: value for name, value in state.items() if name.startswith("features.")})
-    student = Student(StudentConfig(trunk="mobilenetv3", width=0.4)).eval()
+    """The last map, and with the published head what stands before AudioSet's classes."""
+    published = MobileNetTagger(0.4).eval()
+    published.load_state_dict(torch.load(PUBLISHED, weights_only=True))
+    student = Student(StudentConfig(trunk="mobilenetv3", width=0.4, head="mlp")).eval()
     assert student.start_from(PUBLISHED).licence == "MIT"
     x = torch.randn(2, 1, 70, 128)
-    torch.testing.assert_close(student.features(x), published(x.mT).mT, rtol=1e-4, atol=1e-4)
+    feature_map = published(x.mT)
+    torch.testing.assert_close(student.features(x), feature_map.mT, rtol=1e-4, atol=1e-4)
+    hidden = functional.hardswish(student.head.hidden(student.features(x).mean((2, 3))))
+    torch.testing.assert_close(hidden, published.classifier[:4](feature_map), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.usefixtures("shared")

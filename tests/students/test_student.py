@@ -59,7 +59,7 @@ def test_other_temperatures_than_the_table():
     ("change", "said"),
     [
         ({"trunk": "cnn7"}, "cnn6"),
-        ({"head": "tail"}, "csra, linear"),
+        ({"head": "tail"}, "csra, linear, mlp"),
         ({"heads": 3}, "1, 2, 4, 6, 8"),
         ({"heads": 2, "temperatures": [1.0]}, "2 heads"),
         ({"heads": 1, "temperatures": [-1.0]}, "positive"),
