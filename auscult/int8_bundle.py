@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from export.bundle.opening import Bundle
 from export.bundle.runtimes import as_logits
 from lungsound.errors import InputError
-from lungsound.features import pcm_windows
-from lungsound.front_end import decide, front_end
+from lungsound.features import heard_windows
+from lungsound.front_end import codes_of, decide
 from lungsound.terminal import progress
 
 BATCH = 64
@@ -56,8 +56,9 @@ class Int8Bundle:
         logits, decisions = [], []
         for start in progress(range(0, len(windows), BATCH), "running the int8 model"):
             part = windows.iloc[start : start + BATCH]
-            pcm = pcm_windows(part, self.listening.logmel.sample_rate, self.listening.seconds)
-            codes = self._runtime.run(front_end(self.listening, self._input, pcm))
+            logmel = self.listening.logmel
+            heard = heard_windows(part, logmel, self.listening.seconds)
+            codes = self._runtime.run(codes_of(logmel, self._input, heard))
             logits.append(as_logits(self._runtime, codes))
             decisions.append(decide(codes, self._threshold_codes))
         return np.concatenate(logits), np.concatenate(decisions)

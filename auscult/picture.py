@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lungsound.audio import read_pcm, to_float
+from lungsound.features import heard_windows
 from lungsound.files.atomic import whole_file
 from lungsound.listening import Listening
 from lungsound.logmel import log_mel, mel_edges, normalise
@@ -55,13 +56,14 @@ def draw(
     """
     wave = to_float(read_pcm(recording, listening.logmel.sample_rate))
     starts = range(0, len(wave) - listening.samples + 1, listening.hop_samples)
-    windows = np.stack([log_mel(listening.logmel, wave[start : start + listening.samples]) for start in starts])
-    x = torch.from_numpy(normalise(listening.logmel, windows).astype(np.float32))[:, None]
+    seconds = np.asarray(starts) / listening.logmel.sample_rate
+    windows = pd.DataFrame({"path": str(recording), "protocol": "stream", "start": seconds, "end": seconds})
+    heard = heard_windows(windows, listening.logmel, listening.seconds)
+    x = torch.from_numpy(normalise(listening.logmel, heard).astype(np.float32))[:, None]
     with torch.inference_mode():
         feature_map = student.features(x)
         margins = student.head(feature_map).numpy() - np.asarray(thresholds)
         attention = student.head.attention(feature_map).numpy()
-    seconds = np.asarray(starts) / listening.logmel.sample_rate
 
     labels = listening.labels
     heights = [3, *[1.6] * len(labels), 1.5]

@@ -3,7 +3,7 @@
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -16,6 +16,7 @@ from lungsound.command.usage import data_given, is_given, refuse_beside_resume, 
 from lungsound.errors import InputError
 from lungsound.files.cache import cache_folder
 from lungsound.files.record import Range
+from lungsound.logmel import Normalisation
 from lungsound.terminal import activity, err, out, print_table
 from lungsound.training.data import DataOptions
 from lungsound.training.runs import Run, new_run_folder
@@ -79,6 +80,12 @@ def distill_command(
             "window, hop and bands of --logmel. It exports to float ONNX alone."
         ),
     ] = "logmel",
+    normalisation: Annotated[
+        str,
+        typer.Option(
+            metavar="corpus|recording", help="recording: each mel band first loses its mean over what was heard."
+        ),
+    ] = DEFAULT.normalisation,
     seconds: options.Seconds = DEFAULT.seconds,
     hop: options.Hop = DEFAULT.hop_seconds,
     drop_shared: options.DropShared = False,
@@ -136,6 +143,7 @@ def distill_command(
             drop_shared,
             validation,
             split_seed,
+            normalisation=cast(Normalisation, _normalisation(context, normalisation, from_run)),
         )
         asked = StudentConfig(
             trunk=student,
@@ -145,6 +153,8 @@ def distill_command(
             depth=depth,
             front_end=front_end_named(front_end, chosen.listening().logmel),
         )
+        if asked.front_end:
+            refuse_ignored(context, ["normalisation"], "ignored with a learnt --front-end; leave it out")
         config = _student(context, asked, from_run)
         if not is_given(context, "hop"):
             chosen = replace(chosen, hop_seconds=Student(config).whole_hop(chosen.listening()))
@@ -175,7 +185,9 @@ def distill_command(
                 teacher,
                 size,
                 str(weights) if weights else None,
-                data=replace(chosen, logmel=teacher_logmel or usual_logmel(teacher, size, weights)),
+                data=replace(
+                    chosen, logmel=teacher_logmel or usual_logmel(teacher, size, weights), normalisation="corpus"
+                ),
                 epochs=teacher_epochs,
                 learning_rate=usual_learning_rate(size, weights),
                 seed=seed,
@@ -193,6 +205,13 @@ def _logmel(context: typer.Context, logmel: str, from_run: Path | None) -> str:
     if from_run is None or is_given(context, "logmel"):
         return logmel
     return str(Run.load(from_run).options["logmel"])
+
+
+def _normalisation(context: typer.Context, asked: str, from_run: Path | None) -> str:
+    """Return the normalisation that was asked for; where nobody did, that of the run that is trained on."""
+    if from_run is None or is_given(context, "normalisation"):
+        return asked
+    return Run.load(from_run).listening.logmel.normalisation
 
 
 def _labels(asked: list[str] | None, data: list[str], run: Path | None) -> tuple[str, ...]:

@@ -113,7 +113,8 @@ def _from_run(settings: DistillSettings, run: Run, student: Student) -> Start:
         raise InputError(f"{run.path}: its student is {before}, not {settings.student}; train the same on")
     listening = settings.data.listening()
     if run.listening.logmel.with_statistics(0, 1) != listening.logmel:
-        raise InputError(f"{run.path}: hears another log-mel; give --logmel {run.options['logmel']}")
+        asked = f"--logmel {run.options['logmel']} --normalisation {run.listening.logmel.normalisation}"
+        raise InputError(f"{run.path}: hears another log-mel; give {asked}")
     load_weights(student, run.weights, but=() if run.listening.labels == listening.labels else ("head.",))
     named = {"name": student_name(before, run.teacher), "weights": str(run.path)}
     return Start(student, named | {key: run.teacher[key] for key in ("licence", "paper")}, run.listening.logmel)

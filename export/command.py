@@ -17,8 +17,8 @@ from lungsound.command.report import figure, figures_table, headline
 from lungsound.command.usage import is_given, refuse_ignored
 from lungsound.errors import InputError
 from lungsound.files.record import Range
-from lungsound.front_end import normalised_logmel
 from lungsound.listening import PROTOCOLS
+from lungsound.logmel import normalise
 from lungsound.terminal import activity, err, out, print_table
 from lungsound.training.runs import Run, newest_run
 
@@ -149,7 +149,7 @@ def export_run(
     from export.gate import Validation
     from export.making import Origin, refuse_to_replace, write_bundle
     from export.sound import learnt_front_end, write_sound_bundle
-    from lungsound.features import pcm_windows
+    from lungsound.features import heard_windows, pcm_windows
     from lungsound.training.data import DataOptions
     from students.student import Student
 
@@ -173,13 +173,17 @@ def export_run(
             "name its own with --data, or train again"
         )
     listening = run.listening
-    rate, seconds = listening.logmel.sample_rate, listening.seconds
+    logmel, rate, seconds = listening.logmel, listening.logmel.sample_rate, listening.seconds
     train, validation = (selection.windows(part, run.protocols, listening) for part in ("train", "validation"))
-    heard = Validation(pcm_windows(validation, rate, seconds), validation[list(listening.labels)].to_numpy(np.int64))
+    heard = Validation(
+        pcm_windows(validation, rate, seconds),
+        validation[list(listening.labels)].to_numpy(np.int64),
+        lambda part: heard_windows(validation.iloc[part], logmel, seconds),
+    )
     if student.hears_sound:
         return write_sound_bundle(folder, Origin.of_run(run), student, heard)
     drawn = train.sample(min(calibration, len(train)), random_state=run.seed)
-    features = normalised_logmel(listening, pcm_windows(drawn, rate, seconds)).astype(np.float32)
+    features = normalise(logmel, heard_windows(drawn, logmel, seconds)).astype(np.float32)
     formats = BOTH if formats is None else formats
     return write_bundle(folder, Origin.of_run(run), student, features, heard, formats, percentile)
 

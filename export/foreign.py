@@ -14,6 +14,7 @@ from export.bundle.opening import Bundle, Int8Format
 from lungsound.errors import InputError
 from lungsound.front_end import normalised_logmel
 from lungsound.listening import Listening, read_listening
+from lungsound.logmel import normalise
 from lungsound.terminal import err
 
 if TYPE_CHECKING:
@@ -114,18 +115,23 @@ class _Heard:
 
 def _recordings(foreign: Foreign, listening: Listening, calibration: int) -> _Heard:
     from export.gate import Validation
-    from lungsound.features import pcm_windows
+    from lungsound.features import heard_windows, pcm_windows
     from lungsound.training.data import DataOptions
 
     options = DataOptions(foreign.data, foreign.protocols)
     selection = options.select()
     train, validation = (selection.windows(part, foreign.protocols, listening) for part in ("train", "validation"))
     drawn = train.sample(min(calibration, len(train)), random_state=_SEED)
-    rate, seconds = listening.logmel.sample_rate, listening.seconds
-    features = normalised_logmel(listening, pcm_windows(drawn, rate, seconds)).astype(np.float32)
+    logmel, rate, seconds = listening.logmel, listening.logmel.sample_rate, listening.seconds
+    features = normalise(logmel, heard_windows(drawn, logmel, seconds)).astype(np.float32)
     truth = validation[list(listening.labels)].to_numpy(np.int64)
     split = {key: options.split_record(selection)[key] for key in ("name", "hash")}
-    return _Heard(features, Validation(pcm_windows(validation, rate, seconds), truth), selection.synthetic, split)
+    heard = Validation(
+        pcm_windows(validation, rate, seconds),
+        truth,
+        lambda part: heard_windows(validation.iloc[part], logmel, seconds),
+    )
+    return _Heard(features, heard, selection.synthetic, split)
 
 
 def _made_up(listening: Listening) -> _Heard:

@@ -1,5 +1,6 @@
 """Int8 beside float on validation windows: the figures a bundle carries, and the gate it must pass."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,8 +9,9 @@ from numpy.typing import NDArray
 
 from export.bundle.runtimes import Runtime, as_input, as_logits, probabilities
 from lungsound.errors import InputError
-from lungsound.front_end import normalised_logmel
+from lungsound.front_end import codes_of, heard
 from lungsound.listening import Listening
+from lungsound.logmel import normalise
 from lungsound.quantization import Quantization
 from lungsound.scores.metrics import label_scores
 from lungsound.terminal import progress
@@ -30,10 +32,15 @@ class Validation:
         Sound.
     labels : ndarray of int, shape [N, labels], optional
         Truth; without it int8 is held against float alone.
+    heard : callable, optional
+        From a slice of the windows to what is heard of them, float64 [n, frames, n_mels], before mean and deviation
+        (:func:`lungsound.features.heard_windows`); where their sound alone does not tell, as the recording before it
+        counts.
     """
 
     pcm: NDArray[np.int16]
     labels: NDArray[np.int64] | None
+    heard: Callable[[slice], NDArray[np.float64]] | None = None
 
 
 def validation_figures(
@@ -70,8 +77,10 @@ def validation_figures(
     """
     logits: dict[str, list[NDArray[np.float64]]] = {name: [] for name in ("float", *int8_models)}
     for start in progress(range(0, len(validation.pcm), _AT_ONCE), "validating int8"):
-        logmel = normalised_logmel(listening, validation.pcm[start : start + _AT_ONCE])
-        codes = quantization.quantize(logmel)
+        part = slice(start, start + _AT_ONCE)
+        features = validation.heard(part) if validation.heard else heard(listening, validation.pcm[part])
+        logmel = normalise(listening.logmel, features)
+        codes = codes_of(listening.logmel, quantization, features)
         logits["float"].append(float_model.run(logmel.astype(np.float32)).astype(np.float64))
         for name, model in int8_models.items():
             logits[name].append(as_logits(model, model.run(as_input(model, codes, quantization))))

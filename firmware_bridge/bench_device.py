@@ -48,6 +48,8 @@ class FrontEnd:
         self._spec, self._codes = manifest["listening"]["logmel"], manifest["input"]
         if self._spec["mel_scale"] == "kaldi" or self._spec.get("preemphasis") or self._spec.get("hann") == "symmetric":
             raise Refused("its log-mel has pre-emphasis, a symmetric window or Kaldi's bands, which this file lacks")
+        if self._spec.get("normalisation", "corpus") != "corpus":
+            raise Refused("its log-mel is normalised over the recording, which this file lacks")
         n_fft, window = self._spec["n_fft"], self._spec["window"]
         hann = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(window) / window)
         left = (n_fft - window) // 2
@@ -196,8 +198,7 @@ def timed(work: Callable[..., object], *given: object) -> float:
 def measure(path: Path, runs: int, threads: int) -> dict[str, Any]:
     """Check and time a bundle; the module's docstring lists the keys."""
     bundle = Bundle(path)
-    golden = bundle.golden
-    begun = time.perf_counter_ns()
+    golden, begun = bundle.golden, time.perf_counter_ns()
     network, front_end = Network(bundle, threads), FrontEnd(bundle.manifest)
     init_ms = (time.perf_counter_ns() - begun) / 1e6
     first_ms, *warm_up = (timed(lambda: network(front_end(golden["pcm"][0]))) for _ in range(1 + WARM_UP))
@@ -208,8 +209,7 @@ def measure(path: Path, runs: int, threads: int) -> dict[str, Any]:
     for run in range(runs):
         pcm, codes = (golden[name][run % len(golden["pcm"])] for name in ("pcm", "codes"))
         times[:, run] = timed(front_end, pcm), timed(network, codes)
-    tree = Path("/proc/device-tree/model")
-    both, fifth = times.sum(axis=0), max(1, runs // 5)
+    tree, both, fifth = Path("/proc/device-tree/model"), times.sum(axis=0), max(1, runs // 5)
     return {
         "bundle": str(path),
         "board": tree.read_text(errors="replace").rstrip("\0\n") if tree.is_file() else platform.processor() or "?",

@@ -171,6 +171,31 @@ def cut_window(wave: NDArray[np.float32], sample_rate: int, start: float, second
     return wave[first : first + samples]
 
 
+def window_pcm(
+    wave: NDArray[np.float32], sample_rate: int, protocol: str, start: float, end: float, seconds: float
+) -> NDArray[np.int16]:
+    """Return a window as the 16-bit samples that training, evaluation and devices share.
+
+    Parameters
+    ----------
+    wave : ndarray of float32, shape [samples]
+        The whole recording.
+    sample_rate : int
+        Hz.
+    protocol : {"cycles", "stream"}
+        Tile the cycle (:func:`tile_cycle`) or cut the window (:func:`cut_window`).
+    start, end, seconds : float
+        Of the cycle or window, and the window's length.
+
+    Returns
+    -------
+    ndarray of int16, shape [round(seconds * sample_rate)]
+    """
+    if protocol == "cycles":
+        return to_pcm(tile_cycle(wave, sample_rate, start, end, seconds))
+    return to_pcm(cut_window(wave, sample_rate, start, seconds))
+
+
 def _fade_out(wave: NDArray[np.float32], samples: int) -> NDArray[np.float32]:
     """Let the last `samples` fall from 1 to 0 in a straight line (at most all of them)."""
     faded = wave.copy()

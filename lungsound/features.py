@@ -4,6 +4,7 @@ import hashlib
 import json
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lungsound.audio import cut_window, read_pcm, tile_cycle, to_float, to_pcm
+from lungsound.audio import read_pcm, to_float, window_pcm
 from lungsound.errors import InputError
 from lungsound.files.arrays import new_array, open_array
 from lungsound.files.atomic import whole_file
 from lungsound.files.stored import stored_once
 from lungsound.logmel import LogMelSpec, log_mel
+from lungsound.recording_mean import HeardRecording
 from lungsound.terminal import progress
 
 if TYPE_CHECKING:  # boards have no pandas
@@ -26,31 +28,6 @@ if TYPE_CHECKING:  # boards have no pandas
 _FORMAT = 1  # raise it when the same windows give other numbers
 _WORTH_A_POOL = 16  # recordings; fewer are done before the processes have started
 _VALUES_AT_ONCE = 2**22  # 32 MiB of float64
-
-
-def window_pcm(
-    wave: NDArray[np.float32], sample_rate: int, protocol: str, start: float, end: float, seconds: float
-) -> NDArray[np.int16]:
-    """Return a window as the 16-bit samples that training, evaluation and devices share.
-
-    Parameters
-    ----------
-    wave : ndarray of float32, shape [samples]
-        The whole recording.
-    sample_rate : int
-        Hz.
-    protocol : {"cycles", "stream"}
-        Tile the cycle (:func:`lungsound.audio.tile_cycle`) or cut the window (:func:`lungsound.audio.cut_window`).
-    start, end, seconds : float
-        Of the cycle or window, and the window's length.
-
-    Returns
-    -------
-    ndarray of int16, shape [round(seconds * sample_rate)]
-    """
-    if protocol == "cycles":
-        return to_pcm(tile_cycle(wave, sample_rate, start, end, seconds))
-    return to_pcm(cut_window(wave, sample_rate, start, seconds))
 
 
 def pcm_windows(windows: "pd.DataFrame", sample_rate: int, seconds: float) -> NDArray[np.int16]:
@@ -81,12 +58,45 @@ def pcm_windows(windows: "pd.DataFrame", sample_rate: int, seconds: float) -> ND
     return sound
 
 
+def heard_windows(windows: "pd.DataFrame", logmel: LogMelSpec, seconds: float) -> NDArray[np.float64]:
+    """Return what a model hears of every window before mean and deviation of its corpus, in the order of the table.
+
+    That is the float64 reference :func:`lungsound.logmel.log_mel` of its sound; where the log-mel is normalised over
+    the recording, a window of a stream has the frames of the recording, each less the mean that the stream had then,
+    and a cycle loses the mean of the whole recording (:mod:`lungsound.recording_mean`).
+
+    Parameters
+    ----------
+    windows : DataFrame
+        Columns `windows.WINDOW_COLUMNS`.
+    logmel : LogMelSpec
+        Mean and standard deviation play no part.
+    seconds : float
+        Length of the window.
+
+    Returns
+    -------
+    ndarray of float64, shape [len(windows), frames, n_mels]
+
+    Raises
+    ------
+    InputError
+        If a recording cannot be read, a window does not lie within it, or is to be normalised over it and does not
+        begin with a frame.
+    """
+    heard = np.empty((len(windows), logmel.frames(logmel.samples(seconds)), logmel.n_mels))
+    for recording in _by_recording(windows):
+        for row, features in zip(recording.rows, recording.features(logmel, seconds), strict=True):
+            heard[row] = features
+    return heard
+
+
 def prepare(
     windows: "pd.DataFrame", logmel: LogMelSpec, seconds: float, cache: Path, *, sound: bool = False
 ) -> NDArray[np.float32]:
     """Return the log-mels of all windows, from the cache if they are there.
 
-    They are those of the float64 reference :func:`lungsound.logmel.log_mel`, rounded to float32, not normalised.
+    They are those of :func:`heard_windows`, rounded to float32.
 
     Parameters
     ----------
@@ -204,11 +214,33 @@ class _Recording:
         """Read the recording and yield the sound of its windows."""
         wave = to_float(read_pcm(self.path, sample_rate))
         for protocol, start, end in self.windows:
-            try:
+            with self._named():
                 window = window_pcm(wave, sample_rate, protocol, start, end, seconds)
-            except InputError as error:
-                raise InputError(f"{self.path}: {error}") from error
             yield window
+
+    def features(self, logmel: LogMelSpec, seconds: float) -> Iterator[NDArray[np.float64]]:
+        """Read the recording and yield what is heard of its windows."""
+        if logmel.normalisation == "corpus":
+            yield from (log_mel(logmel, to_float(pcm)) for pcm in self.pcm(logmel.sample_rate, seconds))
+            return
+        rate, samples = logmel.sample_rate, logmel.samples(seconds)
+        wave = to_float(read_pcm(self.path, rate))
+        recording = HeardRecording(logmel, np.resize(wave, max(len(wave), samples)))
+        for protocol, start, end in self.windows:
+            with self._named():
+                sound = to_float(window_pcm(wave, rate, protocol, start, end, seconds))
+                if protocol == "cycles":
+                    features = recording.of_cycle(sound)
+                else:
+                    features = recording.of_stream(round(start * rate), logmel.frames(samples))
+            yield features
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        try:
+            yield
+        except InputError as error:
+            raise InputError(f"{self.path}: {error}") from error
 
 
 def _by_recording(windows: "pd.DataFrame") -> list[_Recording]:
@@ -236,9 +268,10 @@ def _fill(
 ) -> None:
     """Write a recording's rows."""
     with file.open("r+b") as handle:
-        for row, pcm in zip(recording.rows, recording.pcm(logmel.sample_rate, seconds), strict=True):
-            wave = to_float(pcm)
-            features = wave if sound else log_mel(logmel, wave).astype(np.float32)
+        rate = logmel.sample_rate
+        heard = map(to_float, recording.pcm(rate, seconds)) if sound else recording.features(logmel, seconds)
+        for row, values in zip(recording.rows, heard, strict=True):
+            features = values.astype(np.float32)
             handle.seek(first_byte + row * features.nbytes)
             handle.write(features.data)
 

@@ -3,12 +3,14 @@
 from dataclasses import asdict, dataclass, fields, replace
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lungsound.errors import InputError
+
+Normalisation = Literal["corpus", "recording"]
 
 _FRAMES_AT_ONCE = 48  # their spectra stay in a core's cache and in memory that is not given back to the system
 
@@ -40,6 +42,8 @@ class LogMelSpec:
         the signal as it is.
     hann : {"periodic", "symmetric"}
         Which Hann window.
+    normalisation : {"corpus", "recording"}
+        Whether each band first loses its mean over the recording, see :mod:`lungsound.recording_mean`.
     mean, std : float
         Constants of the training corpus; the normalised value is ``(logmel - mean) / std``.
     """
@@ -60,6 +64,7 @@ class LogMelSpec:
     std: float = 1.0
     preemphasis: float = 0.0
     hann: Literal["periodic", "symmetric"] = "periodic"
+    normalisation: Normalisation = "corpus"
 
     def __post_init__(self) -> None:
         for ok, what in (
@@ -72,11 +77,17 @@ class LogMelSpec:
             (self.padding in ("reflect", "none"), "padding must be reflect or none"),
             (0 <= self.preemphasis <= 1, "preemphasis must lie between 0 and 1"),
             (self.hann in ("periodic", "symmetric"), "hann must be periodic or symmetric"),
+            (self.normalisation in get_args(Normalisation), "normalisation must be corpus or recording"),
             (self.floor > 0 and np.isfinite(self.floor), "floor must be positive"),
             (np.isfinite(self.mean) and self.std > 0 and np.isfinite(self.std), "mean must be finite, std positive"),
         ):
             if not ok:
                 raise InputError(f"log-mel specification: {what}, got {self}")
+        if self.normalisation == "recording" and self.padding == "reflect":
+            raise InputError(
+                "a mean over the recording needs frames that its windows share, and centred ones mirror each window's "
+                "ends; train on a log-mel without padding, such as device_4k"
+            )
 
     def with_statistics(self, mean: float, std: float) -> Self:
         """Return the same specification with the training corpus' constants."""
@@ -127,7 +138,7 @@ class LogMelSpec:
         return cls(**values)
 
 
-_LATER = {"preemphasis": 0.0, "hann": "periodic"}
+_LATER = {"preemphasis": 0.0, "hann": "periodic", "normalisation": "corpus"}
 
 _M2D = LogMelSpec(16000, 400, 160, 400, 80, 50.0, 8000.0, "slaney", True, "ln", 2.0**-23, "reflect")
 _PANNS = LogMelSpec(32000, 1024, 320, 1024, 64, 50.0, 14000.0, "slaney", True, "db", 1e-10, "reflect")

@@ -108,7 +108,9 @@ def finetuned(settings: FinetuneSettings, runs: Path, cache: Path) -> Run:
     cache : Path
         Where log-mels and downloads are stored.
     """
-    digest = hashlib.sha256(dumps(asdict(settings)).encode()).hexdigest()[:12]
+    told = asdict(settings)
+    del told["data"]["normalisation"]  # which is the corpus' for every teacher
+    digest = hashlib.sha256(dumps(told).encode()).hexdigest()[:12]
     folder = runs / f"{run_name(settings)}-{digest}"
     if not (folder / RUN_FILE).is_file():
         with in_use(folder, wait=True):

@@ -46,9 +46,9 @@ For research and engineering: not a medical device, and no diagnosis comes from 
 
 _LOGMEL = """\
 - Log-mel: {frames} frames of {logmel.n_mels} bands ({logmel.f_min:g} to {logmel.f_max:g} Hz, {logmel.mel_scale}),
-  {logmel.window} samples every {logmel.hop}, normalised with mean {logmel.mean:.6g} and deviation {logmel.std:.6g};
+  {logmel.window} samples every {logmel.hop}, {less}normalised with mean {mean:.6g} and deviation {std:.6g};
   `manifest.json` has every parameter.
-- Codes: `round(value / {input.scale:.8g}) + {input.zero_point}`, half to even, saturated to int8."""
+- Codes: `round(value / {input.scale:.8g}) + {input.zero_point}`, half {half}, saturated to int8."""
 
 _SOUND = """\
 - The network hears the samples themselves, divided by 32768: its input `sound` is float32 [1, {samples}].
@@ -68,6 +68,8 @@ differ by one or two; `golden.npz` holds both."""
 _FLOAT_RUNTIMES = (
     "onnxruntime adds floats in another order on other cores: `auscult check` allows 0.001 of a probability."
 )
+
+_LESS_MEAN = "each band less its mean over the recording as far as it was heard, "
 
 _MEASURED = """\
 Validation part of the split `{split[name]}` of {corpora}: {windows} windows, {protocols}. The thresholds were chosen
@@ -158,8 +160,17 @@ def _of_input(manifest: Manifest) -> dict[str, str]:
         }
     windows = "training windows" if manifest.data else "windows of made-up sound"
     logmel, codes = listening.logmel, manifest.input
+    recording = logmel.normalisation == "recording"
     return {
-        "heard": _LOGMEL.format(frames=listening.frames, logmel=logmel, input=codes),
+        "heard": _LOGMEL.format(
+            frames=listening.frames,
+            logmel=logmel,
+            mean=logmel.mean,
+            std=logmel.std,
+            input=codes,
+            less=_LESS_MEAN if recording else "",
+            half="up" if recording else "to even",
+        ),
         "held": ", its codes",
         "ranges": _RANGES.format(ranges=manifest.ranges, heard=windows),
         "runtimes": _INT8_RUNTIMES,

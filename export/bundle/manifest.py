@@ -136,7 +136,7 @@ class Manifest:
 
     def to_json(self) -> str:
         """Return the text of ``manifest.json``; ``sha256`` in it is that of the text with 64 zeros in its place."""
-        values = asdict(self)
+        values = asdict(self) | {"listening": self.listening.to_dict()}
         if self.front_end is None:
             del values["front_end"]
         return sealed(dumps({"format": FORMAT, "sha256": UNSEALED} | values).encode()).decode()

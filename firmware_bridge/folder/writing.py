@@ -2,6 +2,7 @@
 
 import shlex
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from firmware_bridge.sound.interface import SoundInterface
 from firmware_bridge.sound.listener import Pace, label_constants, write_listener
 from lungsound.files.plain_json import dumps
 from lungsound.files.versions import own_version
+from lungsound.recording_mean import frames_remembered
 
 _BOARD_FILES = ("board.h", "bare_metal.h", "bench_input.h", "bench_main.c")
 _GOLDEN_SOUNDS = [5, 7]  # of an interface's sounds: breath with clicks and a whistle, noise at full scale
@@ -147,7 +149,13 @@ def _readme_values(footprint: Footprint, target: Target) -> dict[str, Any]:
     made = graph.tensors[graph.outputs[0]]
     pace = Pace.of(interface.listening, shares, overlapping=footprint.overlapping) if network.push_limit else None
     logits = [(code - made.zero_point) * made.scale for code in interface.threshold_codes]
-    return values | {"pace": pace, "logits": logits, "constants": label_constants(interface.listening.labels)}
+    logmel = interface.listening.logmel
+    return values | {
+        "pace": pace,
+        "logits": logits,
+        "constants": label_constants(interface.listening.labels),
+        "mean_seconds": frames_remembered(logmel) * logmel.hop / logmel.sample_rate,
+    }
 
 
 def _write_golden(folder: Path, content: bytes, network: Network) -> None:
@@ -163,6 +171,9 @@ def _write_golden_sound(folder: Path, interface: SoundInterface) -> None:
     samples = min(listening.samples, spec.n_fft + _GOLDEN_FRAMES * spec.hop)
     ahead = spec.n_fft // 2 + 1 if spec.padding == "reflect" else spec.n_fft
     frames = (samples - ahead) // spec.hop + 1
+    if spec.normalisation == "recording":  # what is left out does not count in the mean either
+        sounds = sounds[:, :samples]
+        interface = replace(interface, listening=replace(listening, seconds=samples / spec.sample_rate))
     codes = interface.codes(sounds)[:, :frames].reshape(len(sounds), -1)
     text = render("golden_sound.h", pcm=sounds[:, :samples].tolist(), codes=codes.tolist())
     (folder / "golden_sound.h").write_text(text)

@@ -5,6 +5,9 @@ exact than float32 here: its error lies 31 bits below the loudest bin. What limi
 frequencies are a thousand times louder than the rest; so every windowed sample has 15/16 of the one before subtracted,
 and the bands' weights divide by the squared response of that filter.
 
+Where each band loses its mean over the recording, the integers are those of :mod:`lungsound.recording_mean`: bands
+become levels instead of codes, and a mean and a line make codes of them.
+
 Bands a hundred decibels below the loudest still drown in that error. Its size is known, and so is how far a band's
 value lies from the border between two codes: where the error reaches further, the bins that the band needs are
 transformed once more, with 64 bits, in the same memory. Few frames of a recording need it; most of a loud tone's do.
@@ -14,7 +17,6 @@ import math
 import shutil
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +24,12 @@ from numpy.typing import NDArray
 
 from firmware_bridge.c.rendering import render
 from firmware_bridge.c.sources import source
+from firmware_bridge.sound.fft import fft_radices, fft_stages, input_order, rounding_noise
 from lungsound.errors import InputError
+from lungsound.front_end import LINE_BITS, code_line
 from lungsound.logmel import LogMelSpec, analysis_window, mel_filters
+from lungsound.quantization import Quantization
+from lungsound.recording_mean import frames_remembered, level_step, lowest_logmel
 
 C_FILES = tuple(
     source(name)
@@ -38,19 +44,13 @@ C_FILES = tuple(
     )
 )
 
+_MEAN_FILE = source("frontend_mean.c")
+
 _PRE_EMPHASIS = 15 / 16
 _LOG_BITS = 24
 _LOG_SEGMENTS = 64
 _FLOOR_ROOM = 30  # a floor's mantissa of 32 bits may be shifted up so far
 _SCALED_BITS = 45  # fractional bits of samples of 15 bits that are scaled up to 31 and times the window
-
-
-@dataclass(frozen=True, slots=True)
-class _Stage:
-    radix: int
-    before: str
-    length: int
-    twiddle: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,15 @@ class _Band:
     floor: int
     floor_exponent: int
     first_weight: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Mean:
+    step: float
+    remembered: int
+    bits: int
+    slope: int
     offset: int
 
 
@@ -73,7 +82,8 @@ def write_frontend(folder: Path, spec: LogMelSpec, scale: float, zero_point: int
     spec : LogMelSpec
         With the training corpus' mean and standard deviation.
     scale, zero_point : float, int
-        Of the int8 input: ``code = round((logmel - mean) / std / scale) + zero_point``, limited to [-128, 127].
+        Of the int8 input: ``code = round((logmel - mean) / std / scale) + zero_point``, limited to [-128, 127];
+        see :func:`lungsound.front_end.codes_of`.
 
     Returns
     -------
@@ -86,24 +96,27 @@ def write_frontend(folder: Path, spec: LogMelSpec, scale: float, zero_point: int
         If the specification or the quantization cannot be computed in the front end's integers.
     """
     tables = frontend_tables(spec, scale, zero_point)
-    for path in C_FILES:
+    files = C_FILES if spec.normalisation == "corpus" else (*C_FILES, _MEAN_FILE)
+    for path in files:
         shutil.copyfile(path, folder / path.name)
     for name, text in tables.items():
         (folder / name).write_text(text)
-    return [folder / name for name in [*(path.name for path in C_FILES), *tables] if name.endswith(".c")]
+    return [folder / name for name in [*(path.name for path in files), *tables] if name.endswith(".c")]
 
 
 def frontend_bytes(spec: LogMelSpec) -> int:
     """Return sizeof(frontend_t) on a 32-bit core."""
     quick, exact = 8 * (spec.n_fft // 2 + 1), 2 * spec.n_fft + 8 * spec.n_mels
-    row = spec.n_mels + spec.n_mels % 2
-    return -(-(max(quick, exact) + 2 * (spec.n_fft + 2) + row + 5) // 8) * 8
+    row, mean = spec.n_mels + spec.n_mels % 2, 0
+    if spec.normalisation == "recording":
+        row, mean = 2 * spec.n_mels, 4 * spec.n_mels + 4
+    return -(-(max(quick, exact) + mean + 2 * (spec.n_fft + 2) + row + 5) // 8) * 8
 
 
 def frontend_table_bytes(spec: LogMelSpec, scale: float, zero_point: int) -> int:
     """Return the flash that the front end's constants take; parameters and errors are :func:`write_frontend`'s."""
     weights, bands = _bands(spec, _slope(spec, scale, zero_point), scale, zero_point)
-    twiddles = _stages(_radices(spec.n_fft))[1]
+    twiddles = fft_stages(fft_radices(spec.n_fft))[1]
     rotations = len(twiddles) + spec.n_fft // 4 + 1
     exact = 2 * spec.n_fft + 2 * (spec.n_fft // 4 + 1)
     return 5 * spec.n_fft + exact + 8 * rotations + 4 * len(weights) + 24 * len(bands) + 16 * _LOG_SEGMENTS
@@ -114,18 +127,25 @@ def frontend_tables(spec: LogMelSpec, scale: float, zero_point: int) -> dict[str
 
     Parameters and errors are those of :func:`write_frontend`.
     """
-    slope = _slope(spec, scale, zero_point)
-    radices = _radices(spec.n_fft)
-    stages, twiddles = _stages(radices)
+    slope, mean = _slope(spec, scale, zero_point), None
+    if spec.normalisation == "recording":
+        line = code_line(spec, Quantization(scale, zero_point))
+        mean = _Mean(level_step(spec), frames_remembered(spec), LINE_BITS, *line)
+        # Levels instead of codes: those of silence are 0.
+        spec, scale, zero_point = spec.with_statistics(lowest_logmel(spec), 1.0), mean.step, 0
+        slope = _slope(spec, scale, zero_point)
+    radices = fft_radices(spec.n_fft)
+    stages, twiddles = fft_stages(radices)
     weights, bands = _bands(spec, slope, scale, zero_point)
     window, window_low = _wide_fraction(analysis_window(spec))
     turns = np.arange(spec.n_fft // 4 + 1) / spec.n_fft
     cosines, cosine_low = _wide_fraction(np.cos(2 * np.pi * turns))
-    noise = _noise(radices)
+    noise = rounding_noise(radices)
     doubt = 2 * noise / math.log(2) * slope
     header = render(
         "frontend_spec.h",
         spec=spec,
+        mean=mean,
         summary=f"{spec.n_mels} bands, frames of {spec.window} samples every {spec.hop} at {spec.sample_rate} Hz",
         slope=round(slope * 2**_LOG_BITS),
         least_width=_least_width(spec, bands, radices),
@@ -142,7 +162,7 @@ def frontend_tables(spec: LogMelSpec, scale: float, zero_point: int) -> dict[str
         "frontend_tables.c",
         window=window,
         window_low=window_low,
-        order=_order(radices).tolist(),
+        order=input_order(radices).tolist(),
         twiddles=twiddles,
         split=list(zip(cosines, cosines[::-1], strict=True)),
         cosine_low=cosine_low,
@@ -177,62 +197,6 @@ def _slope(spec: LogMelSpec, scale: float, zero_point: int) -> float:
 
 def _log_factor(spec: LogMelSpec) -> float:
     return math.log(2) if spec.log == "ln" else 10 * math.log10(2)
-
-
-def _radices(n_fft: int) -> list[int]:
-    """Return the radices of the FFT of ``n_fft / 2`` complex numbers, first stage first."""
-    rest, fives = n_fft // 2, 0
-    while rest % 5 == 0:
-        rest, fives = rest // 5, fives + 1
-    twos = rest.bit_length() - 1
-    if n_fft % 2 or rest != 2**twos or twos < 2 or n_fft > 4096:
-        raise InputError(
-            f"front end: n_fft = {n_fft} is not 8, 16, 32, ... times a power of 5, 4096 at most; train on a log-mel "
-            "with such a one"
-        )
-    fours = [4] * (twos // 2) if twos % 2 == 0 else [8] + [4] * ((twos - 3) // 2)
-    return fours + [5] * fives
-
-
-def _order(radices: list[int]) -> NDArray[np.int64]:
-    """Return where in-place decimation in time wants each input."""
-    inputs = np.zeros(1, dtype=np.int64)
-    for radix in radices:
-        inputs = np.concatenate([inputs * radix + phase for phase in range(radix)])
-    return np.argsort(inputs)
-
-
-def _stages(radices: list[int]) -> tuple[list[_Stage], list[tuple[int, int]]]:
-    """Return the stages after the first, and their rotations one after the other."""
-    stages: list[_Stage] = []
-    twiddles: list[tuple[int, int]] = []
-    length = radices[0]
-    for before, radix in pairwise(radices):
-        first = radix == 5 and length == radices[0]
-        stages.append(_Stage(radix, "FIRST" if first else str(before), length, len(twiddles)))
-        turns = np.outer(np.arange(length), np.arange(1, radix)) / (length * radix)
-        twiddles += _rotations(turns.ravel())
-        length *= radix
-    return stages, twiddles
-
-
-def _rotations(turns: NDArray[np.float64]) -> list[tuple[int, int]]:
-    angles = 2 * np.pi * turns
-    return list(zip(_fraction(np.cos(angles)).tolist(), _fraction(np.sin(angles)).tolist(), strict=True))
-
-
-def _fraction(values: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return numbers in [-1, 1] with 31 fractional bits."""
-    return np.clip(np.rint(values * 2**31), -(2**31) + 1, 2**31 - 1).astype(np.int64)
-
-
-def _noise(radices: list[int]) -> int:
-    """Return how far the quick transform's rounding moves an amplitude, in its units.
-
-    Three standard deviations or more, as measured on tones, pulses and recordings. Most of it is rounded samples: radix
-    4 adds four and halves, which leaves noise as it is; radix 5 adds five and divides by four.
-    """
-    return max(4, math.ceil(8 * (math.sqrt(5) / 4) ** radices.count(5)))
 
 
 def _least_width(spec: LogMelSpec, bands: list[_Band], radices: list[int]) -> int:

@@ -14,7 +14,7 @@ from lungsound.features import prepare, statistics
 from lungsound.files.record import check_values
 from lungsound.labels import LABELS, checked_labels
 from lungsound.listening import Listening, check_protocols
-from lungsound.logmel import SPECS
+from lungsound.logmel import SPECS, Normalisation
 from lungsound.terminal import err
 from lungsound.training.runs import Run
 from lungsound.training.settings import SECONDS, SEED, VALIDATION
@@ -37,6 +37,8 @@ class DataOptions:
         ``cycles``, ``stream`` or both.
     logmel : str
         Name of a log-mel specification.
+    normalisation : {"corpus", "recording"}
+        Whether each band first loses its mean over the recording (:mod:`lungsound.recording_mean`).
     seconds, hop_seconds : float
         Window, and from one window of a stream to the next (rounded to whole log-mel frames).
     drop_shared : bool
@@ -58,8 +60,9 @@ class DataOptions:
     validation: Annotated[float, VALIDATION] = 0.2
     split_seed: Annotated[int, SEED] = 0
     labels: tuple[str, ...] = LABELS
+    normalisation: Normalisation = "corpus"
 
-    LATER: ClassVar = ("labels",)
+    LATER: ClassVar = ("labels", "normalisation")
 
     def __post_init__(self) -> None:
         check_values(self)
@@ -74,11 +77,12 @@ class DataOptions:
         Raises
         ------
         InputError
-            If the specification's name is unknown.
+            If the specification's name is unknown, or its frames know no recording.
         """
         if self.logmel not in SPECS:
             raise InputError(f"log-mel {self.logmel!r}: unknown; choose from {', '.join(SPECS)}")
-        return Listening.with_whole_hop(SPECS[self.logmel], self.seconds, self.hop_seconds, self.labels)
+        logmel = replace(SPECS[self.logmel], normalisation=self.normalisation)
+        return Listening.with_whole_hop(logmel, self.seconds, self.hop_seconds, self.labels)
 
     def select(self) -> "Selection":
         """Open the corpora and split them."""
@@ -112,6 +116,7 @@ class DataOptions:
             validation=run.split["validation"],
             split_seed=run.split["seed"],
             labels=run.listening.labels,
+            normalisation=run.listening.logmel.normalisation,
         )
 
     def moved_to(self, data: Sequence[str], owner: Path) -> Self:

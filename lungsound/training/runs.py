@@ -106,7 +106,7 @@ class Run:
 
     def save(self) -> None:
         """Write ``run.json``, the last step that makes the folder a run."""
-        values = asdict(replace(self, path=Path())) | {"format": FORMAT}
+        values = asdict(replace(self, path=Path())) | {"listening": self.listening.to_dict(), "format": FORMAT}
         del values["path"]
         write_object(self.path / RUN_FILE, values)
 

@@ -31,6 +31,9 @@ void auscult_init(auscult_t *listener)
     for (i = 0u; i < AUSCULT_WINDOWS; i++) {
         listener->missing[i] = 0u;
     }
+#if FRONTEND_RECORDING
+    frontend_init(&listener->frontends[0]);
+#endif
     listener->until_start = 0u;
     listener->next = 0u;
     listener->closing = 0u;
@@ -55,7 +58,7 @@ static void begin_frames(auscult_t *listener)
         shared = shared || (listener->missing[i] > 0u);
     }
     if (!shared) {
-        frontend_init(&listener->frontends[0]);
+        frontend_begin(&listener->frontends[0]);
     }
 }
 

@@ -12,7 +12,9 @@
  * A decision comes every AUSCULT_HOP samples, on the AUSCULT_SAMPLES before it. Windows that overlap share one network
  * where net.h has a NET_HOP, and keep one each where it has none; they share the front end where frames lie inside the
  * sound, and keep one each where frames are centred, because every window then mirrors its own ends. Windows that
- * follow each other begin their own frames. The context is the caller's; there is no heap and two share nothing. */
+ * follow each other begin their own frames. Where bands are normalised over the recording (FRONTEND_RECORDING), it
+ * begins with auscult_init, and frames go on from one window to the next where these are a whole number of hops. The
+ * context is the caller's; there is no heap and two share nothing. */
 #ifndef AUSCULT_H /* whoever includes it twice reads it once */
 #define AUSCULT_H
 

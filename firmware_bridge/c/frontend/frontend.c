@@ -11,7 +11,18 @@ void frontend_init(frontend_t *frontend)
 {
     (void)memset(frontend, 0, sizeof *frontend);
     /* A centred first frame mirrors its right half into its left; the right half comes first. */
-    frontend->filled = (FRONTEND_CENTRED != 0) ? (FRAME + HALF) : FRAME;
+    frontend->filled = (FRONTEND_CENTRED != 0) ? HALF : 0;
+}
+
+void frontend_begin(frontend_t *frontend)
+{
+#if FRONTEND_RECORDING
+    if ((frontend->filled % FRONTEND_HOP) != 0u) {
+        frontend->filled = 0u;
+    }
+#else
+    frontend_init(frontend);
+#endif
 }
 
 /* Samples of the frame, scaled up by `shift`, times the window, and from each 15/16 of the one before subtracted:
@@ -68,10 +79,13 @@ static void make_row(frontend_t *frontend)
     exponent = width - (15 + 30);
     bits = load_frame(frontend, 31u - (uint32_t)width);
     exponent += frontend_power(frontend->work.spectrum, bits);
-    residues = frontend_quantize(frontend->work.spectrum, exponent, frontend->row);
+    residues = frontend_quantize(frontend->work.spectrum, exponent, frontend->out.codes);
     if (residues != 0u) {
-        frontend_repeat(&frontend->work.exact, &frontend->samples[FRAME], residues, exponent, frontend->row);
+        frontend_repeat(&frontend->work.exact, &frontend->samples[FRAME], residues, exponent, frontend->out.codes);
     }
+#if FRONTEND_RECORDING
+    frontend_subtract_mean(&frontend->mean, frontend->out.codes, frontend->out.row);
+#endif
 }
 
 /* The frame is whole: its row, and room for the next hop. */
@@ -88,22 +102,22 @@ static void complete(frontend_t *frontend)
     make_row(frontend);
     (void)memmove(frontend->samples, &frontend->samples[FRONTEND_HOP],
                   (END - FRONTEND_HOP) * sizeof frontend->samples[0]);
-    frontend->filled = END - FRONTEND_HOP;
+    frontend->filled = FRONTEND_FFT - FRONTEND_HOP;
 }
 
 size_t frontend_push(frontend_t *frontend, const int16_t *pcm, size_t count, const int8_t **row)
 {
-    const size_t room = (size_t)END - frontend->filled;
+    const size_t room = (size_t)FRONTEND_FFT - frontend->filled;
     const size_t taken = (count < room) ? count : room;
 
     *row = NULL;
     if (taken > 0u) {
-        (void)memcpy(&frontend->samples[frontend->filled], pcm, taken * sizeof *pcm);
+        (void)memcpy(&frontend->samples[FRAME + frontend->filled], pcm, taken * sizeof *pcm);
         frontend->filled = (uint16_t)(frontend->filled + taken);
     }
-    if (frontend->filled == END) {
+    if (frontend->filled == FRONTEND_FFT) {
         complete(frontend);
-        *row = frontend->row;
+        *row = frontend->out.row;
     }
     return taken;
 }
@@ -113,15 +127,17 @@ const int8_t *frontend_finish(frontend_t *frontend)
     /* The sound ended here; a frame counts while its centre lies no further. */
     const int32_t end = (int32_t)frontend->filled - (int32_t)frontend->beyond;
 
-    if ((FRONTEND_CENTRED == 0) || (end < (FRAME + HALF))) {
+    if ((FRONTEND_CENTRED == 0) || (end < HALF)) {
         return NULL;
     }
-    while (frontend->filled < END) {
+    while (frontend->filled < FRONTEND_FFT) {
+        int16_t *const next = &frontend->samples[FRAME + frontend->filled];
+
         frontend->beyond++;
         /* Two steps back for every step beyond. */
-        frontend->samples[frontend->filled] = frontend->samples[frontend->filled - (2u * frontend->beyond)];
+        *next = *(next - (2u * frontend->beyond));
         frontend->filled++;
     }
     complete(frontend);
-    return frontend->row;
+    return frontend->out.row;
 }

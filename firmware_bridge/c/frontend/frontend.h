@@ -9,7 +9,8 @@
  *     }
  *     while ((row = frontend_finish(&frontend)) != NULL) { ... }     (where frames are centred)
  *
- * A row stays valid until the next call with the same context. Contexts share nothing.
+ * A row stays valid until the next call with the same context. Contexts share nothing. Where bands are normalised over
+ * the recording (FRONTEND_RECORDING), frontend_init begins a new one.
  */
 #ifndef FRONTEND_H /* whoever includes it twice reads it once */
 #define FRONTEND_H
@@ -46,22 +47,45 @@ typedef struct {
     uint64_t sums[FRONTEND_MELS];
 } frontend_exact_t;
 
+#if FRONTEND_RECORDING
+typedef int16_t frontend_code_t; /* a level, not less the mean yet */
+
+/* What the stream's mean is made of. */
+typedef struct {
+    uint32_t sums[FRONTEND_MELS]; /* of levels; of a full memory the mean times FRONTEND_REMEMBERED */
+    uint32_t frames;              /* in the sums, silent ones left out */
+} frontend_mean_t;
+#else
+typedef int8_t frontend_code_t;
+#endif
+
 /** The front end of one stream of sound. The caller owns it and reads nothing in it. */
 typedef struct {
     union {
         frontend_bin_t spectrum[(FRONTEND_FFT / 2) + 1];
         frontend_exact_t exact;
     } work;
+#if FRONTEND_RECORDING
+    frontend_mean_t mean;
+#endif
     int16_t
         samples[FRONTEND_FFT + 2]; /* the frame begins at 2; before it the sample that the last mirrored one needs */
-    int8_t row[FRONTEND_MELS];
-    uint16_t filled; /* of `samples` */
+    union {
+        int8_t row[FRONTEND_MELS];
+        frontend_code_t codes[FRONTEND_MELS];
+    } out;
+    uint16_t filled; /* of the frame */
     uint16_t beyond; /* mirrored samples after the last one */
     bool started;    /* the first frame has been made */
 } frontend_t;
 
-/** Begin a new window of sound. */
+/** Begin a new stream of sound. */
 void frontend_init(frontend_t *frontend);
+
+/** A window begins with the next sample. So do its frames, unless they go on in the stream: that is where bands are
+ * normalised over the recording, whose mean goes on in any case, and the last window was a whole number of hops. Frames
+ * that reach from one window into the next are then completed, too, before FRONTEND_FFT samples of the new one. */
+void frontend_begin(frontend_t *frontend);
 
 /** Take samples, up to the one that completes a frame. Returns how many; *row is NULL unless a frame was completed. */
 size_t frontend_push(frontend_t *frontend, const int16_t *pcm, size_t count, const int8_t **row);

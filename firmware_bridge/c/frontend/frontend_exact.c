@@ -237,7 +237,8 @@ static bool covered(const frontend_band_t *band, uint32_t residues, int32_t expo
     return ((wanted & ~residues) == 0u) && ((band->floor_exponent - (2 * exponent)) < 30);
 }
 
-void frontend_repeat(frontend_exact_t *exact, const int16_t *samples, uint32_t residues, int32_t exponent, int8_t *row)
+void frontend_repeat(frontend_exact_t *exact, const int16_t *samples, uint32_t residues, int32_t exponent,
+                     frontend_code_t *codes)
 {
     size_t residue;
     size_t band;
@@ -254,7 +255,7 @@ void frontend_repeat(frontend_exact_t *exact, const int16_t *samples, uint32_t r
     }
     for (band = 0u; band < FRONTEND_MELS; band++) {
         if ((exact->sums[band] < LARGEST) && covered(&frontend_bands[band], residues, exponent)) {
-            row[band] = frontend_code(&frontend_bands[band], exact->sums[band], exponent);
+            codes[band] = frontend_code(&frontend_bands[band], exact->sums[band], exponent);
         }
     }
 }

@@ -114,7 +114,7 @@ FRONTEND_SEPARATE uint32_t doubtful_residues(const frontend_bin_t *spectrum, con
     return residues;
 }
 
-uint32_t frontend_quantize(const frontend_bin_t *spectrum, int32_t exponent, int8_t *row)
+uint32_t frontend_quantize(const frontend_bin_t *spectrum, int32_t exponent, frontend_code_t *codes)
 {
     const int32_t scale = 2 * exponent;
     const frontend_band_t *band;
@@ -125,8 +125,8 @@ uint32_t frontend_quantize(const frontend_bin_t *spectrum, int32_t exponent, int
         const uint64_t floored = with_floor(sum, band->floor, band->floor_exponent - scale);
         const int64_t fine = fine_code(band, logarithm(floored, scale));
 
-        *row = frontend_saturate((int32_t)(fine >> (2 * LOG_BITS)));
-        row++;
+        *codes = frontend_keep((int32_t)(fine >> (2 * LOG_BITS)));
+        codes++;
         if ((uint32_t)(floored >> 32) < FRONTEND_NOISY) {
             /* The same in few instructions, as if the floor were part of the sum. */
             const int32_t distance = (int16_t)(fine >> ((2 * LOG_BITS) - 16));
@@ -139,11 +139,11 @@ uint32_t frontend_quantize(const frontend_bin_t *spectrum, int32_t exponent, int
     return residues;
 }
 
-int8_t frontend_code(const frontend_band_t *band, uint64_t sum, int32_t exponent)
+frontend_code_t frontend_code(const frontend_band_t *band, uint64_t sum, int32_t exponent)
 {
     const int32_t scale = 2 * exponent;
     const uint64_t floored = with_floor(sum, band->floor, band->floor_exponent - scale);
     const int64_t fine = fine_code(band, plain_logarithm(floored) + (scale * (1 << LOG_BITS)));
 
-    return frontend_saturate((int32_t)(fine >> (2 * LOG_BITS)));
+    return frontend_keep((int32_t)(fine >> (2 * LOG_BITS)));
 }

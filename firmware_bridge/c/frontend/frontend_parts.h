@@ -23,7 +23,7 @@ typedef struct {
     uint32_t floor;         /* mantissa of the floor of the power */
     int32_t floor_exponent; /* of two, for a frame of exponent 0 */
     const uint32_t *weights;
-    int64_t offset; /* code at a logarithm of zero plus one half, 48 fractional bits */
+    int64_t offset; /* code, or level, at a logarithm of zero plus one half, 48 fractional bits */
 } frontend_band_t;
 
 /* log2 of 1 + (segment + x) / 64 for 0 <= x < 1: constant + x * (linear - x * quadratic), 30 fractional bits. */
@@ -97,6 +97,16 @@ static inline int8_t frontend_saturate(int32_t value)
 #endif
 }
 
+/* What a band's code is kept as: an int8, or a level, which none of a frame's is too large for. */
+static inline frontend_code_t frontend_keep(int32_t value)
+{
+#if FRONTEND_RECORDING
+    return (int16_t)value;
+#else
+    return frontend_saturate(value);
+#endif
+}
+
 /* Width of the largest magnitude, from the bits of all magnitudes or-ed together; 0 for no bit at all. */
 static inline int32_t frontend_width(uint32_t bits)
 {
@@ -125,10 +135,10 @@ int32_t frontend_power(frontend_bin_t *spectrum, uint32_t bits);
 
 /* Codes of all bands. `exponent`: of two, of the amplitudes, relative to full scale. Returns the frontend_residue of
  * all bins of bands whose codes may be wrong by the noise of the power spectrum. */
-uint32_t frontend_quantize(const frontend_bin_t *spectrum, int32_t exponent, int8_t *row);
+uint32_t frontend_quantize(const frontend_bin_t *spectrum, int32_t exponent, frontend_code_t *codes);
 
 /* Code of a band's weighted sum. */
-int8_t frontend_code(const frontend_band_t *band, uint64_t sum, int32_t exponent);
+frontend_code_t frontend_code(const frontend_band_t *band, uint64_t sum, int32_t exponent);
 
 /* A bit for all bins that have this one's residue of eight, or the opposite, which mirrors it. */
 static inline uint32_t frontend_residue(size_t bin)
@@ -139,6 +149,12 @@ static inline uint32_t frontend_residue(size_t bin)
 }
 
 /* Exact codes of the weak bands whose bins are all among `residues`. `exponent`: of the power spectrum's amplitudes. */
-void frontend_repeat(frontend_exact_t *exact, const int16_t *samples, uint32_t residues, int32_t exponent, int8_t *row);
+void frontend_repeat(frontend_exact_t *exact, const int16_t *samples, uint32_t residues, int32_t exponent,
+                     frontend_code_t *codes);
+
+#if FRONTEND_RECORDING
+/* Codes of a frame's levels, in their place, each less the mean of what was heard of its band, this frame included. */
+void frontend_subtract_mean(frontend_mean_t *mean, frontend_code_t *levels, int8_t *row);
+#endif
 
 #endif

@@ -15,11 +15,15 @@ from keep_rows import write_keep_rows
 from firmware_bridge.device.qemu import build, run
 from firmware_bridge.sound.frontend import write_frontend
 from firmware_bridge.sound.listener import label_constants, open_windows, write_listener
+from lungsound.front_end import codes_of, front_end
 from lungsound.listening import Listening
 from lungsound.logmel import SPECS, log_mel, normalise
+from lungsound.quantization import Quantization
+from lungsound.recording_mean import HeardRecording
 
 MAIN = Path(__file__).parents[1] / "support" / "listener_windows.c"
 SCALE, ZERO_POINT = 0.02, -5
+STATISTICS = {"corpus": (-7.0, 4.0), "recording": (0.2, 2.0)}
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +31,10 @@ def program(installed, tmp_path_factory):
     """A function that builds a listener with a main of the tests, each once; a 32-bit core's without sanitizers."""
 
     @functools.cache
-    def built(name, seconds, hop_seconds, *, overlapping=True, shares=None, target="host"):
+    def built(name, seconds, hop_seconds, *, overlapping=True, shares=None, target="host", normalisation="corpus"):
         folder = tmp_path_factory.mktemp("listener")
-        listening = Listening.with_whole_hop(SPECS[name].with_statistics(-7.0, 4.0), seconds, hop_seconds)
+        spec = replace(SPECS[name], normalisation=normalisation).with_statistics(*STATISTICS[normalisation])
+        listening = Listening.with_whole_hop(spec, seconds, hop_seconds)
         sources = write_frontend(folder, listening.logmel, SCALE, ZERO_POINT)
         sources += write_listener(folder, listening, [0], overlapping=overlapping)
         write_keep_rows(folder, listening.frames, shares)
@@ -103,6 +108,48 @@ def test_windows_that_follow_each_other_begin_their_own_frames(program, seconds,
         assert np.count_nonzero(scores - wanted) <= 2
 
 
+def swelling(samples):
+    """Noise that grows louder all the time, so that a mean of before is another one."""
+    rising = np.geomspace(1, 8000, samples) * np.random.default_rng(3).normal(size=samples)
+    return np.clip(np.rint(rising), -32768, 32767).astype(np.int16)
+
+
+@pytest.mark.parametrize(("name", "hop_seconds"), [("device_4k_16ms", 0.12), ("device_4k_16ms", 0.31)])
+@pytest.mark.parametrize(("step", "shares"), [(61, None), (4999, 7)])
+def test_a_window_has_the_recordings_mean_of_its_moment(program, name, hop_seconds, step, shares):
+    """Of windows that overlap, and of those with a gap, whose sound counts as well."""
+    listening, _ = built = program(name, 0.25, hop_seconds, shares=shares, normalisation="recording")
+    pcm = swelling(5 * 4000 + 17)
+    for scores, heard in zip(decisions(built, pcm, step=step), (pcm, ~pcm), strict=True):
+        recording = HeardRecording(listening.logmel, heard / 32768.0)
+        starts = range(0, len(pcm) - listening.samples + 1, listening.hop_samples)
+        wanted = codes_of(
+            listening.logmel,
+            Quantization(SCALE, ZERO_POINT),
+            np.stack([recording.of_stream(start, listening.frames) for start in starts]),
+        )
+        assert scores.shape == wanted.shape
+        assert np.abs(scores.astype(int) - wanted).max() <= 1
+        assert np.count_nonzero(scores != wanted) <= 8  # a level that differs stays in the mean's sum
+
+
+@pytest.mark.parametrize("seconds", [0.256, 0.25, 0.301])
+def test_windows_that_follow_each_other_have_one_mean(program, seconds):
+    """Of a whole number of hops, whose frames go on, or not."""
+    listening, _ = built = program(
+        "device_4k_16ms", seconds, 0.128, overlapping=False, shares=7, normalisation="recording"
+    )
+    pcm = swelling(9 * listening.samples + 100)
+    for scores, heard in zip(decisions(built, pcm, step=61), (pcm, ~pcm), strict=True):
+        windows = heard[: 9 * listening.samples].reshape(9, -1)
+        wanted = front_end(listening, Quantization(SCALE, ZERO_POINT), windows)
+        alone = np.stack([front_end(listening, Quantization(SCALE, ZERO_POINT), window) for window in windows])
+        assert scores.shape == wanted.shape
+        assert np.abs(scores.astype(int) - wanted).max() <= 1
+        assert np.count_nonzero(scores != wanted) <= 8  # a level that differs stays in the mean's sum
+        assert np.count_nonzero(scores != alone) > wanted.size / 2
+
+
 @pytest.mark.parametrize("seconds", [0.5, 0.512])
 def test_one_window_after_the_other_on_a_core(program, seconds):
     listening, _ = built = program("device_4k", seconds, 0.128, overlapping=False, target="cortex-m4")
@@ -113,11 +160,13 @@ def test_one_window_after_the_other_on_a_core(program, seconds):
     assert np.abs(found - wanted).max() <= 1
 
 
-@pytest.mark.parametrize("name", ["device_4k", "m2d"])
+@pytest.mark.parametrize(
+    ("name", "normalisation"), [("device_4k", "corpus"), ("m2d", "corpus"), ("device_4k_16ms", "recording")]
+)
 @pytest.mark.parametrize("overlapping", [True, False])
 @pytest.mark.parametrize("shares", [None, 7])
-def test_a_context_of_zeros_is_as_good_as_a_fresh_one(program, name, overlapping, shares):
-    built = program(name, 0.31, 0.1, overlapping=overlapping, shares=shares)
+def test_a_context_of_zeros_is_as_good_as_a_fresh_one(program, name, normalisation, overlapping, shares):
+    built = program(name, 0.31, 0.1, overlapping=overlapping, shares=shares, normalisation=normalisation)
     pcm = noise(SPECS[name].sample_rate)
     fresh, zeros = (decisions(built, pcm, step=61, forgotten=forgotten) for forgotten in (False, True))
     for wanted, found in zip(fresh, zeros, strict=True):

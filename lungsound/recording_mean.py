@@ -1,0 +1,128 @@
+"""Log-mels that know the recording: each band less its mean over it, in integers, as a stream knows it at each frame.
+
+A gain, the response of a stethoscope and of whoever wears it are constants of the log-mel's bands: the mean holds them,
+and its difference does not. All that is added up is a whole number, so that devices find the same one.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lungsound.errors import InputError
+from lungsound.logmel import LogMelSpec, log_mel
+
+_STEPS = {"ln": 32, "db": 8}  # of a level, in a nat or a dB; one is 0.13 dB, half of what an int8 input tells apart
+_SECONDS = 16.0
+_MOST_FRAMES = 2**16  # levels have 16 bits, and 32 hold as many
+
+
+def level_step(spec: LogMelSpec) -> float:
+    """Return what a level is, in nats or dB."""
+    return 1.0 / _STEPS[spec.log]
+
+
+def lowest_logmel(spec: LogMelSpec) -> float:
+    """Return the log-mel of silence, level 0: the logarithm of the floor."""
+    return math.log(spec.floor) if spec.log == "ln" else 10.0 * math.log10(spec.floor)
+
+
+def frames_remembered(spec: LogMelSpec) -> int:
+    """Return the frames that a mean is taken over before the older ones fade: the power of two nearest 16 s."""
+    return min(_MOST_FRAMES, 1 << max(0, round(math.log2(_SECONDS * spec.sample_rate / spec.hop))))
+
+
+def levels(spec: LogMelSpec, wave: NDArray[np.floating[Any]]) -> NDArray[np.int64]:
+    """Return the log-mel above that of silence, rounded to whole levels (:func:`level_step`).
+
+    Parameters and errors are those of :func:`lungsound.logmel.mel_power`.
+
+    Returns
+    -------
+    ndarray of int64, shape [..., frames, n_mels]
+        0 and more.
+    """
+    above = log_mel(spec, wave) - lowest_logmel(spec)
+    return np.rint(above * _STEPS[spec.log]).astype(np.int64)
+
+
+def running_mean(heard: NDArray[np.int64], remembered: int) -> NDArray[np.int64]:
+    """Return the mean level of each band at each frame of a stream: of this frame and those before it.
+
+    It is the plain mean of ``remembered`` frames, n at first, ``(sum + n // 2) // n``; from then on the sum S, which is
+    the mean times ``remembered``, gains each new level and loses the mean of before. Frames of silence, whose levels
+    are all 0, do not count: they say nothing of the stethoscope.
+
+    Parameters
+    ----------
+    heard : ndarray of int64, shape [frames, n_mels]
+        Levels, from the first frame of the stream on.
+    remembered : int
+        Frames, a power of two.
+
+    Returns
+    -------
+    ndarray of int64, shape [frames, n_mels]
+    """
+    counts = np.cumsum(heard.any(axis=1))
+    sums = np.cumsum(heard, axis=0)
+    frames = np.minimum(np.maximum(counts, 1), remembered)[:, None]
+    half = remembered // 2
+    full = int(np.searchsorted(counts, remembered, side="right"))  # the first frame that finds the memory full
+    for frame in range(max(1, full), len(heard)):
+        if counts[frame] > remembered:
+            before = sums[frame - 1]
+            sums[frame] = before + heard[frame] - (before + half) // remembered * bool(heard[frame].any())
+    return np.asarray((sums + frames // 2) // frames)
+
+
+def whole_mean(heard: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the mean level of each band over a whole recording, frames of silence left out; shape [n_mels]."""
+    count = max(1, int(heard.any(axis=1).sum()))
+    return np.asarray((heard.sum(axis=0) + count // 2) // count)
+
+
+@dataclass(frozen=True)
+class HeardRecording:
+    """A recording, for the log-mels of its windows.
+
+    Attributes
+    ----------
+    spec : LogMelSpec
+        Normalised over the recording.
+    wave : ndarray of float, shape [samples]
+        All of it, in [-1, 1].
+    """
+
+    spec: LogMelSpec
+    wave: NDArray[np.floating[Any]]
+
+    @cached_property
+    def _levels(self) -> NDArray[np.int64]:
+        return levels(self.spec, self.wave)
+
+    @cached_property
+    def _stream(self) -> NDArray[np.float64]:
+        means = running_mean(self._levels, frames_remembered(self.spec))
+        return np.asarray((self._levels - means) * level_step(self.spec), np.float64)
+
+    def of_stream(self, start: int, frames: int) -> NDArray[np.float64]:
+        """Return the frames of a window that begins at sample `start`, each less the mean that the stream had then.
+
+        Raises
+        ------
+        InputError
+            If the window does not begin with a frame.
+        """
+        first, between = divmod(start, self.spec.hop)
+        if between:
+            raise InputError(f"a window from sample {start} begins between frames; cut it at a multiple of the hop")
+        return self._stream[first : first + frames]
+
+    def of_cycle(self, cycle: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+        """Return the frames of a tiled cycle of this recording, less the mean of the whole."""
+        less = levels(self.spec, cycle) - whole_mean(self._levels)
+        return np.asarray(less * level_step(self.spec), np.float64)
