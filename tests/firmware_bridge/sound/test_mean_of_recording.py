@@ -54,7 +54,7 @@ def host(request, installed, tmp_path_factory):
 
 
 def check_rows(built, spec, pcm, step=997):
-    """Assert that few codes differ, by one: one level of 50,000 may be rounded otherwise, and stays in the mean's sum."""
+    """Assert that few codes differ, by one: a level of 50,000 may be rounded otherwise, and stays in the mean's sum."""
     wanted = reference(spec, pcm)
     found, done = rows(built, spec, pcm, step)
     distance = np.abs(found.astype(int) - wanted)
