@@ -269,7 +269,9 @@ def _fill(
     """Write a recording's rows."""
     with file.open("r+b") as handle:
         rate = logmel.sample_rate
-        heard = map(to_float, recording.pcm(rate, seconds)) if sound else recording.features(logmel, seconds)
+        heard: Iterator[NDArray[np.floating[Any]]] = recording.features(logmel, seconds)
+        if sound:
+            heard = map(to_float, recording.pcm(rate, seconds))
         for row, values in zip(recording.rows, heard, strict=True):
             features = values.astype(np.float32)
             handle.seek(first_byte + row * features.nbytes)

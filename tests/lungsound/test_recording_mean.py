@@ -1,7 +1,7 @@
 """Bands less their mean over the recording: against a formula in float64, and the same on every way to a window."""
 
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pandas as pd
@@ -13,11 +13,13 @@ from hypothesis.extra.numpy import arrays
 
 from lungsound.errors import InputError
 from lungsound.features import heard_windows, prepare
+from lungsound.files.record import read_values
 from lungsound.front_end import codes_of, front_end, normalised_logmel
 from lungsound.listening import Listening
 from lungsound.logmel import SPECS, LogMelSpec, log_mel
 from lungsound.quantization import Quantization
 from lungsound.recording_mean import HeardRecording, frames_remembered, level_step, levels, running_mean, whole_mean
+from lungsound.training.data import DataOptions
 
 SPEC = replace(SPECS["device_4k_32ms"], normalisation="recording")
 REMEMBERED = 8
@@ -169,6 +171,17 @@ def test_it_is_told_and_read_and_what_is_usual_is_not_told():
         LogMelSpec.from_dict(SPEC.to_dict() | {"normalisation": "window"})
     with pytest.raises(InputError, match="train on a log-mel without padding, such as device_4k"):
         replace(SPECS["m2d"], normalisation="recording")
+
+
+def test_a_training_is_told_of_it_and_settings_of_before_are_not():
+    told = DataOptions(logmel="device_8k_16ms", normalisation="recording")
+    assert told.listening().logmel == replace(SPECS["device_8k_16ms"], normalisation="recording")
+    values = {key: value for key, value in asdict(DataOptions()).items() if key != "normalisation"}
+    assert read_values(DataOptions, values) == DataOptions()
+    with pytest.raises(InputError, match="'normalisation' must be corpus or recording, got 'window'"):
+        DataOptions(normalisation="window")
+    with pytest.raises(InputError, match="train on a log-mel without padding"):
+        DataOptions(logmel="multibreath", normalisation="recording")
 
 
 def test_the_input_of_training_is_what_the_device_is_evaluated_on(windows):
