@@ -75,7 +75,7 @@ def test_the_self_test_finds_a_listener_whose_second_window_is_shifted(auscult, 
     folder = tmp_path / "firmware"
     auscult("firmware", bundle.path, "--target", "host", "-o", folder)
     assert made(folder)["listener_differing_bytes"] == 0
-    right, source = "frontend_init(&listener->frontends[0]);", folder / "auscult.c"
+    right, source = "frontend_begin(&listener->frontends[0]);", folder / "auscult.c"
     assert source.read_text().count(right) == 1
     once = f"static bool begun; if (!begun) {{ {right} }} begun = true;"
     source.write_text(source.read_text().replace(right, once))

@@ -56,7 +56,7 @@ def test_a_listener_that_decides_otherwise_ends_with_a_status(installed, tmp_pat
     target = installed("host")
     program(tmp_path, target, seconds=0.31, shares=shares)
     source = tmp_path / "auscult.c"
-    right = "frontend_init(&listener->frontends[0]);"
+    right = "frontend_begin(&listener->frontends[0]);"
     assert source.read_text().count(right) == 1
     once = f"static bool begun; if (!begun) {{ {right} }} begun = true;"
     source.write_text(source.read_text().replace(right, once))
