@@ -124,7 +124,7 @@ def bench_command(
     --target: path, target, kernels, rounding, push_limit, overlapping, windows (compared), output_bytes,
     differing_bytes (against LiteRT), codes (of the front end), differing_codes (against float64), ram_bytes,
     network_bytes, front_end_bytes, stack_bytes, listener_bytes (windows: one_window, overlapping), flash_bytes,
-    constant_bytes, code_bytes, instructions (a window, or a decision of windows that overlap; not cycles),
+    constant_bytes, code_bytes, instructions (a window or a decision of windows that overlap; not cycles),
     front_end_instructions, network_instructions, worst_push_instructions, worst_call_instructions,
     instructions_per_second (of sound).
     """

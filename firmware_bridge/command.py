@@ -90,8 +90,8 @@ def firmware_command(
 
     JSON keys: folder, sources (the C files to compile), self_tests_fit (the machine in QEMU), target, kernels,
     rounding, windows (open at once), ram_bytes, ram (bytes by part), flash_bytes, flash (bytes by part), sharing (of a
-    trunk by windows that overlap: possible, why_not, ram_bytes, macs_per_second, apart_ram_bytes (with a trunk each),
-    apart_macs_per_second; null where they do not), network (the report of every layer).
+    trunk by windows that overlap or null: possible, why_not, ram_bytes, macs_per_second, apart_ram_bytes (with a trunk
+    each), apart_macs_per_second), network (the report of every layer).
     """
     from firmware_bridge.folder.writing import how_to_test, write_folder  # templates, which help need not wait for
 
@@ -131,8 +131,8 @@ def plan_command(
     largest width that would fit.
 
     JSON keys: target, kernels, rounding, windows (open at once), ram_bytes, ram (bytes by part), flash_bytes, flash
-    (bytes by part), sharing (of a trunk by windows that overlap: possible, why_not, ram_bytes, macs_per_second,
-    apart_ram_bytes (with a trunk each), apart_macs_per_second; null where they do not), network (the report of every
+    (bytes by part), sharing (of a trunk by windows that overlap or null: possible, why_not, ram_bytes,
+    macs_per_second, apart_ram_bytes (with a trunk each), apart_macs_per_second), network (the report of every
     layer).
     """
     budgets = [
