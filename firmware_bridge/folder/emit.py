@@ -15,11 +15,12 @@ from firmware_bridge.compile.schedule import Schedule
 from firmware_bridge.compile.specialise.convolution import (
     GATHERED,
     IN_PLACE,
+    POINTWISE,
     gathered_columns,
     gathered_values,
     pieces,
 )
-from firmware_bridge.compile.specialise.depthwise import FOURS, values_under
+from firmware_bridge.compile.specialise.depthwise import FOURS, THREES, values_under
 from firmware_bridge.compile.split import ENDLESS, Split
 from firmware_bridge.plan.network import Network
 from lungsound.files.versions import own_version
@@ -77,13 +78,15 @@ def kernel_files(network: Network) -> list[str]:
     sources = {step.source for step in network.program.steps}
     if network.kernels != "c99":
         names.append("au_dsp.h")
-    blocks = {_block_header(source, network.kernels) for source in sources & {IN_PLACE, GATHERED}}
+    blocks = {_block_header(source, network.kernels) for source in sources & {IN_PLACE, GATHERED, POINTWISE}}
     packed = bool(blocks) and network.kernels != "mve"
     if blocks:
         names += ["au_block.h", *sorted(blocks)]
         names += ["au_packed.h"] if packed else []
-    if packed or FOURS in sources:
+    if packed or sources & {FOURS, THREES}:
         names.append("au_rescale.h")
+    if THREES in sources:
+        names.append("au_lines.h")
     return (
         names
         + sorted(f"{header}.h" for header in _headers(network.program))
@@ -93,7 +96,7 @@ def kernel_files(network: Network) -> list[str]:
 
 def _block_header(source: str, kernels: str) -> str:
     """Return the file with the innermost work of a convolution; kernel rows in place are bytes always."""
-    return f"au_block_{'dsp8' if kernels == 'dsp16' and source == IN_PLACE else kernels}.h"
+    return f"au_block_{'dsp8' if kernels == 'dsp16' and source != GATHERED else kernels}.h"
 
 
 def _headers(program: Program) -> set[str]:
@@ -169,6 +172,7 @@ def _blocks(network: Network) -> dict[str, Any]:
         "gathered": _block_header(GATHERED, kernels),
         "gathered_values": max((gathered_values(step, kernels) for step in gathered), default=0),
         "gathered_columns": max((gathered_columns(step) for step in gathered), default=0),
+        "gathered_dilation": max((step.number("dilation_w") for step in gathered), default=1),
         "pieces": max((pieces(step, kernels) for step in steps if step.source == IN_PLACE), default=0),
         "values_under": max((values_under(step) for step in steps if step.source == FOURS), default=0),
     }

@@ -10,13 +10,14 @@ import numpy as np
 from firmware_bridge.compile.program import CArray, CStruct, Step
 from firmware_bridge.compile.specialise.channels import Channels, Integers, words
 
-IN_PLACE, GATHERED = "au_conv_paired", "au_conv_gathered"
+IN_PLACE, GATHERED, POINTWISE = "au_conv_paired", "au_conv_gathered", "au_conv_pointwise"
 """Functions, and the files that hold them."""
 
 # Columns are gathered on the stack: a few where kernel rows can be used in place, more where halves are worth it.
 _WORTH_BYTES = {"dsp8": 272, "dsp16": 4096, "mve": 272}
 _MOST_STACK = 4096
 _PIECE_BYTES = 12  # of a 32-bit core (au_packed.h)
+_BEFORE = 8  # bytes of biases, which come before the weights of two channels
 _FILLER = -1000  # no weight
 # Which two of four values share a word of weights: what unpacking bytes gives, or halves as they lie.
 _VALUES_OF_WORDS = {1: (0, 2, 1, 3), 2: (0, 1, 2, 3)}
@@ -33,6 +34,18 @@ def convolution(step: Step, kernels: str) -> Step:
         return _paired(step, IN_PLACE, weights, kernels, 1)
     most = f"two columns under its kernel take {gathered_stack(step, kernels)} bytes of stack"
     return dataclasses.replace(step, note=f"{most}, {_MOST_STACK} at most")
+
+
+def pointwise(step: Step, kernels: str) -> Step:
+    """`step` with au_conv_pointwise, if it is one with au_conv_paired that the former takes."""
+    one = all(step.number(name) == 1 for name in ("kernel_h", "kernel_w")) if step.kernel == IN_PLACE else False
+    if kernels == "mve" or not one or step.number("in_channels") % 4 or step.number("out_channels") % 2:
+        return step
+    weights = step.array("weights").astype(np.int8).reshape(step.number("out_channels") // 2, -1)
+    pairs = step.array("pairs").astype("<i4").view(np.int8).reshape(len(weights), -1)
+    around = np.concatenate([pairs[:, :_BEFORE], weights, pairs[:, _BEFORE:]], axis=1)
+    fields = step.op.fields | {"weights": CArray("int8_t", around.reshape(-1)), "pairs": None}
+    return dataclasses.replace(step, kernel=POINTWISE, source=POINTWISE, op=CStruct(step.op.ctype, fields))
 
 
 def gathered_columns(step: Step) -> int:
@@ -155,8 +168,8 @@ def _columns_first(step: Step, kernels: str) -> Integers:
 
 def _known(channels: Channels) -> CArray:
     """Bias and scale of two channels as au_packed.h reads them; a second one that is not there is never stored."""
-    bias, multiplier, shift, offset = channels.in_multiples(2)
+    bias, multiplier, offset, how = channels.in_multiples(2)
     first, second = bias[:, 0], bias[:, 1]
     known = [first + 256 * second, second]
-    known += [multiplier[:, 0], offset[:, 0], multiplier[:, 1], offset[:, 1], shift[:, 0] + 256 * shift[:, 1]]
+    known += [multiplier[:, 0], offset[:, 0], multiplier[:, 1], offset[:, 1], how[:, 0] + 256 * how[:, 1]]
     return words(np.stack(known, axis=1))

@@ -8,13 +8,15 @@ from firmware_bridge.compile.program import CArray, CStruct, Step
 from firmware_bridge.compile.specialise.channels import Channels, Integers, words
 from firmware_bridge.compile.specialise.convolution import convolution
 
-FOURS = "au_depthwise_fours"
-"""Function, and the file that holds it."""
+FOURS, THREES = "au_depthwise_fours", "au_depthwise_threes"
+"""Functions, and the files that hold them."""
+_MOST_DOUBLED = 1 << 30
+_LEAST_WIDTH = 6  # of rows that are worth unpacking weights, and cutting ends off
 _MOST_UNDER = 256
 
 
 def depthwise(step: Step, kernels: str) -> Step:
-    """`step` with au_depthwise_fours, or as a convolution where there are too few channels for that."""
+    """`step` with au_depthwise_threes or au_depthwise_fours; as a convolution where it has fewer channels than four."""
     if step.number("in_channels") < 4:
         return convolution(_whole(step), kernels)
     if values_under(step) > _MOST_UNDER:
@@ -22,12 +24,16 @@ def depthwise(step: Step, kernels: str) -> Step:
             step, note=f"{values_under(step)} values lie under its kernel, {_MOST_UNDER} at most"
         )
     channels = Channels.of(step)
+    kernel = THREES if _in_threes(step, kernels) and channels.reach.max() < _MOST_DOUBLED else FOURS
     order = _order(step)
     weights = step.array("weights").reshape(-1, channels.bias.size)[:, order].transpose(1, 0, 2).reshape(-1)
-    fields = step.op.fields | {"weights": CArray("int8_t", weights), "fours": _known(channels, order)}
+    fields = step.op.fields | {
+        "weights": CArray("int8_t", weights),
+        "fours": _known_of_twos(channels, order) if kernel == THREES else _known(channels, order),
+    }
     fields |= dict.fromkeys(("bias", "multiplier", "shift"))
     op = CStruct(step.op.ctype, fields)
-    return dataclasses.replace(step, kernel=FOURS, source=FOURS, op=op, note=channels.note)
+    return dataclasses.replace(step, kernel=kernel, source=kernel, op=op, note=channels.note)
 
 
 def values_under(step: Step) -> int:
@@ -56,8 +62,23 @@ def _whole(step: Step) -> Step:
     return dataclasses.replace(step, kernel="au_conv", source="au_conv_c99", op=CStruct("au_conv_t", fields))
 
 
+def _in_threes(step: Step, kernels: str) -> bool:
+    alone = step.number("depth_multiplier") == step.number("dilation_w") == 1
+    three = (step.number("kernel_h"), step.number("kernel_w")) == (3, 3)
+    wide = step.number("out_width") >= _LEAST_WIDTH
+    return kernels != "mve" and three and alone and wide and step.number("stride_w") <= 2
+
+
 def _known(channels: Channels, order: Integers) -> CArray:
     """Bias and scale of four channels as au_depthwise.h describes them."""
     scales = np.stack([channels.multiplier[order], channels.offset[order]], axis=2).reshape(-1, 8)
-    shifts = (channels.shift[order] << np.array([0, 8, 16, 24])).sum(axis=1, keepdims=True)
-    return words(np.concatenate([channels.bias[order], scales, shifts], axis=1))
+    how = (channels.how[order] << np.array([0, 8, 16, 24])).sum(axis=1, keepdims=True)
+    return words(np.concatenate([channels.bias[order], scales, how], axis=1))
+
+
+def _known_of_twos(channels: Channels, order: Integers) -> CArray:
+    """Twice the bias, and scale of channels 0 and 2, then of 1 and 3, as au_depthwise_threes.c reads them."""
+    twos = order[:, [[0, 2], [1, 3]]].reshape(-1, 2)
+    scales = np.stack([channels.multiplier[twos], channels.offset[twos]], axis=2).reshape(-1, 4)
+    how = (channels.how[twos] << np.array([0, 8])).sum(axis=1, keepdims=True)
+    return words(np.concatenate([2 * channels.bias[twos], scales, how], axis=1))

@@ -8,7 +8,7 @@ C, in the same program, says why in its note.
 import dataclasses
 
 from firmware_bridge.compile.program import Program, Step
-from firmware_bridge.compile.specialise.convolution import convolution
+from firmware_bridge.compile.specialise.convolution import convolution, pointwise
 from firmware_bridge.compile.specialise.depthwise import depthwise
 from firmware_bridge.compile.specialise.fuse import fuse_pools
 from firmware_bridge.compile.specialise.product import fully_connected
@@ -27,7 +27,8 @@ def specialise(program: Program, kernels: str) -> Program:
     if kernels == "c99":
         return program
     moved = dataclasses.replace(program, steps=tuple(_moved(step, kernels) for step in program.steps))
-    return fuse_pools(moved)
+    fused = fuse_pools(moved)
+    return dataclasses.replace(fused, steps=tuple(pointwise(step, kernels) for step in fused.steps))
 
 
 def _moved(step: Step, kernels: str) -> Step:

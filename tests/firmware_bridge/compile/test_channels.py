@@ -14,13 +14,14 @@ from one_op_tflite import build, litert
 from traced_net import differing
 
 from firmware_bridge.compile.program import CArray, CStruct, Step
+from firmware_bridge.compile.requantize import Multiplier, requantize
 from firmware_bridge.compile.specialise.channels import Channels
 from firmware_bridge.device.targets import Target
 from firmware_bridge.folder.emit import write_network
 from firmware_bridge.plan.network import plan_network
 from firmware_bridge.tflite.reader import parse_tflite
 
-SIZE = (14, 13, 3)
+SIZES = {"convolutions": (14, 13, 3), "depthwise convolutions": (14, 12, 3), "narrow ones": (9, 5, 8)}
 LAYERS = {
     "convolutions": [
         Layer((3, 3), 8, stride=(2, 2)),
@@ -34,6 +35,7 @@ LAYERS = {
         Layer((1, 1), 20),
     ],
     "depthwise convolutions": [
+        Layer((1, 1), 6),
         Layer((3, 3), multiplier=1),
         Layer((2, 3), multiplier=2),
         Layer((3, 3), multiplier=1, dilation=(1, 2)),
@@ -48,6 +50,16 @@ LAYERS = {
         Layer((3, 3), multiplier=1),
         Layer(None, 33),
     ],
+    "narrow ones": [
+        Layer((3, 3), multiplier=1),
+        Layer((1, 1), 8),
+        Layer((3, 3), multiplier=1, stride=(1, 2)),
+        Layer((3, 3), multiplier=1),
+        Layer((1, 1), 12),
+        Layer((3, 3), multiplier=1, stride=(2, 2)),
+        Layer((3, 3), multiplier=1, stride=(1, 2)),
+        Layer((3, 3), multiplier=1),
+    ],
 }
 CORES = [("cortex-m4", "dsp8"), ("cortex-m4", "dsp16"), ("cortex-m55", "mve")]
 TRAPS = ("-fsanitize=undefined", "-fsanitize-undefined-trap-on-error")
@@ -55,9 +67,9 @@ TRAPS = ("-fsanitize=undefined", "-fsanitize-undefined-trap-on-error")
 
 
 def _case(seed: int, layers: str, most_exponent: int) -> tuple[bytes, np.ndarray]:
-    content = build(chain(np.random.default_rng(seed), SIZE, LAYERS[layers], most_exponent))
+    content = build(chain(np.random.default_rng(seed), SIZES[layers], LAYERS[layers], most_exponent))
     rng = np.random.default_rng(5)
-    shape = (1, *SIZE)
+    shape = (1, *SIZES[layers])
     return content, np.stack([rng.integers(-128, 128, shape), rng.choice([-128, 127], shape)]).astype(np.int8)
 
 
@@ -113,18 +125,24 @@ def test_a_channel_is_scaled_in_few_instructions_only_where_that_is_exact(
     struct = CStruct("au_conv_t", {name: CArray("int32_t", np.asarray(field)) for name, field in fields.items()})
     struct.fields["out_zero"] = zero
     known = Channels.of(Step("CONV_2D", "au_conv", "au_conv_c99", struct, (), 0, 1, 1, 1))
-    right, offset, by = (int(known.shift[0]), int(known.offset[0]), int(known.multiplier[0]))
-    if right >= 32:
-        assert (by, right - 64) == (multiplier, -shift) or abs(bias * multiplier) < 1 << (30 - shift)
-        return
+    how, offset, by = (int(known.how[0]), int(known.offset[0]), int(known.multiplier[0]))
     taken = values.draw(st.lists(st.sampled_from([-128, 127, 0]), min_size=len(weights), max_size=len(weights)))
-    total = bias + sum(weight * value for weight, value in zip(weights, taken, strict=True))
-    # au_rescale() in integers without end, none of which leaves 32 bits.
-    high = (2 * total * by + (1 << 31)) >> 32
-    steps = (2 * total, high, high + (high >> 31) + offset, offset)
-    assert by == 0 or all(-(1 << 31) <= step < 1 << 31 for step in steps)
-    made = (high + (high >> 31) + offset) >> right
+    products = sum(weight * value for weight, value in zip(weights, taken, strict=True))
+    total, kept = bias + products, int(known.bias[0]) + products
     exact = Fraction(total * multiplier) * Fraction(2) ** (shift - 31)
-    assert abs(made - zero - exact) <= Fraction(1, 2) + Fraction(1, 1 << min(-shift + 1, 31) if shift < 0 else 1)
-    if by == 0:
+    if by == 0:  # cannot move
         assert abs(exact) < Fraction(1, 2)
+        assert (how, (((2 * kept) >> 31) + offset) >> 1) == (1, zero)
+        return
+    assert kept == total
+    if 32 <= how < 128:  # au_requantize()
+        assert how - 64 == -shift
+        return
+    # au_rescale_right() and au_rescale_left() in integers without end, none of which leaves 32 bits, against the two
+    # roundings as they are defined.
+    left = max(how - 128, 0) if how >= 128 else 0
+    twice = (2 * total) << left
+    high = ((offset << 32) + ((twice >> 31 << 32) if how < 128 else 0) + twice * by + (1 << 31)) >> 32
+    assert all(-(1 << 31) <= step < 1 << 31 for step in (twice, offset + (twice >> 31), high))
+    made = high >> (how if how < 128 else 0)
+    assert made - zero == int(requantize(np.asarray([total]), Multiplier(multiplier, shift))[0])

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from channel_cases import mobilenet
 from cnn6_tflite import cnn6
 from exported_student import exported_student
 from kernel_cases import KERNELS, ROUNDS_TWICE, model_with
@@ -108,6 +109,8 @@ class _Measured:
 def _model(name: str, shared: Path) -> bytes:
     if name == "cnn6_8s":
         return cnn6(np.random.default_rng(0), 800)
+    if name == "mobilenet":
+        return build_tflite(mobilenet(np.random.default_rng(0)))
     return (shared / f"data/mlperf_tiny/{name}.tflite").read_bytes()
 
 
@@ -121,6 +124,7 @@ def _model(name: str, shared: Path) -> bytes:
         ("cnn6_8s", "cortex-m4", "dsp16", 9200, 152.0),
         ("kws_ref_model", "cortex-m4", "dsp16", 5700, 5.7),
         ("pretrainedResnet_quant", "cortex-m4", "dsp16", 16_000, 15.7),
+        ("mobilenet", "cortex-m4", "dsp8", 24_400, 16.4),
         ("kws_ref_model", "cortex-m0", "c99", 5500, 25.3),
         ("kws_ref_model", "cortex-m3", "c99", 5500, 13.6),
         ("pretrainedResnet_quant", "cortex-m3", "c99", 14_500, 42.5),

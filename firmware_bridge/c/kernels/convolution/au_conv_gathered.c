@@ -57,7 +57,7 @@ static void one_row(const au_conv_t *conv, const au_value_t *const *rows, const 
     gathered_t columns;
     const uint32_t size = AU_COLUMN((uint32_t)conv->kernel_h * conv->in_channels);
     const uint32_t stride = conv->stride_w;
-    const uint32_t dilation = conv->dilation_w;
+    const uint32_t dilation = (AU_GATHERED_DILATION > 1) ? conv->dilation_w : 1u;
     /* The first column under the second output column; under dilated kernels none is shared. */
     const uint32_t second = (dilation == 1u) ? stride : conv->kernel_w;
     const uint32_t under = conv->kernel_w + second;
@@ -79,12 +79,16 @@ static void one_row(const au_conv_t *conv, const au_value_t *const *rows, const 
         for (uint32_t k = 0; AU_WANTS_SUMS && (k < have); ++k) {
             columns.sums[k] = columns.sums[k + gone];
         }
+        int32_t column = left + (int32_t)have; /* nothing is kept under dilated kernels */
         for (uint32_t k = have; k < under; ++k) {
-            const uint32_t at = (k < second) ? (k * dilation) : (stride + ((k - second) * dilation));
-            const int32_t sum = gather(conv, rows, left + (int32_t)at, columns.values + (k * size));
+            if ((dilation != 1u) && (k == second)) {
+                column = left + (int32_t)stride;
+            }
+            const int32_t sum = gather(conv, rows, column, columns.values + (k * size));
             if (AU_WANTS_SUMS) {
                 columns.sums[k] = sum;
             }
+            column += (int32_t)dilation;
         }
         have = kept;
         if (AU_WANTS_SUMS) {

@@ -31,9 +31,12 @@ void au_depthwise(const void *op, const au_value_t *const *rows, au_value_t *out
  * four; of each the first output channel, then the second. Weights [group][kernel_h][kernel_w][4]. */
 void au_depthwise_fours(const void *op, const au_value_t *const *rows, au_value_t *out);
 
-/* What is known of four output channels, in words (specialise/depthwise.py): biases, then of each its multiplier and
- * what au_rescale() adds, and a byte of shift for each (au_rescale.h). */
-enum { AU_SCALES = 4, AU_FOUR_SHIFTS = 12, AU_WORDS_OF_FOUR = 13 };
+/* The same for kernels of 3 x 3 that are not dilated, in strides of 1 or 2, one output channel each. */
+void au_depthwise_threes(const void *op, const au_value_t *const *rows, au_value_t *out);
+
+/* What is known of four output channels, in words (specialise/depthwise.py): biases, then of each two words that
+ * au_rescale.h wants, and a byte each that says how it is scaled. */
+enum { AU_SCALES = 4, AU_HOW_OF_FOUR = 12, AU_WORDS_OF_FOUR = 13 };
 
 static inline uint32_t au_first_of_four(uint32_t channel, uint32_t channels)
 {

@@ -48,40 +48,77 @@ static inline four_t sums_of(const au_value_t *const *under, const au_value_t *c
     return sums;
 }
 
-static inline au_value_t finish(const au_depthwise_t *conv, const int32_t *four, uint32_t c, int32_t sum)
+/* Sums of four channels become values, however they are scaled and clamped. */
+AU_OUT_OF_LINE static void finish_any(const au_depthwise_t *conv, const int32_t *four, int32_t sums[4])
 {
-    const int32_t multiplier = four[AU_SCALES + (2u * c)];
-    const int32_t offset = four[AU_SCALES + (2u * c) + 1u];
-    const int32_t shift = (int32_t)(((uint32_t)four[AU_FOUR_SHIFTS] >> (8u * c)) & 0xFFu);
-    const int32_t value = au_any_otherwise(four[AU_FOUR_SHIFTS])
-                              ? au_rescale_any(sum, multiplier, offset, shift, conv->out_zero)
-                              : au_rescale(sum, multiplier, offset, shift, conv->out_zero);
-    return (au_value_t)au_clamp(value, conv->low, conv->high);
+    for (uint32_t c = 0; c < 4u; ++c) {
+        const int32_t how = (int32_t)(((uint32_t)four[AU_HOW_OF_FOUR] >> (8u * c)) & 0xFFu);
+        const int32_t value = au_rescale_any(sums[c], four + AU_SCALES + (2u * c), how, conv->out_zero);
+        sums[c] = au_clamp(value, conv->low, conv->high);
+    }
+}
+
+/* The same for shifts to the right and the range of int8. */
+static inline int32_t finish(const au_depthwise_t *conv, const int32_t *four, uint32_t c, int32_t sum)
+{
+    const int32_t how = (int32_t)(((uint32_t)four[AU_HOW_OF_FOUR] >> (8u * c)) & 0xFFu);
+    return au_saturate(au_rescale_right(sum, sum * 2, four + AU_SCALES + (2u * c), how, conv->out_zero));
 }
 
 void au_depthwise_fours(const void *op, const au_value_t *const *rows, au_value_t *out)
 {
     const au_depthwise_t *const conv = (const au_depthwise_t *)op;
-    const au_value_t *under[AU_MAX_UNDER];
+    const bool saturate = (conv->low == INT8_MIN) && (conv->high == INT8_MAX);
     const uint32_t channels = conv->in_channels;
     const uint32_t multiple = conv->depth_multiplier;
+    const au_value_t *under[AU_MAX_UNDER];
     au_value_t *here = out;
     for (uint32_t x = 0; x < conv->out_width; ++x) {
         const uint32_t count = find(conv, rows, x, under);
         const int8_t *weights = conv->weights;
         const int32_t *four = conv->fours;
-        for (uint32_t channel = 0; channel < channels; channel += 4u) {
+        uint32_t channel = 0;
+        uint32_t m = 0;
+        while (channel < channels) {
             const uint32_t first = au_first_of_four(channel, channels);
-            for (uint32_t m = 0; m < multiple; ++m) {
-                const four_t sums = sums_of(under, under + count, first, weights, four);
-                au_value_t *const next = here + (first * multiple) + m;
-                next[0] = finish(conv, four, 0, sums.s0);
-                next[multiple] = finish(conv, four, 1, sums.s1);
-                next[2u * multiple] = finish(conv, four, 2, sums.s2);
-                next[3u * multiple] = finish(conv, four, 3, sums.s3);
-                weights += 4u * count;
-                four += AU_WORDS_OF_FOUR;
+            const four_t sums = sums_of(under, under + count, first, weights, four);
+            au_value_t *const next = here + (first * multiple) + m;
+            int32_t a;
+            int32_t b;
+            int32_t c;
+            int32_t d;
+            if (saturate && !au_any_but_right((uint32_t)four[AU_HOW_OF_FOUR])) {
+                a = finish(conv, four, 0, sums.s0);
+                b = finish(conv, four, 1, sums.s1);
+                c = finish(conv, four, 2, sums.s2);
+                d = finish(conv, four, 3, sums.s3);
+            } else {
+                int32_t all[4] = {sums.s0, sums.s1, sums.s2, sums.s3};
+                finish_any(conv, four, all);
+                a = all[0];
+                b = all[1];
+                c = all[2];
+                d = all[3];
             }
+            if (multiple == 1u) {
+                next[0] = (au_value_t)a;
+                next[1] = (au_value_t)b;
+                next[2] = (au_value_t)c;
+                next[3] = (au_value_t)d;
+                channel += 4u;
+            } else {
+                next[0] = (au_value_t)a;
+                next[multiple] = (au_value_t)b;
+                next[2u * multiple] = (au_value_t)c;
+                next[3u * multiple] = (au_value_t)d;
+                ++m;
+                if (m == multiple) {
+                    m = 0;
+                    channel += 4u;
+                }
+            }
+            weights += 4u * count;
+            four += AU_WORDS_OF_FOUR;
         }
         here += channels * multiple;
     }

@@ -22,19 +22,10 @@ typedef struct {
     uint32_t count;
 } au_piece_t;
 
-/* What is known of two channels, in words (specialise/convolution.py): the first's bias plus 256 times the second's, the second's
- * bias, then of each its multiplier and what au_rescale() adds, and both shifts to the right, the second's in the
- * second byte, AU_OTHERWISE added where au_rescale() does not do. */
-enum {
-    AU_BOTH,
-    AU_SECOND,
-    AU_MULTIPLIER,
-    AU_OFFSET,
-    AU_SECOND_MULTIPLIER,
-    AU_SECOND_OFFSET,
-    AU_SHIFTS,
-    AU_WORDS_OF_PAIR
-};
+/* What is known of two channels, in words (specialise/convolution.py): the first's bias plus 256 times the second's,
+ * the second's bias, then of each two words that au_rescale.h wants, and how either is scaled, the second in the second
+ * byte. */
+enum { AU_BOTH = 0, AU_SECOND = 1, AU_SCALE = 2, AU_SECOND_SCALE = 4, AU_HOW = 6, AU_WORDS_OF_PAIR = 7 };
 
 static inline void au_store4(void *to, uint32_t word)
 {
@@ -124,21 +115,35 @@ static inline const int8_t *au_accumulate(au_block_t *block, const au_piece_t *p
 }
 #endif
 
+/* Sums of two channels become values where one of both is no shift to the right. */
+AU_OUT_OF_LINE static void au_finish_any(int32_t sums[4], const int32_t *pair, int32_t zero)
+{
+    const int32_t how = pair[AU_HOW] & 0xFF;
+    const int32_t second_how = (int32_t)((uint32_t)pair[AU_HOW] >> 8);
+    sums[0] = au_rescale_any(sums[0], pair + AU_SCALE, how, zero);
+    sums[1] = au_rescale_any(sums[1], pair + AU_SCALE, how, zero);
+    sums[2] = au_rescale_any(sums[2], pair + AU_SECOND_SCALE, second_how, zero);
+    sums[3] = au_rescale_any(sums[3], pair + AU_SECOND_SCALE, second_how, zero);
+}
+
 /* Sums become values, in place. */
 static inline void au_finish(const au_row_t *row, const int32_t *pair, au_block_t *block)
 {
-    const int32_t shift = pair[AU_SHIFTS] & 0xFF;
-    const int32_t second = (int32_t)((uint32_t)pair[AU_SHIFTS] >> 8);
-    if (au_any_otherwise(pair[AU_SHIFTS])) {
-        block->s00 = au_rescale_any(block->s00, pair[AU_MULTIPLIER], pair[AU_OFFSET], shift, row->zero);
-        block->s10 = au_rescale_any(block->s10, pair[AU_MULTIPLIER], pair[AU_OFFSET], shift, row->zero);
-        block->s01 = au_rescale_any(block->s01, pair[AU_SECOND_MULTIPLIER], pair[AU_SECOND_OFFSET], second, row->zero);
-        block->s11 = au_rescale_any(block->s11, pair[AU_SECOND_MULTIPLIER], pair[AU_SECOND_OFFSET], second, row->zero);
+    const uint32_t how = (uint32_t)pair[AU_HOW];
+    if (au_any_but_right(how)) {
+        int32_t sums[4] = {block->s00, block->s10, block->s01, block->s11};
+        au_finish_any(sums, pair, row->zero);
+        block->s00 = sums[0];
+        block->s10 = sums[1];
+        block->s01 = sums[2];
+        block->s11 = sums[3];
     } else {
-        block->s00 = au_rescale(block->s00, pair[AU_MULTIPLIER], pair[AU_OFFSET], shift, row->zero);
-        block->s10 = au_rescale(block->s10, pair[AU_MULTIPLIER], pair[AU_OFFSET], shift, row->zero);
-        block->s01 = au_rescale(block->s01, pair[AU_SECOND_MULTIPLIER], pair[AU_SECOND_OFFSET], second, row->zero);
-        block->s11 = au_rescale(block->s11, pair[AU_SECOND_MULTIPLIER], pair[AU_SECOND_OFFSET], second, row->zero);
+        const int32_t first = (int32_t)(how & 0xFFu);
+        const int32_t second = (int32_t)(how >> 8);
+        block->s00 = au_rescale_right(block->s00, block->s00 * 2, pair + AU_SCALE, first, row->zero);
+        block->s10 = au_rescale_right(block->s10, block->s10 * 2, pair + AU_SCALE, first, row->zero);
+        block->s01 = au_rescale_right(block->s01, block->s01 * 2, pair + AU_SECOND_SCALE, second, row->zero);
+        block->s11 = au_rescale_right(block->s11, block->s11 * 2, pair + AU_SECOND_SCALE, second, row->zero);
     }
     if (row->saturate) {
         block->s00 = au_saturate(block->s00);
