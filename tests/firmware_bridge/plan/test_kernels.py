@@ -64,7 +64,7 @@ def test_channels_that_are_scaled_in_plain_c_are_counted():
     weights, bias = model.tensors[1:3]
     assert weights.data is not None
     assert bias.data is not None
-    weights.data[:], bias.data[:] = 100, 0
+    weights.data[:], bias.data[:] = 100, (0, 0, 0, 1_200_000_000, -1_200_000_000, 0, 0, 0)
     made = model.tensors[-1]
     usual = made.scales[0] / model.tensors[0].scales[0] / 1024
     weights.scales = (*[usual] * 5, usual * 4096, usual * 1024, usual * 2.0**-40)

@@ -14,13 +14,15 @@ typedef struct {
 static uint32_t find(const au_depthwise_t *conv, const au_value_t *const *rows, uint32_t x, const au_value_t **under)
 {
     const int32_t left = (int32_t)(x * conv->stride_w) - (int32_t)conv->pad_left;
+    const int32_t dilation = (int32_t)conv->dilation_w;
     uint32_t count = 0;
     for (uint32_t ky = 0; ky < conv->kernel_h; ++ky) {
+        int32_t column = left;
         for (uint32_t kx = 0; kx < conv->kernel_w; ++kx) {
-            const int32_t column = left + (int32_t)(kx * conv->dilation_w);
             const bool inside = (column >= 0) && (column < (int32_t)conv->in_width);
             under[count] = inside ? (rows[ky] + ((uint32_t)column * conv->in_channels)) : conv->outside;
             ++count;
+            column += dilation;
         }
     }
     return count;
