@@ -173,9 +173,14 @@ def _blocks(network: Network) -> dict[str, Any]:
         "gathered_values": max((gathered_values(step, kernels) for step in gathered), default=0),
         "gathered_columns": max((gathered_columns(step) for step in gathered), default=0),
         "gathered_dilation": max((step.number("dilation_w") for step in gathered), default=1),
+        "scales_up": int(any(_scales_up(step) for step in steps if step.source in (IN_PLACE, GATHERED))),
         "pieces": max((pieces(step, kernels) for step in steps if step.source == IN_PLACE), default=0),
         "values_under": max((values_under(step) for step in steps if step.source == FOURS), default=0),
     }
+
+
+def _scales_up(step: Step) -> bool:
+    return step.op.fields["shift"] is not None and bool((step.array("shift")[step.array("multiplier") != 0] >= 0).any())
 
 
 def _step(index: int, step: Step, program: Program, memory: Memory, tables: _Tables) -> dict[str, Any]:

@@ -117,12 +117,17 @@ static inline int32x4_t au_finish(int32x4_t sums, int32x4_t multiplier, int32x4_
     }
     return vld1q_s32(values);
 #else
-    /* au_requantize() in four lanes, to either side. VRSHL by a negative shift adds the half; what makes halves go away
-     * from zero is -1 where both the value and the shift are negative. */
+    /* au_requantize() in four lanes. VRSHL by a negative shift adds the half; what makes halves go away from zero is -1
+     * where the value is negative, and the shift where channels of the network are scaled up, too. */
+#if AU_SCALES_UP
     const int32x4_t none = vdupq_n_s32(0);
     const int32x4_t high = vqrdmulhq_s32(vshlq_s32(sums, vmaxq_s32(shift, none)), multiplier);
     const int32x4_t away = vshrq_n_s32(vandq_s32(high, shift), 31);
     return vrshlq_s32(vaddq_s32(high, away), vminq_s32(shift, none));
+#else
+    const int32x4_t high = vqrdmulhq_s32(sums, multiplier);
+    return vrshlq_s32(vaddq_s32(high, vshrq_n_s32(high, 31)), shift);
+#endif
 #endif
 }
 
