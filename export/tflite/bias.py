@@ -86,7 +86,8 @@ class _Convolution:
         """Write the bias into an int8 model as its quantizer would; nothing else of the model depends on it."""
         scale = np.asarray(rounded.graph.tensors[step.inputs[2]].quantization.scale, np.float32)
         values = np.frombuffer(bytes(self._bias.data), np.float32)
-        codes = np.clip(np.rint(values / scale), -(2**31) + 1, 2**31 - 1).astype(np.int32)
+        codes = np.rint(values / scale).astype(np.float64)  # float32 has no largest int32
+        codes = np.clip(codes, -(2**31) + 1, 2**31 - 1).astype(np.int32)
         rounded.buffer(step.inputs[2]).data = np.frombuffer(codes.tobytes(), np.uint8)
 
 

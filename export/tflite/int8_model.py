@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 from ai_edge_quantizer import quantizer, recipe
 
+from export.tflite.quiet_channels import with_room_for_biases
 from export.tflite.ranges import Ranges
 from export.tflite.structure import Step, Structure
 from lungsound.errors import InputError
@@ -40,12 +41,13 @@ def int8_tflite(float_model: bytes, ranges: Ranges) -> bytes:
     """
     chosen = chosen_ranges(float_model, ranges)
     statistics = {name: {"min": np.float32(low), "max": np.float32(high)} for name, (low, high) in chosen.items()}
-    with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+    # Biases beyond int32 are mended behind it.
+    with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()), np.errstate(invalid="ignore"):
         # The quantizer opens the model in a way that LiteRT warns of, and shows a bar of its own whatever it is told.
         warnings.filterwarnings("ignore", message=".*experimental_preserve_all_tensors")
         converter = quantizer.Quantizer(float_model, recipe.static_wi8_ai8())
         result = converter.quantize(statistics, enable_progress_bar=False, enable_progress_report=False)
-    return bytes(result.quantized_model)
+    return with_room_for_biases(float_model, bytes(result.quantized_model))
 
 
 def chosen_ranges(float_model: bytes, ranges: Ranges) -> Ranges:
