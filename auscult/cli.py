@@ -29,7 +29,7 @@ CONTENTS = {
         "firmware_command",
         "Turn a bundle into streaming C for a microcontroller.",
     ),
-    "plan": ("firmware_bridge.command", "plan_command", "Say what firmware takes of RAM and flash before it is built."),
+    "plan": ("auscult.plan", "plan_command", "Say what firmware takes of RAM and flash before it is built."),
     "targets": ("firmware_bridge.command", "targets_command", "List the cores that firmware is built for."),
     "bench": ("auscult.bench", "bench_command", "Measure a bundle: latency, size, memory, runtime against runtime."),
     "cache": ("auscult.cache", "cache_command", "Show what lies in the cache, how large it is, and clean it."),

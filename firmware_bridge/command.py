@@ -1,4 +1,4 @@
-"""The `firmware`, `plan` and `targets` commands."""
+"""The `firmware` and `targets` commands."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,7 @@ from firmware_bridge.folder.naming import check_name
 from firmware_bridge.folder.written_files import check_replaceable
 from firmware_bridge.plan.footprint import Footprint
 from firmware_bridge.plan.model import Model
-from firmware_bridge.plan.network import PUSH_MACS, ROUNDINGS, report, report_text
+from firmware_bridge.plan.network import PUSH_MACS, ROUNDINGS, report
 from lungsound.command import options
 from lungsound.command.console import print_json
 from lungsound.errors import InputError
@@ -105,48 +105,12 @@ def firmware_command(
         doing("writing firmware and its golden vectors")
         sources = write_folder(folder, footprint, core, checked)
     fit = footprint.testable_on(core.machine)
-    answer = {"folder": str(output), "sources": sources, "self_tests_fit": fit} | _answer(footprint, core)
+    answer = {"folder": str(output), "sources": sources, "self_tests_fit": fit} | answer_of(footprint, core)
     if json_output:
         print_json(answer)
         return
     out.print(footprint.text(), highlight=False, markup=False)
     out.print(f"firmware: {output} ({how_to_test(output, footprint, core)})", highlight=False, markup=False)
-
-
-def plan_command(
-    source: Source,
-    target: TargetName,
-    ram: Annotated[str | None, typer.Option(help="Bytes that the device can spare: 65536, 64K, 1M.")] = None,
-    flash: Annotated[str | None, typer.Option(help="The same of flash.")] = None,
-    kernels: KernelsName = None,
-    rounding: Rounding = "double",
-    push_macs: PushMacs = 0,
-    overlapping: Overlapping = False,
-    listening: ListeningFile = None,
-    json_output: options.Json = False,
-) -> None:
-    """Say what a model takes of a device before anything is built, and whether it fits.
-
-    A model that does not fit is refused (exit code 1) with the layer and the number that break the budget, and the
-    largest width that would fit.
-
-    JSON keys: target, kernels, rounding, windows (open at once), ram_bytes, ram (bytes by part), flash_bytes, flash
-    (bytes by part), sharing (of a trunk by windows that overlap or null: possible, why_not, ram_bytes,
-    macs_per_second, apart_ram_bytes (with a trunk each), apart_macs_per_second), network (the report of every
-    layer).
-    """
-    budgets = [
-        None if size is None else bytes_of(size, option) for option, size in (("--ram", ram), ("--flash", flash))
-    ]
-    core = find_target(target)
-    model = Model.open(source, listening, overlapping=overlapping)
-    network = model.plan(core.choose_kernels(kernels), rounding, push_macs)
-    footprint = Footprint(model, network, overlapping)
-    footprint.check_budget(*budgets)
-    if json_output:
-        print_json(_answer(footprint, core))
-        return
-    out.print(f"{footprint.text()}\n\n{report_text(report(footprint.network))}", highlight=False, markup=False, end="")
 
 
 def targets_command(json_output: options.Json = False) -> None:
@@ -194,7 +158,8 @@ def bytes_of(size: str, option: str) -> int:
     return int(match[1]) * _UNITS[match[2]]
 
 
-def _answer(footprint: Footprint, target: Target) -> dict[str, Any]:
+def answer_of(footprint: Footprint, target: Target) -> dict[str, Any]:
+    """Return what `firmware` and `plan` answer of a model, as plain values for JSON."""
     network = footprint.network
     asked = {"target": target.name, "kernels": network.kernels, "rounding": network.rounding}
     return asked | footprint.facts() | {"network": report(network)}

@@ -14,6 +14,7 @@ from firmware_bridge.sound.interface import SoundInterface
 from firmware_bridge.tflite.graph import Graph
 from firmware_bridge.tflite.reader import IDENTIFIED, check_identifier, parse_tflite
 from lungsound.errors import InputError
+from lungsound.listening import Listening
 
 _LARGEST_MODEL = 1 << 28  # bytes; no core that firmware is built for holds the weights of a larger one
 
@@ -25,7 +26,7 @@ class Model:
     Attributes
     ----------
     path : Path
-        Folder of the bundle, or the file.
+        Folder of the bundle, or the file; of a model that lies nowhere, what it is called.
     content : bytes
         The .tflite.
     graph : Graph
@@ -72,6 +73,30 @@ class Model:
         if overlapping and model.interface is None:
             raise InputError(f"{path}: does not say what it listens to; --overlapping needs a bundle or --listening")
         return model
+
+    @classmethod
+    def of_content(cls, path: Path, content: bytes, listening: Listening, width: float) -> Self:
+        """Take an int8 .tflite that nobody has written, of a student that is not trained.
+
+        Parameters
+        ----------
+        path : Path
+            What it is called in sentences.
+        content : bytes
+            The .tflite.
+        listening : Listening
+            What it listens to.
+        width : float
+            Of the student, relative to the published network's channels.
+
+        Raises
+        ------
+        InputError
+            If an operator cannot become firmware.
+        """
+        graph = _graph(str(path), content)
+        thresholds = (0.0,) * len(listening.labels)
+        return cls(path, content, graph, SoundInterface.of_graph(graph, listening, thresholds), width)
 
     @classmethod
     def _open(cls, path: Path, listening: Path | None) -> Self:

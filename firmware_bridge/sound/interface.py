@@ -1,5 +1,6 @@
 """What joins a network to sound: the window, the codes of its log-mel, and the output codes that give a label."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -73,7 +74,11 @@ class SoundInterface:
         InputError
             See :func:`lungsound.listening.read_listening`.
         """
-        listening, thresholds = read_listening(file)
+        return cls.of_graph(graph, *read_listening(file))
+
+    @classmethod
+    def of_graph(cls, graph: Graph, listening: Listening, thresholds: Sequence[float]) -> Self:
+        """Take scales from a model itself; `thresholds` are the output values that give each label."""
         given, made = (_quantization(graph, index) for index in (graph.inputs[0], graph.outputs[0]))
         return cls(listening, given, made.threshold_codes(thresholds))
 

@@ -25,6 +25,16 @@ def number(within: Range, help: str, *names: str) -> Any:
     return typer.Option(*names, min=within.least, max=within.most, help=help)
 
 
+WIDTH = Range(1 / 64, 4)
+"""See :class:`students.student.StudentConfig`, which is not there before torch."""
+
+Width = Annotated[float, number(WIDTH, "Width multiplier of the student's trunk; 1 is the published network.")]
+Depth = Annotated[
+    int | None, typer.Option(help="Blocks of the trunk, of a family that is sized by depth: of stream, 4 to 12.")
+]
+Head = Annotated[str, typer.Option(help="csra: attention; linear: the mean over positions; mlp: and a hidden layer.")]
+Heads = Annotated[int, typer.Option(help="Heads of the CSRA attention: 1, 2, 4, 6 or 8.")]
+LogMel = Annotated[str, typer.Option(help="Log-mel specification of the student.")]
 Protocols = Annotated[
     list[str],
     typer.Option("--protocol", help=f"How sound is cut: {' or '.join(PROTOCOLS)}; may be repeated to mix both."),

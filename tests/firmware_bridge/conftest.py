@@ -12,7 +12,8 @@ import typer
 from cnn6_tflite import cnn6
 from made_once import FOLDER
 
-from firmware_bridge.command import firmware_command, plan_command, targets_command
+from auscult.plan import plan_command
+from firmware_bridge.command import firmware_command, targets_command
 from firmware_bridge.device.targets import Target, find_target, missing_packages
 from lungsound.command.console import run
 

@@ -1,0 +1,117 @@
+"""The `plan` command: what firmware takes, of a bundle or of a student that nobody has trained yet."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from firmware_bridge.command import (
+    KernelsName,
+    ListeningFile,
+    Overlapping,
+    PushMacs,
+    Rounding,
+    TargetName,
+    answer_of,
+    bytes_of,
+)
+from firmware_bridge.device.targets import find_target
+from firmware_bridge.plan.footprint import Footprint
+from firmware_bridge.plan.model import Model
+from firmware_bridge.plan.network import report, report_text
+from lungsound.command import options
+from lungsound.command.console import print_json
+from lungsound.command.usage import is_given, refuse_ignored
+from lungsound.labels import LABELS
+from lungsound.terminal import activity, out
+from lungsound.training.data import DataOptions
+
+OF_A_STUDENT = ("width", "depth", "head", "heads", "logmel", "seconds", "hop", "label")
+"""Parameters that say which student, and what it hears."""
+
+Ram = Annotated[str | None, typer.Option(help="Bytes of RAM that the device can spare: 65536, 64K, 1M.")]
+Flash = Annotated[str | None, typer.Option(help="The same of flash.")]
+
+
+def plan_command(
+    context: typer.Context,
+    target: TargetName,
+    source: Annotated[
+        Path | None, typer.Argument(metavar="[BUNDLE|FILE.tflite]", help="Folder of a bundle, or an int8 .tflite.")
+    ] = None,
+    student: Annotated[
+        str | None,
+        typer.Option(help="In their place: a family of students, with random weights; a name that is none lists them."),
+    ] = None,
+    width: options.Width = 0.25,
+    depth: options.Depth = None,
+    head: options.Head = "csra",
+    heads: options.Heads = 4,
+    label: options.Labels = None,
+    logmel: options.LogMel = "device_4k",
+    seconds: options.Seconds = 4.0,
+    hop: options.Hop = 2.0,
+    ram: Ram = None,
+    flash: Flash = None,
+    kernels: KernelsName = None,
+    rounding: Rounding = "double",
+    push_macs: PushMacs = 0,
+    overlapping: Overlapping = False,
+    listening: ListeningFile = None,
+    json_output: options.Json = False,
+) -> None:
+    """Say what a model takes of a device before anything is built, and whether it fits.
+
+    A model that does not fit is refused (exit code 1) with the layer and the number that break the budget, and the
+    largest width that would fit. With --student nothing needs to be trained: weights are random, RAM and
+    multiply-accumulates those of any weights, flash but for the softmax's table (1 KB; after a training often less)
+    and a few bytes of equal tables, which are stored once.
+
+    JSON keys: target, kernels, rounding, windows (open at once), ram_bytes, ram (bytes by part), flash_bytes, flash
+    (bytes by part), sharing (of a trunk by windows that overlap or null: possible, why_not, ram_bytes,
+    macs_per_second, apart_ram_bytes (with a trunk each), apart_macs_per_second), network (the report of every
+    layer). With --student: student (with random weights: trunk, width, depth, head, heads, parameters).
+    """
+    budgets = [
+        None if size is None else bytes_of(size, option) for option, size in (("--ram", ram), ("--flash", flash))
+    ]
+    core = find_target(target)
+    asked: dict[str, Any] = {}
+    if student is None:
+        if source is None:
+            raise typer.BadParameter("name a BUNDLE, a FILE.tflite or a --student", param_hint="--student")
+        refuse_ignored(context, OF_A_STUDENT, "says which --student, and a model says it itself; leave it out")
+        model = Model.open(source, listening, overlapping=overlapping)
+    else:
+        if source is not None:
+            raise typer.BadParameter(f"leave it out, or leave {source} out", param_hint="--student")
+        refuse_ignored(context, ("listening",), "ignored with --student; leave it out")
+        if head != "csra":
+            refuse_ignored(context, ("heads",), f"ignored with --head {head}; leave it out")
+        with activity() as doing:
+            doing("loading torch")
+            from auscult.sizing.untrained import parameters_of, untrained
+            from students.student import Student, StudentConfig
+
+            doing(f"laying out {student}")
+            config = StudentConfig(student, width, heads, head=head, depth=depth)
+            heard = DataOptions(
+                logmel=logmel, seconds=seconds, hop_seconds=hop, labels=tuple(label or LABELS)
+            ).listening()
+            if not is_given(context, "hop"):
+                heard = replace(heard, hop_seconds=Student(config).whole_hop(heard))
+            model = untrained(config, heard)
+        shape = {name: getattr(config, name) for name in ("trunk", "width", "depth", "head", "heads")}
+        asked = {"student": shape | {"parameters": parameters_of(config)}}
+    network = model.plan(core.choose_kernels(kernels), rounding, push_macs)
+    footprint = Footprint(model, network, overlapping)
+    footprint.check_budget(*budgets)
+    if json_output:
+        print_json(answer_of(footprint, core) | asked)
+        return
+    told = report_text(report(footprint.network))
+    if student is not None:
+        size = asked["student"]["parameters"]
+        out.print(f"{model.path}, {size:,} parameters, random weights", highlight=False, markup=False)
+    out.print(f"{footprint.text()}\n\n{told}", highlight=False, markup=False, end="")
