@@ -3,15 +3,14 @@
 import json
 import shlex
 import tomllib
+from functools import cache
 from hashlib import sha256
-from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
-import typer
 
-from auscult.cli import CONTENTS
+from auscult.cli import load
 from lungsound.command.recipes import NOT_OF_A_RECIPE, Recipe, shipped
 from lungsound.listening import Listening
 from lungsound.logmel import SPECS
@@ -44,13 +43,13 @@ def words_on_top(name: str) -> list[list[str]]:
     return [shlex.split(line) for line in comment if line.startswith(("auscult ", "distill "))]
 
 
+command_of = cache(load)
+
+
 def parsed(words: list[str]) -> dict[str, object]:
     """The values that a command would get from a command line."""
     name, *rest = words[1:] if words[0] == "auscult" else words
-    module, function, _ = CONTENTS[name]
-    app = typer.Typer()
-    app.command()(getattr(import_module(module), function))
-    values = typer.main.get_command(app).make_context(name, rest).params
+    values = command_of(name).make_context(name, rest).params
     return {key: value for key, value in values.items() if key != "recipe"}
 
 
