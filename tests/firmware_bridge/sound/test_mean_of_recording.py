@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from host import CHECKED
+from host import SANITIZERS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_frontend import recordings
@@ -50,7 +50,7 @@ def reference(spec, pcm):
 @pytest.fixture(scope="module", params=NAMES)
 def host(request, installed, tmp_path_factory):
     spec = specification(request.param)
-    return spec, program(tmp_path_factory.mktemp("mean"), spec, installed("host"), CHECKED)
+    return spec, program(tmp_path_factory.mktemp("mean"), spec, installed("host"), SANITIZERS)
 
 
 def check_rows(built, spec, pcm, step=997):
