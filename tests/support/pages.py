@@ -1,12 +1,12 @@
 """A page of the documentation as a newcomer follows it: its files in a copy of the sources, its commands run there."""
 
-import os
 import re
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+from warm_process import WarmProcess
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("auscult", "firmware_bridge", "export", "distill", "teachers", "students", "lungsound", "recipes")
@@ -46,7 +46,7 @@ class Page:
     def write(self, folder: Path) -> None:
         """Write the files into a copy of the sources; they are new ones, or the page touches what it need not."""
         for package in (*PACKAGES, "tests"):
-            shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(ROOT / package, folder / package)
         shutil.copy(ROOT / "pyproject.toml", folder)
         for name, text in self.files.items():
             if edit := _EDIT.fullmatch(name):
@@ -73,8 +73,8 @@ def _insert(file: Path, where: str, text: str) -> None:
 
 def python(folder: Path, program: str, text: str = "") -> str:
     """Run a program on the copy of the sources in `folder`; returns what it printed."""
-    environment = os.environ | {"PYTHONPATH": str(folder), "AUSCULT_CACHE": str(folder / "cache")}
-    command = [sys.executable, "-c", program]
-    done = subprocess.run(command, cwd=folder, env=environment, input=text, capture_output=True, text=True)
+    environment = {"PYTHONPATH": str(folder), "AUSCULT_CACHE": str(folder / "cache")}
+    path = [str(folder), *(place for place in sys.path if place.startswith((sys.prefix, sys.base_prefix)))]
+    done = WarmProcess(program, cwd=folder, path=path, environment=environment, text=text).ended()
     assert done.returncode == 0, done.stdout + done.stderr[-3000:]
     return done.stdout

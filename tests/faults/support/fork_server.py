@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from warm_process import NO_THREADS
+
 MEMORY = 2**30
 """Bytes that a command may take beyond what its imports take."""
 
@@ -73,9 +75,8 @@ class ForkServer:
     """The process, see `forking.py`, with the library of faults loaded before everything else."""
 
     def __init__(self, library: Path) -> None:
-        environment = os.environ | {"LD_PRELOAD": str(library), "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+        environment = os.environ | {"LD_PRELOAD": str(library), "OMP_NUM_THREADS": "1", "COLUMNS": "200"} | NO_THREADS
         environment["PYTHONPATH"] = os.pathsep.join(sys.path)
-        environment["JE_ARROW_MALLOC_CONF"] = "background_thread:false"
         words = [sys.executable, str(Path(__file__).with_name("forking.py")), str(library)]
         self._process = subprocess.Popen(
             words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True

@@ -18,27 +18,13 @@ from typing import Any
 
 from fork_server import CODES, Job
 from torch_tables import keep_tables
+from warm_process import LIBRARIES
 
 SILENCE = 20.0
 """Seconds of a clock without any work, or of work, after which a command hangs."""
 
 
 PACKAGES = ("lungsound", "teachers", "students", "distill", "export", "firmware_bridge", "auscult")
-LATER = (
-    "ai_edge_quantizer",
-    "filelock",
-    "nncf.onnx.quantization.quantize_model",
-    "pyarrow.pandas_compat",
-    "pydantic.type_adapter",
-    "sklearn.linear_model",
-    "torch._export.serde.serialize",
-    "torch._functorch.aot_autograd",
-    "torch.export._trace",
-    "torch.onnx._internal.exporter._compat",
-    "torch.onnx._internal.exporter._torchlib.ops",
-    "typer._adapters",
-)
-"""What those import when they run, but for onnxruntime, which starts a thread."""
 
 
 class _Moment(ctypes.Structure):
@@ -81,7 +67,7 @@ def import_everything() -> None:
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if not module.name.endswith("__main__"):
                 import_module(module.name)
-    for name in LATER:
+    for name in LIBRARIES:
         import_module(name)
     keep_tables()(opset_version=ONNX_DEFAULT_OPSET)
 

@@ -1,7 +1,6 @@
 """Two trainings at once: whole runs of their own, or one of them waits or is refused."""
 
 import json
-import os
 import shutil
 import socket
 import subprocess
@@ -11,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from warm_process import WarmProcess
 
 from distill.settings import DistillSettings
 from distill.training import distill
@@ -113,20 +113,18 @@ def test_a_teacher_that_is_being_trained_is_waited_for_and_used(small_teacher, s
 def test_two_at_once_are_two_whole_runs_of_one_teacher(small_options, place, tmp_path):
     words = ["--data", small_options.data[0], "--protocol", "stream", "--seconds", 2, "--validation", 0.34]
     words += ["--teacher-epochs", 1, "--width", 0.0625, "--heads", 1, "--runs", tmp_path, "--json", "--epochs"]
-    start = [sys.executable, "-c", "from distill.command import main; main()", *map(str, words)]
-    environment = os.environ | {"AUSCULT_CACHE": str(place / "cache")}
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": environment}
-    processes = [subprocess.Popen([*start, str(epochs)], **pipes) for epochs in (1, 2)]
-    said = [process.communicate() for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], said
-    runs = [Run.load(type(tmp_path)(json.loads(answer)["run"])) for answer, _ in said]
+    program, cache = "from distill.command import main; main()", {"AUSCULT_CACHE": str(place / "cache")}
+    processes = [WarmProcess(program, [*words, epochs], environment=cache) for epochs in (1, 2)]
+    ends = [process.ended() for process in processes]
+    assert [ended.returncode for ended in ends] == [0, 0], ends
+    runs = [Run.load(type(tmp_path)(json.loads(answer)["run"])) for answer in (ended.stdout for ended in ends)]
     assert [run.options["epochs"] for run in runs] == [1, 2]
     for run in runs:
         last = torch.load(run.path / "checkpoints" / "last.ckpt", weights_only=True)
         assert last["epoch"] == run.options["epochs"] - 1
     assert runs[0].teacher["run"] == runs[1].teacher["run"]
     assert len(list(tmp_path.iterdir())) == 3
-    assert sum("trained before" in told for _, told in said) == 1
+    assert sum("trained before" in ended.stderr for ended in ends) == 1
 
 
 def test_a_folder_of_another_training_is_refused(small_settings, tmp_path, capsys):
