@@ -10,6 +10,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 from hypothesis import settings
+from made_once import FOLDER, once
 from torch_tables import keep_tables
 
 # No test judges time; CI repeats the same examples, so that a change is what turns it red.
@@ -20,6 +21,15 @@ settings.load_profile("auscult")
 def pytest_collection_finish() -> None:
     if "export.onnx.models" in sys.modules:
         keep_tables()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def made_once_folder(tmp_path_factory):
+    """Where pytest-xdist's workers find what another one has made."""
+    with pytest.MonkeyPatch.context() as patch:
+        if "PYTEST_XDIST_WORKER" in os.environ:
+            patch.setenv(FOLDER, str(tmp_path_factory.getbasetemp().parent / "made_once"))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -49,8 +59,8 @@ def unprivileged():
 
 @pytest.fixture(scope="session")
 def place(tmp_path_factory) -> Path:
-    """A folder for the small chain below: corpus/, runs/, cache/."""
-    return tmp_path_factory.mktemp("chain")
+    """A folder for the small chain below, the same for all workers: corpus/, runs/, cache/."""
+    return once("chain", lambda: tmp_path_factory.mktemp("chain"))
 
 
 @pytest.fixture(scope="session")
@@ -59,7 +69,7 @@ def small_options(place):
     from lungsound.corpora.synthetic import generate
     from lungsound.training.data import DataOptions
 
-    generate(place / "corpus", seed=5, patients=10)
+    once("corpus of the chain", lambda: generate(place / "corpus", seed=5, patients=10))
     return DataOptions(data=(f"icbhi2017:{place / 'corpus'}",), protocols=("stream",), seconds=2.0, validation=0.34)
 
 
@@ -69,7 +79,8 @@ def small_teacher(place, small_options):
     from teachers.settings import FinetuneSettings
     from teachers.training import finetuned
 
-    return finetuned(FinetuneSettings(data=small_options, epochs=1, layers=(2, 4)), place / "runs", place / "cache")
+    settings = FinetuneSettings(data=small_options, epochs=1, layers=(2, 4))
+    return once("small teacher", lambda: finetuned(settings, place / "runs", place / "cache"))
 
 
 @pytest.fixture(scope="session")
@@ -87,7 +98,7 @@ def small_student(place, small_settings):
     """A finished run of a small student."""
     from distill.training import distill
 
-    return distill(small_settings, place / "runs" / "student", place / "cache")
+    return once("small student", lambda: distill(small_settings, place / "runs" / "student", place / "cache"))
 
 
 @pytest.fixture(scope="session")
@@ -100,4 +111,4 @@ def small_hearer(place, small_settings):
 
     front_end = front_end_named("leaf-logtbn", small_settings.data.listening().logmel)
     settings = replace(small_settings, student=replace(small_settings.student, front_end=front_end), epochs=1)
-    return distill(settings, place / "runs" / "hearer", place / "cache")
+    return once("small hearer", lambda: distill(settings, place / "runs" / "hearer", place / "cache"))

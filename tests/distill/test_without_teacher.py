@@ -24,10 +24,10 @@ ALONE = LossWeights(logits=0, embedding=0)
 
 
 @pytest.fixture(scope="module")
-def alone(small_settings, place):
+def alone(small_settings, place, tmp_path_factory):
     """A student trained on labels alone, with no teacher's run anywhere."""
     settings = replace(small_settings, teacher_run=None, losses=ALONE, epochs=2, watch="val_loss")
-    return distill(settings, place / "runs" / "labels-alone", place / "cache")
+    return distill(settings, tmp_path_factory.mktemp("runs") / "labels-alone", place / "cache")
 
 
 def test_its_run_says_that_there_was_no_teacher(alone):

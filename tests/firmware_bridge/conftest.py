@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import typer
 from cnn6_tflite import cnn6
-from made_once import FOLDER
 
 from auscult.plan import plan_command
 from firmware_bridge.command import firmware_command, targets_command
@@ -19,15 +18,6 @@ from lungsound.command.console import run
 
 _CCACHE = Path("/usr/lib/ccache")
 """Where Debian's ccache stands in for every compiler."""
-
-
-@pytest.fixture(scope="session", autouse=True)
-def made_once_folder(tmp_path_factory):
-    """Where pytest-xdist's workers find what another one has made."""
-    with pytest.MonkeyPatch.context() as patch:
-        if "PYTEST_XDIST_WORKER" in os.environ:
-            patch.setenv(FOLDER, str(tmp_path_factory.getbasetemp().parent / "made_once"))
-        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from made_once import once
 
 from export.bundle.golden import golden_pcm
 from export.bundle.opening import Bundle
@@ -70,13 +71,12 @@ def trained(config: StudentConfig = TINY) -> tuple[Run, Student, np.ndarray]:
     return run, student, features
 
 
-_made: list[Bundle] = []
-
-
 def tiny_bundle(tmp_path_factory) -> Bundle:
-    """Its bundle, made on the first call of a session; copy the folder before changing anything in it."""
-    if not _made:
+    """Its bundle, made on the first call of all workers; copy the folder before changing anything in it."""
+
+    def made() -> Bundle:
         run, student, features = trained()
         folder = tmp_path_factory.mktemp("tiny") / "bundle"
-        _made.append(write_bundle(folder, Origin.of_run(run), student, features, sound(run.listening, range(20, 24))))
-    return _made[0]
+        return write_bundle(folder, Origin.of_run(run), student, features, sound(run.listening, range(20, 24)))
+
+    return once("tiny bundle", made)

@@ -93,11 +93,12 @@ def cnn_teacher(place, small_options, tmp_path_factory):
     from teachers.settings import FinetuneSettings
     from teachers.training import finetune
 
-    path = tmp_path_factory.mktemp("weights") / "Cnn6_mAP=0.343.pth"
+    folder = tmp_path_factory.mktemp("cnn")
+    path = folder / "Cnn6_mAP=0.343.pth"
     published(path)
     options = replace(small_options, logmel="panns_32k")
     settings = FinetuneSettings("cnn6", weights=str(path), data=options, epochs=1, freeze=True, learning_rate=1e-2)
-    return path, finetune(settings, place / "runs" / "cnn-teacher", place / "cache")
+    return path, finetune(settings, folder / "cnn-teacher", place / "cache")
 
 
 def test_a_published_cnn_teaches_and_is_credited(cnn_teacher):
