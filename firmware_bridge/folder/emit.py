@@ -12,6 +12,7 @@ from firmware_bridge.c.sources import source
 from firmware_bridge.compile.memory import Memory
 from firmware_bridge.compile.program import CArray, CPointers, CStruct, CValue, Program, Step, Tap
 from firmware_bridge.compile.schedule import Schedule
+from firmware_bridge.compile.specialise import vectors
 from firmware_bridge.compile.specialise.convolution import (
     GATHERED,
     IN_PLACE,
@@ -78,7 +79,8 @@ def kernel_files(network: Network) -> list[str]:
     sources = {step.source for step in network.program.steps}
     if network.kernels != "c99":
         names.append("au_dsp.h")
-    blocks = {_block_header(source, network.kernels) for source in sources & {IN_PLACE, GATHERED, POINTWISE}}
+    in_blocks = {IN_PLACE, GATHERED, POINTWISE, vectors.POINTWISE}
+    blocks = {_block_header(source, network.kernels) for source in sources & in_blocks}
     packed = bool(blocks) and network.kernels != "mve"
     if blocks:
         names += ["au_block.h", *sorted(blocks)]
@@ -87,6 +89,8 @@ def kernel_files(network: Network) -> list[str]:
         names.append("au_rescale.h")
     if THREES in sources:
         names.append("au_lines.h")
+    if network.kernels == "mve" and (blocks or vectors.DEPTHWISE in sources):
+        names.append("au_finish_mve.h")
     return (
         names
         + sorted(f"{header}.h" for header in _headers(network.program))
@@ -167,20 +171,16 @@ def _blocks(network: Network) -> dict[str, Any]:
     """Return what the convolutions of a core are told when they are compiled; 0 where there are none of a kind."""
     kernels, steps = network.kernels, network.program.steps
     gathered = [step for step in steps if step.source == GATHERED]
+    in_a_list = (FOURS, vectors.DEPTHWISE)
     return {
         "in_place": _block_header(IN_PLACE, kernels),
         "gathered": _block_header(GATHERED, kernels),
         "gathered_values": max((gathered_values(step, kernels) for step in gathered), default=0),
         "gathered_columns": max((gathered_columns(step) for step in gathered), default=0),
         "gathered_dilation": max((step.number("dilation_w") for step in gathered), default=1),
-        "scales_up": int(any(_scales_up(step) for step in steps if step.source in (IN_PLACE, GATHERED))),
         "pieces": max((pieces(step, kernels) for step in steps if step.source == IN_PLACE), default=0),
-        "values_under": max((values_under(step) for step in steps if step.source == FOURS), default=0),
+        "values_under": max((values_under(step) for step in steps if step.source in in_a_list), default=0),
     }
-
-
-def _scales_up(step: Step) -> bool:
-    return step.op.fields["shift"] is not None and bool((step.array("shift")[step.array("multiplier") != 0] >= 0).any())
 
 
 def _step(index: int, step: Step, program: Program, memory: Memory, tables: _Tables) -> dict[str, Any]:

@@ -20,10 +20,12 @@ _CODE_OF_FRONT_END = 9728
 _CODE_OF_SOURCES = {  # in double and in single rounding
     "au_conv_c99": (1536, 2432),
     "au_conv_gathered": (2240, 2880),
-    "au_conv_paired": (2048, 2688),
+    "au_conv_mve": (1280, 960),
+    "au_conv_paired": (2240, 2688),
     "au_conv_pointwise": (1280, 1984),
     "au_depthwise_c99": (1088, 2112),
     "au_depthwise_fours": (1152, 1792),
+    "au_depthwise_mve": (1792, 1792),
     "au_depthwise_threes": (3264, 3712),
     "au_elementwise_c99": (896, 1728),
     "au_elementwise_dsp": (256, 256),
@@ -35,7 +37,7 @@ _CODE_OF_SOURCES = {  # in double and in single rounding
     "au_pool_c99": (1408, 1408),
     "au_reduce_c99": (512, 3136),
     "au_softmax_c99": (832, 832),
-    "au_stream": (960, 960),
+    "au_stream": (1024, 1024),
 }
 _CODE_OF_A_STEP = 72
 _CODE_OF_NET = 512

@@ -9,6 +9,7 @@ import numpy as np
 
 from firmware_bridge.compile.program import CArray, CStruct, Step
 from firmware_bridge.compile.specialise.channels import Channels, Integers, words
+from firmware_bridge.compile.specialise.lanes import fours, lanes
 
 IN_PLACE, GATHERED, POINTWISE = "au_conv_paired", "au_conv_gathered", "au_conv_pointwise"
 """Functions, and the files that hold them."""
@@ -23,6 +24,7 @@ _FILLER = -1000  # no weight
 _VALUES_OF_WORDS = {1: (0, 2, 1, 3), 2: (0, 1, 2, 3)}
 # Two channels fill every second lane of a vector, the next two the lanes between.
 _CHANNELS_OF_LANES = (0, 2, 1, 3)
+_LANES = 16
 
 
 def convolution(step: Step, kernels: str) -> Step:
@@ -36,10 +38,10 @@ def convolution(step: Step, kernels: str) -> Step:
     return dataclasses.replace(step, note=f"{most}, {_MOST_STACK} at most")
 
 
-def pointwise(step: Step, kernels: str) -> Step:
+def pointwise(step: Step) -> Step:
     """`step` with au_conv_pointwise, if it is one with au_conv_paired that the former takes."""
     one = all(step.number(name) == 1 for name in ("kernel_h", "kernel_w")) if step.kernel == IN_PLACE else False
-    if kernels == "mve" or not one or step.number("in_channels") % 4 or step.number("out_channels") % 2:
+    if not one or step.number("in_channels") % 4 or step.number("out_channels") % 2:
         return step
     weights = step.array("weights").astype(np.int8).reshape(step.number("out_channels") // 2, -1)
     pairs = step.array("pairs").astype("<i4").view(np.int8).reshape(len(weights), -1)
@@ -122,22 +124,22 @@ def _column(step: Step, kernels: str) -> int:
 def _paired(step: Step, kernel: str, weights: Integers, kernels: str, value_bytes: int) -> Step:
     """`step` with the function and source `kernel` and its weights [out, values of a kernel] in blocks."""
     if kernels == "mve":
-        op = CStruct(step.op.ctype, step.op.fields | {"weights": CArray("int8_t", _of_lanes(weights))})
-        return dataclasses.replace(step, kernel=kernel, source=kernel, op=op)
-    channels = Channels.of(step)
-    blocks = CArray("int8_t", _blocks(weights, value_bytes))
-    fields = step.op.fields | {"weights": blocks, "pairs": _known(channels)}
+        blocks, known, note = _of_lanes(weights), fours(step, lanes(len(weights), 4)), ""
+    else:
+        channels = Channels.of(step)
+        blocks, known, note = _blocks(weights, value_bytes), _known(channels), channels.note
+    fields = step.op.fields | {"weights": CArray("int8_t", blocks), "pairs": known}
     fields |= dict.fromkeys(("bias", "multiplier", "shift"))
     op = CStruct(step.op.ctype, fields)
-    return dataclasses.replace(step, kernel=kernel, source=kernel, op=op, note=channels.note)
+    return dataclasses.replace(step, kernel=kernel, source=kernel, op=op, note=note)
 
 
 def _of_lanes(weights: Integers) -> Integers:
     """Weights [out, patch] as au_block_mve.h reads them: [out / 4, channels in another order, patch]."""
     count, patch = weights.shape
-    fours = np.zeros((count + -count % 4, patch), np.int64)
-    fours[:count] = weights
-    return fours.reshape(-1, 4, patch)[:, _CHANNELS_OF_LANES].reshape(-1)
+    filled = np.pad(weights, ((0, -count % 4), (0, 0))).reshape(-1, 4, patch)[:, _CHANNELS_OF_LANES]
+    # A vector of weights may be longer than those of the last channel.
+    return np.pad(filled.reshape(-1), (0, max(0, _LANES - patch)))
 
 
 def _blocks(weights: Integers, value_bytes: int) -> Integers:

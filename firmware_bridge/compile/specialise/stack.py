@@ -3,6 +3,7 @@
 from firmware_bridge.compile.program import Step
 from firmware_bridge.compile.specialise.convolution import GATHERED, IN_PLACE, gathered_stack, pieces_stack
 from firmware_bridge.compile.specialise.depthwise import FOURS, values_under
+from firmware_bridge.compile.specialise.vectors import DEPTHWISE
 
 _POINTER_BYTES = 4  # of a 32-bit core
 
@@ -14,4 +15,4 @@ def stack_bytes(step: Step, kernels: str) -> int:
         return rows + gathered_stack(step, kernels)
     if step.source == IN_PLACE:
         return rows + pieces_stack(step, kernels)
-    return rows + (_POINTER_BYTES * values_under(step) if step.source == FOURS else 0)
+    return rows + (_POINTER_BYTES * values_under(step) if step.source in (FOURS, DEPTHWISE) else 0)

@@ -8,6 +8,7 @@ C, in the same program, says why in its note.
 import dataclasses
 
 from firmware_bridge.compile.program import Program, Step
+from firmware_bridge.compile.specialise import vectors
 from firmware_bridge.compile.specialise.convolution import convolution, pointwise
 from firmware_bridge.compile.specialise.depthwise import depthwise
 from firmware_bridge.compile.specialise.fuse import fuse_pools
@@ -28,9 +29,12 @@ def specialise(program: Program, kernels: str) -> Program:
         return program
     moved = dataclasses.replace(program, steps=tuple(_moved(step, kernels) for step in program.steps))
     fused = fuse_pools(moved)
-    return dataclasses.replace(fused, steps=tuple(pointwise(step, kernels) for step in fused.steps))
+    one_by_one = vectors.pointwise if kernels == "mve" else pointwise
+    return dataclasses.replace(fused, steps=tuple(one_by_one(step) for step in fused.steps))
 
 
 def _moved(step: Step, kernels: str) -> Step:
+    if kernels == "mve" and vectors.takes(step):
+        return vectors.depthwise(step)
     move = _MOVES.get(step.kernel)
     return move(step, kernels) if move else step

@@ -29,6 +29,7 @@ LAYERS = {
         Layer((1, 1), 16),
         Layer((1, 1), 13),
         Layer((1, 1), 51),
+        Layer((3, 3), multiplier=1),
         Layer((3, 3), 24, dilation=(1, 2)),
         Layer((5, 5), 12),
         Layer((1, 3), 7, dilation=(1, 3)),

@@ -7,7 +7,7 @@
 #include <arm_mve.h>
 
 #include "au_block.h"
-#include "au_dsp.h"
+#include "au_finish_mve.h"
 
 typedef int8_t au_column_t;
 
@@ -52,18 +52,19 @@ static inline int8_t *au_take(int8_t *to, const int8_t *from, uint32_t count, in
     return to + count;
 }
 
-/* Lanes 0 and 2, and lanes 1 and 3: an instruction each, where an initializer goes through memory. */
+/* Lanes 0 and 2, and lanes 1 and 3: an instruction each, where an initializer goes through memory,
+ * and before what comes next, which wants the registers. */
 static inline int32x4_t au_even_lanes(int32_t a, int32_t c)
 {
     int32x4_t lanes;
-    __asm("vmov %q[lanes][2], %q[lanes][0], %[a], %[c]" : [lanes] "=w"(lanes) : [a] "r"(a), [c] "r"(c));
+    __asm volatile("vmov %q[lanes][2], %q[lanes][0], %[a], %[c]" : [lanes] "=w"(lanes) : [a] "r"(a), [c] "r"(c));
     return lanes;
 }
 
 static inline int32x4_t au_odd_lanes(int32x4_t even, int32_t b, int32_t d)
 {
     int32x4_t lanes = even;
-    __asm("vmov %q[lanes][3], %q[lanes][1], %[b], %[d]" : [lanes] "+w"(lanes) : [b] "r"(b), [d] "r"(d));
+    __asm volatile("vmov %q[lanes][3], %q[lanes][1], %[b], %[d]" : [lanes] "+w"(lanes) : [b] "r"(b), [d] "r"(d));
     return lanes;
 }
 
@@ -102,33 +103,91 @@ static inline au_block_t au_block(const au_piece_t *pieces, const au_piece_t *la
     return block;
 }
 
-/* Sums of four channels become values, before the activation. */
-static inline int32x4_t au_finish(int32x4_t sums, int32x4_t multiplier, int32x4_t shift)
+/* Sums of two columns and four channels. */
+typedef struct {
+    int32x4_t here;
+    int32x4_t beside;
+} au_four_t;
+
+static inline au_four_t au_sums(const au_piece_t *pieces, const au_piece_t *last, const int8_t *weights,
+                                uint32_t filled)
 {
+    au_block_t block = au_block(pieces, last, weights, filled);
+    au_four_t four = {au_even_lanes(block.s00, block.s01), au_even_lanes(block.s10, block.s11)};
+    block = au_block(pieces, last, weights + (2u * filled), filled);
+    four.here = au_odd_lanes(four.here, block.s00, block.s01);
+    four.beside = au_odd_lanes(four.beside, block.s10, block.s11);
+    return four;
+}
+
+/* The same of no more than sixteen values, followed by zeros, and as many weights, behind which others may lie. */
+static inline au_four_t au_sums_of_few(int8x16_t here, int8x16_t beside, const int8_t *weights, uint32_t filled)
+{
+    au_four_t four;
+    const int8_t *weight = weights;
+    int32_t s0;
+    int32_t s1;
+    __asm volatile(
+        "vldrb.8 q4, [%[weight]]\n\t"
+        "add %[weight], %[weight], %[filled]\n\t"
+        "vldrb.8 q5, [%[weight]]\n\t"
+        "add %[weight], %[weight], %[filled]\n\t"
+        "vmladav.s8 %[s0], %q[x0], q4\n\t"
+        "vmladav.s8 %[s1], %q[x0], q5\n\t"
+        "vmov %q[here][2], %q[here][0], %[s0], %[s1]\n\t"
+        "vmladav.s8 %[s0], %q[x1], q4\n\t"
+        "vmladav.s8 %[s1], %q[x1], q5\n\t"
+        "vldrb.8 q4, [%[weight]]\n\t"
+        "add %[weight], %[weight], %[filled]\n\t"
+        "vldrb.8 q5, [%[weight]]\n\t"
+        "vmov %q[beside][2], %q[beside][0], %[s0], %[s1]\n\t"
+        "vmladav.s8 %[s0], %q[x0], q4\n\t"
+        "vmladav.s8 %[s1], %q[x0], q5\n\t"
+        "vmov %q[here][3], %q[here][1], %[s0], %[s1]\n\t"
+        "vmladav.s8 %[s0], %q[x1], q4\n\t"
+        "vmladav.s8 %[s1], %q[x1], q5\n\t"
+        "vmov %q[beside][3], %q[beside][1], %[s0], %[s1]\n\t"
+        : [here] "=&w"(four.here), [beside] "=&w"(four.beside), [s0] "=&Te"(s0), [s1] "=&Te"(s1), [weight] "+r"(weight)
+        : [x0] "w"(here), [x1] "w"(beside), [filled] "r"(filled)
+        : "q4", "q5", "memory");
+    return four;
+}
+
+/* Sums become values. */
+static inline au_four_t au_finish_columns(au_scaling_t how, au_four_t sums, const int32_t *four)
+{
+    au_four_t values = sums;
 #if AU_SINGLE_ROUNDING
-    int32_t values[4];
-    int32_t multipliers[4];
-    int32_t shifts[4];
-    vst1q_s32(values, sums);
-    vst1q_s32(multipliers, multiplier);
-    vst1q_s32(shifts, shift);
-    for (uint32_t lane = 0; lane < 4u; ++lane) {
-        values[lane] = au_requantize(values[lane], multipliers[lane], shifts[lane]);
+    const int32x4_t bias = vldrwq_s32(four + AU_FOUR_BIASES);
+    values.here = au_finish_four(how, vaddq_s32(values.here, bias), four);
+    values.here = vmaxq_s32(vminq_s32(values.here, vdupq_n_s32(how.high)), vdupq_n_s32(how.low));
+    values.beside = au_finish_four(how, vaddq_s32(values.beside, bias), four);
+    values.beside = vmaxq_s32(vminq_s32(values.beside, vdupq_n_s32(how.high)), vdupq_n_s32(how.low));
+#else
+    const int32_t *next = four;
+#define AU_EACH(lines) lines("%q[here]") lines("%q[beside]")
+#define AU_FINISH_COLUMNS(scaled)                                                                                    \
+    __asm volatile(                                                                                                  \
+        "vldrw.32 q7, [%[four], #24]\n\t"                                                                            \
+        "vadd.i32 %q[here], %q[here], q7\n\t"                                                                        \
+        "vadd.i32 %q[beside], %q[beside], q7\n\t" scaled AU_EACH(AU_PLACE) "vdup.32 q4, %[high]\n\t"                 \
+                                                                           "vdup.32 q5, %[low]\n\t"                  \
+                                                                           "vmin.s32 %q[here], %q[here], q4\n\t"     \
+                                                                           "vmax.s32 %q[here], %q[here], q5\n\t"     \
+                                                                           "vmin.s32 %q[beside], %q[beside], q4\n\t" \
+                                                                           "vmax.s32 %q[beside], %q[beside], q5\n\t" \
+        : [here] "+w"(values.here), [beside] "+w"(values.beside), [four] "+l"(next)                                  \
+        : [zero] "r"(how.zero), [low] "r"(how.low), [high] "r"(how.high)                                             \
+        : "q4", "q5", "q6", "q7", "memory")
+    if (how.away) {
+        AU_FINISH_COLUMNS(AU_KNOWN AU_EACH(AU_UP) AU_EACH(AU_AWAY));
+    } else if (how.up) {
+        AU_FINISH_COLUMNS(AU_KNOWN AU_EACH(AU_UP));
+    } else {
+        AU_FINISH_COLUMNS(AU_KNOWN_OF_DOWN AU_EACH(AU_DOWN));
     }
-    return vld1q_s32(values);
-#else
-    /* au_requantize() in four lanes. VRSHL by a negative shift adds the half; what makes halves go away from zero is -1
-     * where the value is negative, and the shift where channels of the network are scaled up, too. */
-#if AU_SCALES_UP
-    const int32x4_t none = vdupq_n_s32(0);
-    const int32x4_t high = vqrdmulhq_s32(vshlq_s32(sums, vmaxq_s32(shift, none)), multiplier);
-    const int32x4_t away = vshrq_n_s32(vandq_s32(high, shift), 31);
-    return vrshlq_s32(vaddq_s32(high, away), vminq_s32(shift, none));
-#else
-    const int32x4_t high = vqrdmulhq_s32(sums, multiplier);
-    return vrshlq_s32(vaddq_s32(high, vshrq_n_s32(high, 31)), shift);
 #endif
-#endif
+    return values;
 }
 
 /* Add two columns to the pool; its second row makes quarters of the sums, to nearest, halves away from zero. */
@@ -143,39 +202,67 @@ static inline void au_pool(int32x4_t columns, bool first, int16_t *sums, int8_t 
     }
 }
 
+/* Values of `there` channels go where they belong. */
+static inline void au_put(au_four_t values, au_value_t *out, au_value_t *beside, uint32_t there)
+{
+    __asm volatile("vctp.32 %[there]\n\t"
+                   "vpstt\n\t"
+                   "vstrbt.32 %q[here], [%[to]]\n\t"
+                   "vstrbt.32 %q[beside], [%[to_beside]]\n\t"
+                   :
+                   : [there] "r"(there), [here] "w"(values.here), [beside] "w"(values.beside), [to] "l"(out),
+                     [to_beside] "l"(beside)
+                   : "memory");
+}
+
 /* All channels of two columns, four at a time. */
+static inline void au_store_columns(const au_conv_t *conv, const au_scaling_t *scaling, const au_piece_t *pieces,
+                                    const au_piece_t *last, uint32_t filled, const au_place_t *place)
+{
+    const au_scaling_t how = *scaling;
+    const int8_t *weights = conv->weights;
+    const int32_t *four = how.fours;
+    au_value_t *out = place->out;
+    au_value_t *beside = place->beside;
+    for (int32_t left = (int32_t)conv->out_channels; left > 0; left -= 4) {
+        const au_four_t values = au_finish_columns(how, au_sums(pieces, last, weights, filled), four);
+        au_put(values, out, beside, (uint32_t)left);
+        out += 4;
+        beside += 4;
+        weights += 4u * filled;
+        four += AU_WORDS_OF_FOUR_LANES;
+    }
+}
+
+/* The same into a pool. */
+static inline void au_pool_columns(const au_conv_t *conv, const au_scaling_t *scaling, const au_piece_t *pieces,
+                                   const au_piece_t *last, uint32_t filled, bool first, const au_place_t *place)
+{
+    const au_scaling_t how = *scaling;
+    const int8_t *weights = conv->weights;
+    const int32_t *four = how.fours;
+    int16_t *sums = (int16_t *)(void *)place->sums;
+    au_value_t *out = place->out;
+    for (int32_t left = (int32_t)conv->out_channels; left > 0; left -= 4) {
+        const au_four_t values = au_finish_columns(how, au_sums(pieces, last, weights, filled), four);
+        au_pool(vaddq_s32(values.here, values.beside), first, sums, out, vctp32q((uint32_t)left));
+        sums += 4;
+        out += 4;
+        weights += 4u * filled;
+        four += AU_WORDS_OF_FOUR_LANES;
+    }
+}
+
 static inline void au_two_columns(const au_conv_t *conv, const au_piece_t *pieces, const au_piece_t *last,
                                   const int32_t sums[2], const au_row_t *row, const au_place_t *place)
 {
-    const int32x4_t low = vdupq_n_s32(row->low);
-    const int32x4_t high = vdupq_n_s32(row->high);
-    const uint32_t channels = conv->out_channels;
+    const au_scaling_t how = au_scaling(conv->pairs, row->zero, row->low, row->high);
     const uint32_t filled = (uint32_t)conv->kernel_h * conv->kernel_w * conv->in_channels;
     (void)sums;
-    const int8_t *weights = conv->weights;
-    for (uint32_t channel = 0; channel < channels; channel += 4u) {
-        const mve_pred16_t there = vctp32q(channels - channel);
-        au_block_t block = au_block(pieces, last, weights, filled);
-        int32x4_t here = au_even_lanes(block.s00, block.s01);
-        int32x4_t beside = au_even_lanes(block.s10, block.s11);
-        block = au_block(pieces, last, weights + (2u * filled), filled);
-        here = au_odd_lanes(here, block.s00, block.s01);
-        beside = au_odd_lanes(beside, block.s10, block.s11);
-        const int32x4_t bias = vldrwq_z_s32(conv->bias + channel, there);
-        const int32x4_t multiplier = vldrwq_z_s32(conv->multiplier + channel, there);
-        const int32x4_t shift = vldrbq_z_s32(conv->shift + channel, there);
-        here = vaddq_n_s32(au_finish(vaddq_s32(here, bias), multiplier, shift), row->zero);
-        here = vmaxq_s32(vminq_s32(here, high), low);
-        beside = vaddq_n_s32(au_finish(vaddq_s32(beside, bias), multiplier, shift), row->zero);
-        beside = vmaxq_s32(vminq_s32(beside, high), low);
-        if (row->sums != NULL) {
-            au_pool(vaddq_s32(here, beside), row->first, (int16_t *)(void *)place->sums + channel, place->out + channel,
-                    there);
-        } else {
-            vstrbq_p_s32(place->out + channel, here, there);
-            vstrbq_p_s32(place->beside + channel, beside, there);
-        }
-        weights += 4u * filled;
+    if (row->sums != NULL) {
+        au_pool_columns(conv, &how, pieces, last, filled, row->first, place);
+    } else {
+        au_store_columns(conv, &how, pieces, last, filled, place);
     }
 }
 

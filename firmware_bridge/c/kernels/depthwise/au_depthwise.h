@@ -34,6 +34,10 @@ void au_depthwise_fours(const void *op, const au_value_t *const *rows, au_value_
 /* The same for kernels of 3 x 3 that are not dilated, in strides of 1 or 2, one output channel each. */
 void au_depthwise_threes(const void *op, const au_value_t *const *rows, au_value_t *out);
 
+/* Sixteen channels at a time, filled up with zeros where there are less: weights [group][kernel_h][kernel_w][16], what is
+ * known of them in fours as au_finish_mve.h reads it. */
+void au_depthwise_mve(const void *op, const au_value_t *const *rows, au_value_t *out);
+
 /* What is known of four output channels, in words (specialise/depthwise.py): biases, then of each two words that
  * au_rescale.h wants, and a byte each that says how it is scaled. */
 enum { AU_SCALES = 4, AU_HOW_OF_FOUR = 12, AU_WORDS_OF_FOUR = 13 };
