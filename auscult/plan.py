@@ -14,7 +14,7 @@ from firmware_bridge.command import (
     Rounding,
     TargetName,
     answer_of,
-    bytes_of,
+    budget_of,
 )
 from firmware_bridge.device.targets import find_target
 from firmware_bridge.plan.footprint import Footprint
@@ -73,9 +73,7 @@ def plan_command(
     macs_per_second, apart_ram_bytes (with a trunk each), apart_macs_per_second), network (the report of every
     layer). With --student: student (with random weights: trunk, width, depth, head, heads, parameters).
     """
-    budgets = [
-        None if size is None else bytes_of(size, option) for option, size in (("--ram", ram), ("--flash", flash))
-    ]
+    budget = budget_of(ram, flash)
     core = find_target(target)
     asked: dict[str, Any] = {}
     if student is None:
@@ -106,7 +104,7 @@ def plan_command(
         asked = {"student": shape | {"parameters": parameters_of(config)}}
     network = model.plan(core.choose_kernels(kernels), rounding, push_macs)
     footprint = Footprint(model, network, overlapping)
-    footprint.check_budget(*budgets)
+    budget.check(footprint)
     if json_output:
         print_json(answer_of(footprint, core) | asked)
         return

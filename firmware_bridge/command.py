@@ -10,6 +10,7 @@ from rich.table import Table
 from firmware_bridge.device.targets import KERNELS, Target, find_target, missing_packages, targets
 from firmware_bridge.folder.naming import check_name
 from firmware_bridge.folder.written_files import check_replaceable
+from firmware_bridge.plan.budget import Budget
 from firmware_bridge.plan.footprint import Footprint
 from firmware_bridge.plan.model import Model
 from firmware_bridge.plan.network import PUSH_MACS, ROUNDINGS, report
@@ -156,6 +157,18 @@ def bytes_of(size: str, option: str) -> int:
     if match is None:
         raise InputError(f"{option}: {size[:40]!r} is no number of bytes; write 65536, 64K or 1M, {_MOST} at most")
     return int(match[1]) * _UNITS[match[2]]
+
+
+def budget_of(ram: str | None, flash: str | None) -> Budget:
+    """Return what ``--ram`` and ``--flash`` say.
+
+    Raises
+    ------
+    InputError
+        If one is no number of bytes.
+    """
+    sizes = ("--ram", ram), ("--flash", flash)
+    return Budget(*(None if size is None else bytes_of(size, option) for option, size in sizes))
 
 
 def answer_of(footprint: Footprint, target: Target) -> dict[str, Any]:

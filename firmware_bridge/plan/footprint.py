@@ -1,18 +1,15 @@
-"""What a whole application takes of a device before anything is built, and whether it fits."""
+"""What a whole application takes of a device before anything is built."""
 
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
 from firmware_bridge.device.targets import Machine
 from firmware_bridge.plan.model import Model
-from firmware_bridge.plan.narrow import channels_of_widest_layer, narrow, unit_of
-from firmware_bridge.plan.network import ROUNDINGS, Network, plan_network, report
+from firmware_bridge.plan.network import ROUNDINGS, Network
 from firmware_bridge.plan.sharing import Sharing
 from firmware_bridge.sound.frontend import frontend_table_bytes
 from firmware_bridge.sound.listener import listener_bytes, open_windows
-from lungsound.errors import InputError
 
 # Rounded up from what gcc -O2 makes of the C files on the cores of `targets`.
 _STACK_BYTES = 1024  # beside what one step reads
@@ -149,14 +146,14 @@ class Footprint:
         """Return the same for people."""
         at_once = f"{self.windows} windows open at once" if self.windows > 1 else "one window at a time"
         at_once += ", which share a trunk" if self.network.split else ""
-        lines = [f"RAM {sum(self.ram.values())} bytes, {at_once}: {_listed(self.ram)}"]
+        lines = [f"RAM {sum(self.ram.values())} bytes, {at_once}: {listed(self.ram)}"]
         for_all = self.listener
         if for_all is not None and self.model.interface is not None:
             one, more = for_all["one_window"], for_all["overlapping"]
             every = f"every {self.model.interface.listening.hop_seconds:g} s"
             lines.append(f"the listener alone: {one} bytes one window at a time, {more} with a decision {every}")
         lines += [self.sharing.text()] if self.sharing else []
-        lines.append(f"flash {sum(self.flash.values())} bytes: {_listed(self.flash)}")
+        lines.append(f"flash {sum(self.flash.values())} bytes: {listed(self.flash)}")
         return "\n".join([*lines, "Stack and code are estimates from above; `auscult bench --target` measures them."])
 
     def testable_on(self, machine: Machine | None) -> bool:
@@ -170,76 +167,7 @@ class Footprint:
         flash = sum(self.flash.values()) + _FLASH_OF_SELF_TESTS
         return ram <= machine.ram.size and (machine.large is not None or flash <= machine.code.size)
 
-    def check_budget(self, ram: int | None, flash: int | None) -> None:
-        """Refuse what does not fit.
 
-        Parameters
-        ----------
-        ram, flash : int or None
-            Bytes that the device can spare; None for any number.
-
-        Raises
-        ------
-        InputError
-            Naming what is needed, what there is and the layer that takes most, of RAM and of flash, and the largest
-            width that would fit.
-        """
-        broken = []
-        for what, parts, budget in (("RAM", self.ram, ram), ("flash", self.flash, flash)):
-            need = sum(parts.values())
-            if budget is None or need <= budget:
-                continue
-            layers = report(self.network)["layers"]
-            worst = max(layers, key=lambda layer: _part(layer, what))
-            broken.append(
-                f"needs {need} bytes of {what} ({_listed(parts)}) and there are {budget}; "
-                f"{worst['operator']} '{worst['tensor']}' takes most of the network ({_part(worst, what)} bytes)"
-            )
-        if broken:
-            raise InputError(f"{self.model.path}: {'; it also '.join(broken)}; {self._advice(ram, flash)}")
-
-    def _fits(self, ram: int | None, flash: int | None) -> bool:
-        return all(
-            budget is None or sum(parts.values()) <= budget for parts, budget in ((self.ram, ram), (self.flash, flash))
-        )
-
-    def _advice(self, ram: int | None, flash: int | None) -> str:
-        share = self._largest_share(ram, flash)
-        if share is None:
-            return "which width would fit cannot be told of this model"
-        if share == 0:
-            return "no width of this model would fit"
-        width = self.model.width
-        if width is not None:
-            return f"the largest width that would fit is {float(width * share):.4g} (now {width:.4g})"
-        channels = channels_of_widest_layer(self.network.graph)
-        return (
-            f"{channels * share} channels in the widest layer (now {channels}) and the others in proportion would fit"
-        )
-
-    def _largest_share(self, ram: int | None, flash: int | None) -> Fraction | None:
-        """Largest share of the channels that fits, 0 for none; each tried is laid out anew, or None if it cannot be."""
-        graph = self.window.graph
-        channels = channels_of_widest_layer(graph)
-        unit = unit_of(channels)
-        fits, too_many = 0, channels // unit
-        while too_many - fits > 1:
-            tried = (fits + too_many) // 2
-            narrower = narrow(graph, Fraction(tried * unit, channels))
-            if narrower is None:
-                return None
-            network = plan_network(narrower, self.window.kernels, self.window.rounding, self.window.push_limit)
-            if replace(self, window=network)._fits(ram, flash):
-                fits = tried
-            else:
-                too_many = tried
-        return Fraction(fits * unit, channels) if channels else None
-
-
-def _part(layer: dict[str, Any], what: str) -> int:
-    """Bytes of RAM or flash that a layer of the report takes."""
-    return int(layer["ring_bytes"] + layer["sums_bytes"] if what == "RAM" else layer["constant_bytes"])
-
-
-def _listed(parts: dict[str, int]) -> str:
+def listed(parts: dict[str, int]) -> str:
+    """Return bytes by part in words."""
     return ", ".join(f"{name.replace('_', ' ')} {size}" for name, size in parts.items())

@@ -8,7 +8,6 @@ from cnn6_tflite import cnn6
 from tiny_bundle import tiny_bundle
 
 from firmware_bridge.command import bytes_of
-from firmware_bridge.plan import footprint
 from lungsound.errors import InputError
 
 
@@ -99,6 +98,6 @@ def test_the_width_that_a_refusal_names_is_the_largest_that_fits(auscult, tmp_pa
 
 
 def test_a_width_that_cannot_be_told_is_not_named(auscult, tflite, monkeypatch):
-    monkeypatch.setattr(footprint, "narrow", lambda graph, share: None)
+    monkeypatch.setattr("firmware_bridge.plan.budget.scaled", lambda graph, share: None)
     complaint = auscult("plan", tflite, "--target", "host", "--ram", "100")[2]
     assert "cannot be told of this model" in complaint

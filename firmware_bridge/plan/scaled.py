@@ -1,4 +1,4 @@
-"""The same network with fewer channels: what a student of a smaller width would look like before anybody trains it."""
+"""The same network with fewer or more channels: what a student of another width would look like, made in no time."""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -24,21 +24,21 @@ def unit_of(channels: int) -> int:
     return _EIGHT if channels % _EIGHT == 0 else 1
 
 
-def narrow(graph: Graph, share: Fraction) -> Graph | None:
-    """Keep the first channels of every layer up to the last widest one; what follows, the head, keeps its outputs.
+def scaled(graph: Graph, share: Fraction) -> Graph | None:
+    """Keep the first channels of every layer up to the last widest one, or repeat them; the head keeps its outputs.
 
     Parameters
     ----------
     graph : Graph
         A checked graph, channels last.
     share : Fraction
-        Of the channels, between 0 and 1; layers of multiples of eight channels keep multiples of eight.
+        Of the channels, above 0; layers of multiples of eight channels keep multiples of eight.
 
     Returns
     -------
     Graph or None
-        With the weights cut, so that it can be planned; what it answers means nothing. None if an operator mixes
-        channels in a way that says not how many it would have.
+        With the weights cut or repeated, so that it can be planned; what it answers means nothing. None if an operator
+        mixes channels in a way that says not how many it would have.
     """
     widest = channels_of_widest_layer(graph)
     makes_widest = [
@@ -48,15 +48,15 @@ def narrow(graph: Graph, share: Fraction) -> Graph | None:
     ]
     if not makes_widest:
         return None
-    narrowed = _Narrowed(list(graph.tensors), share)
+    changed = _Scaled(list(graph.tensors), share)
     for index, op in enumerate(graph.ops):
-        if not narrowed.take(op, hidden=index <= makes_widest[-1]):
+        if not changed.take(op, hidden=index <= makes_widest[-1]):
             return None
-    return replace(graph, tensors=tuple(narrowed.tensors))
+    return replace(graph, tensors=tuple(changed.tensors))
 
 
-class _Narrowed:
-    """The tensors while operators are taken one after the other, and the channels that narrowed ones had."""
+class _Scaled:
+    """The tensors while operators are taken one after the other, and the channels that changed ones had."""
 
     def __init__(self, tensors: list[Tensor], share: Fraction) -> None:
         self.tensors = tensors
@@ -64,7 +64,7 @@ class _Narrowed:
         self.had: dict[int, int] = {}
 
     def take(self, op: Op, *, hidden: bool) -> bool:
-        """Narrow what an operator reads and makes; False if that cannot be said."""
+        """Scale what an operator reads and makes; False if that cannot be said."""
         if op.kind == "DEPTHWISE_CONV_2D":
             return self._depthwise(op)
         if op.kind in _WEIGHTED:
@@ -96,7 +96,7 @@ class _Narrowed:
         for bias in op.inputs[2:]:
             if bias >= 0:
                 self._cut(bias, 0, kept)
-        self._narrow(op.outputs[0], kept)
+        self._scale(op.outputs[0], kept)
         return True
 
     def _pass(self, op: Op) -> bool:
@@ -114,25 +114,27 @@ class _Narrowed:
                 if values.data is None:
                     return False
                 self._cut(index, -1, kept)
-        self._narrow(made, kept)
+        self._scale(made, kept)
         return True
 
     def _kept(self, channels: int) -> int:
         unit = unit_of(channels)
         return max(unit, int(channels * self.share / unit + Fraction(1, 2)) * unit)
 
-    def _narrow(self, index: int, kept: int) -> None:
+    def _scale(self, index: int, kept: int) -> None:
         channels = self.tensors[index].shape[-1]
-        if kept < channels:
+        if kept != channels:
             self.had[index] = channels
             self._cut(index, -1, kept)
 
     def _cut(self, index: int, axis: int, kept: int) -> None:
-        """Keep the first `kept` places along an axis, of values and of scales that run along it."""
+        """Keep the first `kept` places along an axis, of values and of scales that run along it, or repeat them."""
         tensor = self.tensors[index]
         axis %= len(tensor.shape)
         shape = (*tensor.shape[:axis], kept, *tensor.shape[axis + 1 :])
-        data = None if tensor.data is None else np.take(tensor.data, np.arange(kept), axis)
-        end = kept if len(tensor.scales) > 1 and tensor.axis == axis else None
-        scales, zeros = tensor.scales[:end], tensor.zero_points[:end]
+        places = np.arange(kept) % tensor.shape[axis]
+        data = None if tensor.data is None else np.take(tensor.data, places, axis)
+        scales, zeros = tensor.scales, tensor.zero_points
+        if len(scales) > 1 and tensor.axis == axis:
+            scales, zeros = tuple(scales[place] for place in places), tuple(zeros[place] for place in places)
         self.tensors[index] = replace(tensor, shape=shape, data=data, scales=scales, zero_points=zeros)
