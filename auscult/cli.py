@@ -15,7 +15,7 @@ CONTENTS = {
     "teachers": ("teachers.command", "teachers_command", "List the teachers: weights, licence, paper."),
     "recipes": ("auscult.recipes", "recipes_command", "List the recipes: the options of a training by name."),
     "finetune": ("teachers.command", "finetune_command", "Train a teacher with fused layers on lung sounds."),
-    "distill": ("distill.command", "distill_command", "Distil a teacher into a small student."),
+    "distill": ("auscult.distill", "distill_command", "Distil a teacher into a small student."),
     "runs": ("auscult.runs", "runs_command", "List the runs in a folder: what was trained, and how well it does."),
     "export": ("export.command", "export_command", "Turn a student into a bundle of int8 TFLite and ONNX models."),
     "check": ("export.command", "check_command", "Replay a bundle's golden vectors on every runtime."),

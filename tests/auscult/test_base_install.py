@@ -157,7 +157,7 @@ def test_data_says_nothing_but_its_answer(run, tmp_path):
 @pytest.mark.parametrize(
     ("words", "module"),
     [
-        ([], "distill.command"),
+        ([], "auscult.distill"),
         (["distill"], "auscult.cli"),
         (["finetune"], "auscult.cli"),
         (["demo"], "auscult.cli"),

@@ -113,7 +113,7 @@ def test_a_teacher_that_is_being_trained_is_waited_for_and_used(small_teacher, s
 def test_two_at_once_are_two_whole_runs_of_one_teacher(small_options, place, tmp_path):
     words = ["--data", small_options.data[0], "--protocol", "stream", "--seconds", 2, "--validation", 0.34]
     words += ["--teacher-epochs", 1, "--width", 0.0625, "--heads", 1, "--runs", tmp_path, "--json", "--epochs"]
-    program, cache = "from distill.command import main; main()", {"AUSCULT_CACHE": str(place / "cache")}
+    program, cache = "from auscult.distill import main; main()", {"AUSCULT_CACHE": str(place / "cache")}
     processes = [WarmProcess(program, [*words, epochs], environment=cache) for epochs in (1, 2)]
     ends = [process.ended() for process in processes]
     assert [ended.returncode for ended in ends] == [0, 0], ends
