@@ -14,7 +14,8 @@ from lungsound.audio import read_pcm, to_float
 from lungsound.features import heard_windows
 from lungsound.files.atomic import whole_file
 from lungsound.listening import Listening
-from lungsound.logmel import log_mel, mel_edges, normalise
+from lungsound.logmel import log_mel, normalise
+from lungsound.mel_bands import mel_edges
 from students.student import Student
 
 COLOURS = ("tab:red", "tab:cyan", "tab:orange", "tab:green", "tab:purple", "tab:brown", "tab:pink", "tab:olive")

@@ -88,7 +88,7 @@ def start_of(settings: DistillSettings) -> Start:
 def note_another_logmel(start: Start, settings: DistillSettings) -> None:
     """Say on stderr that published weights were trained on another log-mel than the student's."""
     listening = settings.data.listening()
-    if start.published is None or SPECS[start.published.logmel] == listening.logmel:
+    if start.published is None or SPECS[start.published.logmel] == listening.logmel.played():
         return
     heard = start.published.logmel
     err.print(

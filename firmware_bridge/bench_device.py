@@ -46,10 +46,10 @@ class FrontEnd:
 
     def __init__(self, manifest: dict[str, Any]) -> None:
         self._spec, self._codes = manifest["listening"]["logmel"], manifest["input"]
-        if self._spec["mel_scale"] == "kaldi" or self._spec.get("preemphasis") or self._spec.get("hann") == "symmetric":
-            raise Refused("its log-mel has pre-emphasis, a symmetric window or Kaldi's bands, which this file lacks")
-        if self._spec.get("normalisation", "corpus") != "corpus":
-            raise Refused("its log-mel is normalised over the recording, which this file lacks")
+        if {"kaldi", "symmetric", "recording"} & {*self._spec.values()} or any(
+            map(self._spec.get, ("preemphasis", "speed"))
+        ):
+            raise Refused("its log-mel has pre-emphasis, another window, scale, speed or mean, which this file lacks")
         n_fft, window = self._spec["n_fft"], self._spec["window"]
         hann = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(window) / window)
         left = (n_fft - window) // 2

@@ -92,11 +92,8 @@ class Listening:
         return round(self.hop_samples / self.logmel.hop)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON; the usual normalisation is not told, as it was the only one once."""
-        values = asdict(self)
-        if self.logmel.normalisation == "corpus":
-            del values["logmel"]["normalisation"]
-        return values
+        """Return plain values for JSON."""
+        return asdict(self) | {"logmel": self.logmel.to_dict()}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lungsound.errors import InputError
+from lungsound.mel_bands import mel_filters
 
 Normalisation = Literal["corpus", "recording"]
 
@@ -44,6 +45,8 @@ class LogMelSpec:
         Which Hann window.
     normalisation : {"corpus", "recording"}
         Whether each band first loses its mean over the recording, see :mod:`lungsound.recording_mean`.
+    speed : int
+        The bands are those of the sound played so many times faster; all values in Hz are of the sound itself.
     mean, std : float
         Constants of the training corpus; the normalised value is ``(logmel - mean) / std``.
     """
@@ -65,12 +68,14 @@ class LogMelSpec:
     preemphasis: float = 0.0
     hann: Literal["periodic", "symmetric"] = "periodic"
     normalisation: Normalisation = "corpus"
+    speed: int = 1
 
     def __post_init__(self) -> None:
         for ok, what in (
             (self.sample_rate > 0 and self.hop > 0 and self.n_mels > 0, "sample_rate, hop and n_mels must be positive"),
             (0 < self.window <= self.n_fft, "window must lie between 1 and n_fft"),
-            (self.sample_rate <= 768_000 and self.n_fft <= 2**16 and self.n_mels <= 2**10, "absurdly large"),
+            (self.sample_rate * self.speed <= 768_000 and self.speed > 0, "absurdly fast, or not at all"),
+            (self.n_fft <= 2**16 and self.n_mels <= 2**10, "absurdly large"),
             (0 <= self.f_min < self.f_max <= self.sample_rate / 2, "f_min < f_max <= sample_rate / 2 must hold"),
             (self.mel_scale in ("slaney", "htk", "kaldi"), "mel_scale must be slaney, htk or kaldi"),
             (self.log in ("ln", "db"), "log must be ln or db"),
@@ -92,6 +97,11 @@ class LogMelSpec:
     def with_statistics(self, mean: float, std: float) -> Self:
         """Return the same specification with the training corpus' constants."""
         return replace(self, mean=float(mean), std=float(std))
+
+    def played(self) -> Self:
+        """Return the specification of the sound when it is played `speed` times faster: the same samples."""
+        f_min, f_max = self.f_min * self.speed, self.f_max * self.speed
+        return replace(self, sample_rate=self.sample_rate * self.speed, f_min=f_min, f_max=f_max, speed=1)
 
     def samples(self, seconds: float) -> int:
         """Return the number of samples in `seconds`."""
@@ -138,10 +148,13 @@ class LogMelSpec:
         return cls(**values)
 
 
-_LATER = {"preemphasis": 0.0, "hann": "periodic", "normalisation": "corpus"}
+_LATER = {"preemphasis": 0.0, "hann": "periodic", "normalisation": "corpus", "speed": 1}
 
 _M2D = LogMelSpec(16000, 400, 160, 400, 80, 50.0, 8000.0, "slaney", True, "ln", 2.0**-23, "reflect")
 _PANNS = LogMelSpec(32000, 1024, 320, 1024, 64, 50.0, 14000.0, "slaney", True, "db", 1e-10, "reflect")
+_EFFICIENTAT = LogMelSpec(
+    32000, 800, 320, 1024, 128, 0.0, 15000.0, "kaldi", False, "ln", 1e-5, "reflect", 0.0, 1.0, 0.97, "symmetric"
+)
 _DEVICE_4K = LogMelSpec(4000, 256, 128, 256, 64, 50.0, 2000.0, "htk", False, "ln", 2.0**-27, "none")
 
 SPECS: dict[str, LogMelSpec] = {
@@ -151,9 +164,10 @@ SPECS: dict[str, LogMelSpec] = {
     "panns_16k": replace(_PANNS, sample_rate=16000, window=512, hop=160, n_fft=512, f_max=8000.0),
     "panns_8k": replace(_PANNS, sample_rate=8000, window=256, hop=80, n_fft=256, f_max=4000.0),
     "multibreath": LogMelSpec(16000, 1024, 512, 1024, 64, 50.0, 2000.0, "htk", False, "db", 1e-10, "reflect"),
-    "efficientat_32k": LogMelSpec(
-        32000, 800, 320, 1024, 128, 0.0, 15000.0, "kaldi", False, "ln", 1e-5, "reflect", 0.0, 1.0, 0.97, "symmetric"
-    ),
+    "efficientat_32k": _EFFICIENTAT,
+    # Breath lies lower than what AudioSet's weights know: its samples, heard as if they were 32 kHz.
+    "efficientat_16k": replace(_EFFICIENTAT, sample_rate=16000, f_max=7500.0, speed=2),
+    "efficientat_8k": replace(_EFFICIENTAT, sample_rate=8000, f_max=3750.0, speed=4),
     # multibreath's 64 ms windows every 32 ms for a quarter of the samples. No padding: windows of a
     # stream that overlap share their frames. The floor is the power that rounding to 16 bits puts into a bin:
     # 96 (sum of the squared window) * 2^-30 / 12.
@@ -168,37 +182,6 @@ SPECS: dict[str, LogMelSpec] = {
         _DEVICE_4K, sample_rate=8000, window=128, hop=64, n_fft=128, n_mels=32, f_max=4000.0, floor=2.0**-28
     ),
 }
-
-
-def mel_edges(spec: LogMelSpec) -> NDArray[np.float64]:
-    """Return the ``n_mels + 2`` band edges in Hz, equally spaced on the mel scale.
-
-    Slaney: linear (200/3 Hz a mel) below 1000 Hz, logarithmic (27 mels a factor 6.4) above.
-    HTK and Kaldi: ``2595 log10(1 + f / 700)``.
-    """
-    if spec.mel_scale != "slaney":
-        low, high = (2595.0 * np.log10(1.0 + f / 700.0) for f in (spec.f_min, spec.f_max))
-        return np.asarray(700.0 * (10.0 ** (np.linspace(low, high, spec.n_mels + 2) / 2595.0) - 1.0))
-    step = 27.0 / np.log(6.4)
-    low, high = (3.0 * f / 200.0 if f < 1000.0 else 15.0 + step * np.log(f / 1000.0) for f in (spec.f_min, spec.f_max))
-    mels = np.linspace(low, high, spec.n_mels + 2)
-    return np.where(mels < 15.0, 200.0 * mels / 3.0, 1000.0 * np.exp((mels - 15.0) / step))
-
-
-@lru_cache(maxsize=32)
-def mel_filters(spec: LogMelSpec) -> NDArray[np.float64]:
-    """Return the triangular filters, shape ``[n_mels, n_fft // 2 + 1]``, read-only."""
-    edges = mel_edges(spec)[:, None]
-    hertz = np.arange(spec.n_fft // 2 + 1) * (spec.sample_rate / spec.n_fft)
-    if spec.mel_scale == "kaldi":
-        edges, hertz = np.log1p(edges / 700.0), np.log1p(hertz / 700.0)
-    rising = (hertz - edges[:-2]) / (edges[1:-1] - edges[:-2])
-    falling = (edges[2:] - hertz) / (edges[2:] - edges[1:-1])
-    filters = np.maximum(0.0, np.minimum(rising, falling))
-    if spec.area_norm:
-        filters *= 2.0 / (mel_edges(spec)[2:] - mel_edges(spec)[:-2])[:, None]
-    filters.flags.writeable = False
-    return filters
 
 
 @lru_cache(maxsize=32)

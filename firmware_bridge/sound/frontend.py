@@ -27,7 +27,8 @@ from firmware_bridge.c.sources import source
 from firmware_bridge.sound.fft import fft_radices, fft_stages, input_order, rounding_noise
 from lungsound.errors import InputError
 from lungsound.front_end import LINE_BITS, code_line
-from lungsound.logmel import LogMelSpec, analysis_window, mel_filters
+from lungsound.logmel import LogMelSpec, analysis_window
+from lungsound.mel_bands import mel_filters
 from lungsound.quantization import Quantization
 from lungsound.recording_mean import frames_remembered, level_step, lowest_logmel
 

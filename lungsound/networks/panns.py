@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lungsound.errors import InputError, first_line
-from lungsound.logmel import SPECS, LogMelSpec, mel_filters
+from lungsound.logmel import SPECS, LogMelSpec
+from lungsound.mel_bands import mel_filters
 from lungsound.networks.cards import PANNS, WeightsCard
 from lungsound.networks.cnn6 import Cnn6
 from lungsound.networks.cnn14 import Cnn10, Cnn14

@@ -56,7 +56,7 @@ def forge(board: Path, bundle: Bundle, **contents: bytes) -> None:
 
 
 def test_a_log_mel_that_it_lacks_is_refused():
-    for change in ({"mel_scale": "kaldi"}, {"preemphasis": 0.97}, {"hann": "symmetric"}):
+    for change in ({"mel_scale": "kaldi"}, {"preemphasis": 0.97}, {"hann": "symmetric"}, {"speed": 2}):
         spec = SPECS["m2d"].to_dict() | change
         with pytest.raises(bench_device.Refused, match="which this file lacks"):
             bench_device.FrontEnd({"listening": {"logmel": spec}, "input": {"scale": 0.043, "zero_point": -21}})

@@ -13,7 +13,9 @@ from logmel_torch import LogMel
 
 import lungsound.cpu_wheels  # noqa: F401  (torchaudio loads after it)
 from lungsound.errors import InputError
-from lungsound.logmel import SPECS, LogMelSpec, log_mel, mel_filters, mel_power, normalise
+from lungsound.listening import Listening
+from lungsound.logmel import SPECS, LogMelSpec, log_mel, mel_power, normalise
+from lungsound.mel_bands import mel_edges, mel_filters
 
 FOR_DEVICES = [name for name in SPECS if name.startswith("device")]
 every_spec = pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
@@ -43,6 +45,7 @@ def small_specs(draw):
         padding=draw(st.sampled_from(["reflect", "none"])),
         preemphasis=draw(st.sampled_from([0.0, 0.97])),
         hann=draw(st.sampled_from(["periodic", "symmetric"])),
+        speed=draw(st.sampled_from([1, 3])),
     )
 
 
@@ -77,9 +80,10 @@ def test_filters_are_those_of_torchaudio(spec):
     from torchaudio.compliance.kaldi import get_mel_banks
     from torchaudio.functional import melscale_fbanks
 
+    heard, spec = spec, spec.played()
     norm = "slaney" if spec.area_norm else None
     bins = spec.n_fft // 2 + 1
-    ours = mel_filters(spec)
+    ours = mel_filters(heard)
     if spec.mel_scale == "kaldi":
         band = float(spec.sample_rate), spec.f_min, spec.f_max
         theirs, _ = get_mel_banks(spec.n_mels, spec.n_fft, *band, 100.0, -500.0, 1.0)  # without the Nyquist bin
@@ -87,6 +91,35 @@ def test_filters_are_those_of_torchaudio(spec):
     else:
         theirs = melscale_fbanks(bins, spec.f_min, spec.f_max, spec.n_mels, spec.sample_rate, norm, spec.mel_scale)
     np.testing.assert_allclose(ours, theirs.T.numpy(), atol=2e-5 * ours.max())
+
+
+@pytest.mark.parametrize(("name", "rate"), [("efficientat_16k", 16000), ("efficientat_8k", 8000)])
+def test_breath_is_heard_as_if_its_samples_were_32_khz(name, rate):
+    """The numbers are the published ones, bit for bit, and a whistle at 330 Hz is in the band that says 330 Hz."""
+    spec, published = SPECS[name], SPECS["efficientat_32k"]
+    breath = noise(spec, 2.0)
+    assert np.array_equal(log_mel(spec, breath), log_mel(published, breath))
+    np.testing.assert_allclose(mel_edges(spec) * (32000 / rate), mel_edges(published), rtol=1e-15)
+    loudest = mel_power(spec, np.sin(2 * np.pi * 330 / rate * np.arange(2 * rate))).mean(axis=0).argmax()
+    low, _, high = mel_edges(spec)[loudest : loudest + 3]
+    assert low < 330 < high
+    assert LogMelSpec.from_dict(spec.to_dict()) == spec
+
+
+@pytest.mark.parametrize("speed", [0, -1, 97])
+def test_a_speed_that_cannot_be_is_refused(speed):
+    with pytest.raises(InputError, match="absurdly fast, or not at all"):
+        replace(SPECS["efficientat_8k"], speed=speed)
+
+
+def test_what_came_later_is_stored_where_it_is_not_the_usual():
+    assert set(SPECS["efficientat_8k"].to_dict()) - set(SPECS["device_4k"].to_dict()) == {
+        "preemphasis",
+        "hann",
+        "speed",
+    }
+    listening = Listening(SPECS["device_4k"], 4.0, 2.048)
+    assert listening.to_dict()["logmel"] == SPECS["device_4k"].to_dict()
 
 
 @every_spec

@@ -3,7 +3,8 @@
 import torch
 from torch import nn
 
-from lungsound.logmel import LogMelSpec, analysis_window, mel_filters
+from lungsound.logmel import LogMelSpec, analysis_window
+from lungsound.mel_bands import mel_filters
 
 
 class LogMel(nn.Module):

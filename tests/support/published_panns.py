@@ -2,7 +2,8 @@
 
 import torch
 
-from lungsound.logmel import SPECS, mel_filters
+from lungsound.logmel import SPECS
+from lungsound.mel_bands import mel_filters
 from lungsound.networks.cnn6 import Cnn6
 from lungsound.networks.panns import Panns
 

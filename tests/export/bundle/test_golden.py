@@ -14,7 +14,8 @@ from export.bundle.golden import Golden, golden_pcm
 from lungsound.errors import InputError
 from lungsound.front_end import decide, front_end
 from lungsound.listening import Listening
-from lungsound.logmel import SPECS, mel_filters
+from lungsound.logmel import SPECS
+from lungsound.mel_bands import mel_filters
 from lungsound.quantization import Quantization
 
 

@@ -131,7 +131,7 @@ def test_a_mutated_run_is_refused_or_can_be_worked_with(folder, data):
     made_or_refused(lambda: DataOptions.of_run(run))
     made_or_refused(lambda: StudentConfig.from_dict(run.model))
     dumps({"model": run.model, "options": run.options, "validation": run.validation})
-    assert all(math.isfinite(threshold) for threshold in run.decisive())
+    assert all(math.isfinite(threshold) for threshold in run.thresholds)
     run.save()
     assert Run.load(folder) == run
 
