@@ -8,7 +8,7 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from export.tflite.activations import activations
-from export.tflite.int8_model import int8_tflite
+from export.tflite.int8_model import HARD_SWISH_ZERO, int8_tflite, only_hard_swish_reads
 from export.tflite.ranges import Ranges
 from export.tflite.structure import Step, Structure
 from lungsound.terminal import progress
@@ -53,7 +53,7 @@ def corrected_biases(float_model: bytes, ranges: Ranges, features: NDArray[np.fl
     for convolution in progress(convolutions, "correcting biases"):
         # Where an activation cuts part of the values, the mean follows the bias by the share that passes.
         target, step = wanted[convolution.name], by_name[convolution.name]
-        gain = np.maximum(target.active, _LEAST_ACTIVE) if convolution.highest is not None else 1.0
+        gain = np.maximum(target.active, _LEAST_ACTIVE) if convolution.is_cut else 1.0
         for _ in range(_STEPS):
             found = _statistics(rounded.as_far_as(step), features, [convolution])[convolution.name]
             convolution.add_to_bias(-(found.mean - target.mean) / gain)
@@ -70,11 +70,19 @@ class _Statistics:
 
 
 class _Convolution:
-    """A convolution of a float model: the name of what it writes, its bias, where its activation cuts (or None)."""
+    """A convolution of a float model: the name of what it writes, its bias, between which values an activation cuts.
+
+    ReLU and ReLU6 are part of it; of a hard-swish behind it, the int8 form cuts what gives 0.
+    """
 
     def __init__(self, model: Structure, step: Step) -> None:
         self.name = model.name(step.output)
-        self.highest = _HIGHEST.get(step.options.fusedActivationFunction)
+        self.lowest, self.highest = -np.inf, np.inf
+        if step.options.fusedActivationFunction in _HIGHEST:
+            self.lowest, self.highest = 0.0, _HIGHEST[step.options.fusedActivationFunction]
+        elif only_hard_swish_reads(model, step.output):
+            self.lowest = HARD_SWISH_ZERO
+        self.is_cut = np.isfinite(self.lowest)
         self._bias = model.buffer(step.inputs[2])
 
     def add_to_bias(self, shift: NDArray[np.float64]) -> None:
@@ -97,8 +105,8 @@ def _statistics(
     sums = {convolution.name: np.zeros((2, 1)) for convolution in convolutions}
     for values in activations(model, features, None, sums.keys()):
         for convolution in convolutions:
-            name, highest = convolution.name, np.inf if convolution.highest is None else convolution.highest
-            channels = values[name].reshape(-1, values[name].shape[-1])
-            passed = (channels > 0) & (channels < highest)
+            name, lowest, highest = convolution.name, convolution.lowest, convolution.highest
+            channels = np.maximum(values[name].reshape(-1, values[name].shape[-1]), lowest)
+            passed = (channels > lowest) & (channels < highest)
             sums[name] = sums[name] + [channels.mean(0, dtype=np.float64), passed.mean(0)]
     return {name: _Statistics(*(total / len(features))) for name, total in sums.items()}

@@ -19,6 +19,10 @@ _SOFTMAX_SCALE = 1 / 256
 """TFLite's rules fix it, with a zero point of -128."""
 
 
+HARD_SWISH_ZERO = -3.0
+"""At and below it a hard-swish is 0."""
+
+
 def int8_tflite(float_model: bytes, ranges: Ranges) -> bytes:
     """Quantize weights per channel, and activations, input and output per tensor, to int8.
 
@@ -63,7 +67,14 @@ def chosen_ranges(float_model: bytes, ranges: Ranges) -> Ranges:
     missing = sorted({model.name(tensor) for tensor in due} - ranges.keys())
     if missing:
         raise InputError(f"no range for {', '.join(missing[:3])}; measure the ranges of this very model")
-    return ranges | _padded(model, ranges) | _limited_logits(model, ranges) | _exact_blends(model, ranges)
+    limited = _limited_logits(model, ranges) | _before_hard_swish(model, ranges)
+    return ranges | _padded(model, ranges) | limited | _exact_blends(model, ranges)
+
+
+def only_hard_swish_reads(model: Structure, tensor: int) -> bool:
+    """Return whether hard-swish is all that sees a tensor."""
+    readers = model.readers(tensor)
+    return bool(readers) and all(step.kind == "HARD_SWISH" for step in readers)
 
 
 def _padded(model: Structure, ranges: Ranges) -> Ranges:
@@ -93,6 +104,16 @@ def _limited_logits(model: Structure, ranges: Ranges) -> Ranges:
         )
         for tensor, limit in limits.items()
     }
+
+
+def _before_hard_swish(model: Structure, ranges: Ranges) -> Ranges:
+    """Let what only a hard-swish reads saturate where it gives 0, so that the codes lie where it does not."""
+    limits: Ranges = {}
+    for tensor in {step.inputs[0] for step in model.steps if step.kind == "HARD_SWISH"}:
+        low, high = ranges[model.name(tensor)]
+        if only_hard_swish_reads(model, tensor) and high > 0:
+            limits[model.name(tensor)] = max(low, HARD_SWISH_ZERO), high
+    return limits
 
 
 def _blends(model: Structure) -> list[tuple[Step, Step]]:
