@@ -158,6 +158,7 @@ def frontend_tables(spec: LogMelSpec, scale: float, zero_point: int) -> dict[str
         near=math.ceil(doubt**2),
         noisy=2 ** math.ceil(max(0, 2 * math.log2(doubt) + 28 - 32)),
         stages=stages,
+        split_fits=len(radices) > 1 and radices[-1] == 4,
     )
     tables = render(
         "frontend_tables.c",

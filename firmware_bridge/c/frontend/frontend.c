@@ -25,15 +25,53 @@ void frontend_begin(frontend_t *frontend)
 #endif
 }
 
-/* Samples of the frame, scaled up by `shift`, times the window, and from each 15/16 of the one before subtracted:
- * lung sounds are loudest at the lowest frequencies, and integers are spent on what is large. The bands'
- * weights undo it. Returns the bits of all magnitudes. */
-static uint32_t load_frame(frontend_t *frontend, uint32_t shift)
+#if defined(FRONTEND_PACKED_HALVES) && defined(__OPTIMIZE__)
+/* Two samples: a half of a register is a factor as it is. `odd` holds the window at first. */
+#define PAIR(before, odd)                                   \
+    "ldr %[free], [%[samples]], #4\n\t"                     \
+    "ldrd %[even], %[" odd "], [%[window]], #8\n\t"         \
+    "lsl %[free], %[free], %[shift]\n\t"                    \
+    "smulwb %[even], %[even], %[free]\n\t"                  \
+    "and %[free], %[free], %[mask]\n\t"                     \
+    "smulwt %[" odd "], %[" odd "], %[free]\n\t"            \
+    "sub %[re], %[even], %[" before "]\n\t"                 \
+    "add %[re], %[re], %[" before "], asr #4\n\t"           \
+    "sub %[" before "], %[" odd "], %[even]\n\t"            \
+    "add %[" before "], %[" before "], %[even], asr #4\n\t" \
+    "ldrh %[free], [%[order]], #2\n\t"                      \
+    "add %[free], %[spectrum], %[free], lsl #3\n\t"         \
+    "strd %[re], %[" before "], [%[free]]\n\t" FRONTEND_GATHER("%[bits]", "%[re]", "%[" before "]", "%[free]")
+
+/* All pairs; returns the last product. */
+static int32_t load_pairs(frontend_t *frontend, uint32_t shift, uint32_t *bits)
+{
+    const int16_t *samples = &frontend->samples[FRAME];
+    const int32_t *window = frontend_window;
+    const uint16_t *order = frontend_order;
+    const uint32_t mask = UINT32_MAX << shift; /* without the lower sample, shifted into the upper */
+    uint32_t left = HALF / 4u;
+    int32_t before = 0;
+    int32_t odd;
+    int32_t even;
+    int32_t re;
+    uint32_t free;
+
+    __asm__ volatile(
+        "1:\n\t" PAIR("before", "odd") PAIR("odd", "before") PAIR("before", "odd")
+            PAIR("odd", "before") "subs %[left], #1\n\t"
+                                  "bne 1b"
+        : [samples] "+r"(samples), [window] "+r"(window), [order] "+r"(order), [bits] "+r"(*bits), [left] "+r"(left),
+          [before] "+r"(before), [odd] "=&r"(odd), [even] "=&r"(even), [re] "=&r"(re), [free] "=&r"(free)
+        : [shift] "r"(shift - 16u), [mask] "r"(mask), [spectrum] "r"(frontend->work.spectrum)
+        : "cc", "memory");
+    return before;
+}
+#undef PAIR
+#else
+static int32_t load_pairs(frontend_t *frontend, uint32_t shift, uint32_t *bits)
 {
     const int16_t *const samples = &frontend->samples[FRAME];
     int32_t before = 0;
-    uint32_t bits = 0u;
-    frontend_complex_t *pair;
     size_t i;
 
 #pragma GCC unroll 4
@@ -42,18 +80,29 @@ static uint32_t load_frame(frontend_t *frontend, uint32_t shift)
         const int32_t odd_sample = (int32_t)((uint32_t)(int32_t)samples[(2u * i) + 1u] << shift);
         const int32_t even = frontend_high(even_sample, frontend_window[2u * i]);
         const int32_t odd = frontend_high(odd_sample, frontend_window[(2u * i) + 1u]);
+        frontend_complex_t *const pair = &frontend->work.spectrum[frontend_order[i]].bin;
 
-        pair = &frontend->work.spectrum[frontend_order[i]].bin;
         pair->re = even - before + (before >> 4);
         pair->im = odd - even + (even >> 4);
-        bits = frontend_gather(bits, pair->re);
-        bits = frontend_gather(bits, pair->im);
+        *bits = frontend_gather(*bits, pair->re, pair->im);
         before = odd;
     }
+    return before;
+}
+#endif
+
+/* Samples of the frame, scaled up by `shift`, 16 at least, times the window, and from each 15/16 of the one before
+ * subtracted: lung sounds are loudest at the lowest frequencies, and integers are spent on what is large. The bands'
+ * weights undo it. Returns the gathered bits of all. */
+static uint32_t load_frame(frontend_t *frontend, uint32_t shift)
+{
+    frontend_complex_t *const first = &frontend->work.spectrum[0].bin;
+    uint32_t bits = 0u;
+    const int32_t last = load_pairs(frontend, shift, &bits);
+
     /* The window begins with zero, so that the frame's last sample stands alone before its first. */
-    pair = &frontend->work.spectrum[0].bin;
-    pair->re = (before >> 4) - before;
-    return frontend_gather(bits, pair->re);
+    first->re = (last >> 4) - last;
+    return frontend_gather(bits, first->re, first->im);
 }
 
 static void make_row(frontend_t *frontend)

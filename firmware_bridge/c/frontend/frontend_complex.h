@@ -52,9 +52,31 @@ DISSOLVED frontend_complex_t shift_right(frontend_complex_t a, uint32_t shift)
     return shifted;
 }
 
+/* Both parts in one instruction, which compilers do not find. */
+DISSOLVED frontend_complex_t load(const frontend_bin_t *from)
+{
+#if defined(FRONTEND_LONG_MULTIPLY)
+    frontend_complex_t a;
+
+    __asm__("ldrd %0, %1, %2" : "=r"(a.re), "=r"(a.im) : "Uv"(from->power));
+    return a;
+#else
+    return from->bin;
+#endif
+}
+
+DISSOLVED void store(frontend_bin_t *to, frontend_complex_t a)
+{
+#if defined(FRONTEND_LONG_MULTIPLY)
+    __asm__("strd %1, %2, %0" : "=Uv"(to->power) : "r"(a.re), "r"(a.im));
+#else
+    to->bin = a;
+#endif
+}
+
 DISSOLVED uint32_t gather(uint32_t bits, frontend_complex_t a)
 {
-    return frontend_gather(frontend_gather(bits, a.re), a.im);
+    return frontend_gather(bits, a.re, a.im);
 }
 
 #endif

@@ -6,13 +6,6 @@
 #include "frontend_complex.h"
 #include "frontend_parts.h"
 
-/* What stands before is done before what stands after. */
-#if defined(__GNUC__)
-#define IN_ORDER __asm__ volatile("" ::: "memory")
-#else
-#define IN_ORDER
-#endif
-
 enum { PAIRS = FRONTEND_FFT / 2 };
 
 /* Bits that magnitudes may have before a stage, so that sums of so many rotated complex numbers fit 31. */
@@ -47,27 +40,70 @@ DISSOLVED int32_t times_root(int32_t a)
     return a - frontend_high(a, ONE_LESS_ROOT);
 }
 
-/* Transform of eight, in place. */
-DISSOLVED void butterfly_8(frontend_complex_t x[8])
-{
-    frontend_complex_t even[4] = {x[0], x[2], x[4], x[6]};
-    frontend_complex_t odd[4] = {x[1], x[3], x[5], x[7]};
-    frontend_complex_t turned;
+static const frontend_complex_t nothing = {0, 0};
 
-    butterfly_4(even);
-    butterfly_4(odd);
-    x[0] = add(even[0], odd[0]);
-    x[4] = subtract(even[0], odd[0]);
-    turned.re = times_root(odd[1].re + odd[1].im); /* 45 degrees back */
-    turned.im = times_root(odd[1].im - odd[1].re);
-    x[1] = add(even[1], turned);
-    x[5] = subtract(even[1], turned);
-    x[2] = turn_back(even[2], odd[2]);
-    x[6] = turn(even[2], odd[2]);
-    turned.re = times_root(odd[3].re - odd[3].im); /* 135 degrees back is 45 degrees back, then 90 */
-    turned.im = times_root(odd[3].re + odd[3].im);
-    x[3] = subtract(even[3], turned);
-    x[7] = add(even[3], turned);
+/* Sum and difference of two values, written in their places. */
+DISSOLVED uint32_t part(frontend_bin_t *bin, frontend_complex_t even, frontend_complex_t odd, uint32_t bits)
+{
+    const frontend_complex_t sum = add(even, odd);
+    const frontend_complex_t difference = subtract(even, odd);
+
+    store(bin, sum);
+    store(&bin[4], difference);
+    return gather(gather(bits, sum), difference);
+}
+
+/* Transform of eight, in place, after a shift. The odd half waits in memory, in places that are written last. */
+DISSOLVED uint32_t butterfly_first(frontend_bin_t *bin, uint32_t shift, uint32_t bits)
+{
+    frontend_complex_t x[4];
+    frontend_complex_t odd;
+    size_t i;
+
+#pragma GCC unroll 8
+    for (i = 0u; i < 4u; i++) {
+        x[i] = shift_right(load(&bin[(2u * i) + 1u]), shift);
+    }
+    butterfly_4(x);
+    store(&bin[5], x[0]);
+    odd.re = times_root(x[1].re + x[1].im); /* 45 degrees back */
+    odd.im = times_root(x[1].im - x[1].re);
+    store(&bin[1], odd);
+    store(&bin[7], x[2]);
+    odd.re = times_root(x[3].re - x[3].im); /* 135 degrees back is 45 degrees on, then half a turn */
+    odd.im = times_root(x[3].re + x[3].im);
+    store(&bin[3], odd);
+    FRONTEND_IN_ORDER;
+#pragma GCC unroll 8
+    for (i = 0u; i < 4u; i++) {
+        x[i] = shift_right(load(&bin[2u * i]), shift);
+    }
+    butterfly_4(x);
+    bits = part(&bin[0], x[0], load(&bin[5]), bits);
+    odd = load(&bin[7]);
+    bits = part(&bin[2], x[2], turn_back(nothing, odd), bits);
+    bits = part(&bin[1], x[1], load(&bin[1]), bits);
+    odd = load(&bin[3]);
+    return part(&bin[3], x[3], subtract(nothing, odd), bits);
+}
+#else
+/* The same of four. */
+DISSOLVED uint32_t butterfly_first(frontend_bin_t *bin, uint32_t shift, uint32_t bits)
+{
+    frontend_complex_t x[4];
+    size_t i;
+
+#pragma GCC unroll 8
+    for (i = 0u; i < 4u; i++) {
+        x[i] = shift_right(load(&bin[i]), shift);
+    }
+    butterfly_4(x);
+#pragma GCC unroll 8
+    for (i = 0u; i < 4u; i++) {
+        store(&bin[i], x[i]);
+        bits = gather(bits, x[i]);
+    }
+    return bits;
 }
 #endif
 
@@ -76,33 +112,18 @@ static uint32_t first_stage(frontend_bin_t *spectrum, uint32_t shift)
 {
     uint32_t bits = 0u;
     size_t group;
-    size_t i;
 
     for (group = 0u; group < PAIRS; group += FRONTEND_FIRST_RADIX) {
-        frontend_complex_t x[FRONTEND_FIRST_RADIX];
-
-#pragma GCC unroll 8
-        for (i = 0u; i < FRONTEND_FIRST_RADIX; i++) {
-            x[i] = shift_right(spectrum[group + i].bin, shift);
-        }
-#if FRONTEND_FIRST_RADIX == 8
-        butterfly_8(x);
-#else
-        butterfly_4(x);
-#endif
-#pragma GCC unroll 8
-        for (i = 0u; i < FRONTEND_FIRST_RADIX; i++) {
-            spectrum[group + i].bin = x[i];
-            bits = gather(bits, x[i]);
-        }
+        bits = butterfly_first(&spectrum[group], shift, bits);
     }
     return bits;
 }
 
 #if FRONTEND_RADIX_4
-/* Transforms of `length`, four at a time, become one: every k-th value of each. All is divided by 2^(shift + 1). */
+/* Transforms of `length`, four at a time, become one: every k-th value of each. All is divided by 2^(shift + 1). The
+ * last stage gathers no bits. */
 DISSOLVED uint32_t join_4(frontend_bin_t *first, size_t length, const frontend_complex_t *twiddle, uint32_t shift,
-                          uint32_t bits)
+                          bool last, uint32_t bits)
 {
     frontend_complex_t x[4];
     size_t i;
@@ -118,10 +139,83 @@ DISSOLVED uint32_t join_4(frontend_bin_t *first, size_t length, const frontend_c
 #pragma GCC unroll 8
     for (i = 0u; i < 4u; i++) {
         first[i * length].bin = x[i];
-        bits = gather(bits, x[i]);
+        bits = last ? 0u : gather(bits, x[i]);
     }
     return bits;
 }
+
+#if defined(FRONTEND_LONG_MULTIPLY) && defined(__OPTIMIZE__)
+#define FRONTEND_JOIN_4
+/* (re, im), shifted and rotated, of what lies at `at`: (out, im). */
+#define ROTATED(at, twiddle_at, out, im)                 \
+    "ldrd %[re], %[" im "], [%[first], " at "]\n\t"      \
+    "ldrd %[cos], %[sin], [%[twiddle]" twiddle_at "\n\t" \
+    "asr %[re], %[re], %[shift]\n\t"                     \
+    "asr %[" im "], %[" im "], %[shift]\n\t"             \
+    "smull %[low], %[" out "], %[re], %[cos]\n\t"        \
+    "smlal %[low], %[" out "], %[" im "], %[sin]\n\t"    \
+    "rsb %[re], %[re], #0\n\t"                           \
+    "smull %[low], %[" im "], %[" im "], %[cos]\n\t"     \
+    "smlal %[low], %[" im "], %[re], %[sin]\n\t"
+#define PUT(re, im, at)                               \
+    "strd %[" re "], %[" im "], [%[first]" at "]\n\t" \
+    ".ifeq %c[last]\n\t" FRONTEND_GATHER("%[bits]", "%[" re "]", "%[" im "]", "%[low]") ".endif\n\t"
+
+/* join_4 of as many neighbours as one turn of the twiddles has, in the registers that there are: the difference of the
+ * second and the fourth value waits in the fourth's place. */
+DISSOLVED uint32_t join_4_row(frontend_bin_t *first, size_t length, const frontend_complex_t *twiddle, uint32_t shift,
+                              bool last, uint32_t bits)
+{
+    uint32_t left = (uint32_t)length;
+    int32_t re;
+    int32_t low;
+    int32_t cos;
+    int32_t sin;
+    int32_t a;
+    int32_t b;
+    int32_t c;
+    int32_t d;
+
+    __asm__ volatile(
+        "1:\n\t" ROTATED("%[second]", "], #24", "a", "b") ROTATED(
+            "%[fourth]", ", #-8]", "c",
+            "d") "sub %[re], %[a], %[c]\n\t"
+                 "add %[a], %[a], %[c]\n\t"
+                 "sub %[cos], %[b], %[d]\n\t"
+                 "add %[c], %[b], %[d]\n\t"
+                 "strd %[re], %[cos], [%[first], %[fourth]]\n\t" ROTATED(
+                     "%[third]", ", #-16]", "b",
+                     "d") "ldrd %[re], %[cos], [%[first]]\n\t"
+                          "asr %[re], %[re], %[shift]\n\t"
+                          "asr %[cos], %[cos], %[shift]\n\t"
+                          "add %[re], %[re], #2\n\t"
+                          "add %[cos], %[cos], #2\n\t"
+                          "add %[sin], %[b], %[re], asr #1\n\t"
+                          "rsb %[b], %[b], %[re], asr #1\n\t"
+                          "add %[re], %[d], %[cos], asr #1\n\t"
+                          "rsb %[d], %[d], %[cos], asr #1\n\t"
+                          "add %[cos], %[sin], %[a]\n\t"
+                          "sub %[sin], %[sin], %[a]\n\t"
+                          "add %[a], %[re], %[c]\n\t"
+                          "sub %[re], %[re], %[c]\n\t" PUT("cos", "a", "")
+                              PUT("sin", "re", ", %[third]") "ldrd %[a], %[c], [%[first], %[fourth]]\n\t"
+                                                             "add %[cos], %[b], %[c]\n\t"
+                                                             "sub %[b], %[b], %[c]\n\t"
+                                                             "sub %[sin], %[d], %[a]\n\t"
+                                                             "add %[d], %[d], %[a]\n\t" PUT("cos", "sin", ", %[second]")
+                                                                 PUT("b", "d", ", %[fourth]") "add %[first], #8\n\t"
+                                                                                              "subs %[left], #1\n\t"
+                                                                                              "bne 1b"
+        : [first] "+r"(first), [twiddle] "+r"(twiddle), [bits] "+r"(bits), [left] "+r"(left), [re] "=&r"(re),
+          [low] "=&r"(low), [cos] "=&r"(cos), [sin] "=&r"(sin), [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c), [d] "=&r"(d)
+        : [shift] "r"(shift), [last] "i"(last), [second] "i"(length * sizeof *first),
+          [third] "i"(2u * length * sizeof *first), [fourth] "i"(3u * length * sizeof *first)
+        : "cc", "memory");
+    return bits;
+}
+#undef ROTATED
+#undef PUT
+#endif
 #endif
 
 #if FRONTEND_RADIX_5
@@ -134,19 +228,17 @@ DISSOLVED uint32_t join_5_parts(int32_t *const out[5], int32_t zero, int32_t a, 
     int32_t odd;
 
     *out[0] = even;
-    bits = frontend_gather(bits, even);
+    bits = frontend_gather(bits, even, even);
     even = zero + frontend_high_of_sum(a, COS_72, c, COS_144);
     odd = frontend_high_of_sum(b, SIN_72, d, SIN_144);
     *out[1] = even + odd;
-    bits = frontend_gather(bits, even + odd);
     *out[4] = even - odd;
-    bits = frontend_gather(bits, even - odd);
+    bits = frontend_gather(bits, even + odd, even - odd);
     even = zero + frontend_high_of_sum(a, COS_144, c, COS_72);
     odd = frontend_high_of_sum(b, SIN_144, -d, SIN_72);
     *out[2] = even + odd;
-    bits = frontend_gather(bits, even + odd);
     *out[3] = even - odd;
-    return frontend_gather(bits, even - odd);
+    return frontend_gather(bits, even + odd, even - odd);
 }
 
 /* The same as join_4 of five; all is divided by 2^(shift + 2). */
@@ -167,36 +259,43 @@ DISSOLVED uint32_t join_5(frontend_bin_t *first, size_t length, const frontend_c
     /* What the imaginary parts need waits in memory; compilers would keep it in registers that the core lacks. */
     waiting[0] = low.im + high.im;
     waiting[1] = low.re - high.re;
-    IN_ORDER;
+    FRONTEND_IN_ORDER;
     low = rotate(shift_right(x[2]->bin, shift), twiddle[1]);
     high = rotate(shift_right(x[3]->bin, shift), twiddle[2]);
     c = low.re + high.re;
     d = low.im - high.im;
     waiting[2] = low.im + high.im;
     waiting[3] = low.re - high.re;
-    IN_ORDER;
+    FRONTEND_IN_ORDER;
     /* The added one: what the rotations lose by rounding down, on the average. */
     bits = join_5_parts(re, (*re[0] >> (shift + 2u)) + 1, a, b, c, d, bits);
-    IN_ORDER;
+    FRONTEND_IN_ORDER;
     return join_5_parts(im, (*im[0] >> (shift + 2u)) + 1, waiting[0], waiting[1], waiting[2], waiting[3], bits);
 }
 #endif
 
 /* One stage after the first. */
 DISSOLVED uint32_t stage(frontend_bin_t *spectrum, size_t radix, size_t length, const frontend_complex_t *twiddles,
-                         uint32_t shift)
+                         uint32_t shift, bool last)
 {
     uint32_t bits = 0u;
     size_t block;
     size_t k;
 
+    (void)last;
     for (block = 0u; block < PAIRS; block += radix * length) {
         const frontend_complex_t *twiddle = twiddles;
 
+#if defined(FRONTEND_JOIN_4)
+        if ((radix == 4u) && ((3u * length * sizeof spectrum[0]) < 1024u)) {
+            bits = join_4_row(&spectrum[block], length, twiddle, shift, last, bits);
+            continue;
+        }
+#endif
         for (k = block; k < (block + length); k++) {
 #if FRONTEND_RADIX_4
             if (radix == 4u) {
-                bits = join_4(&spectrum[k], length, twiddle, shift, bits);
+                bits = join_4(&spectrum[k], length, twiddle, shift, last, bits);
             }
 #endif
 #if FRONTEND_RADIX_5
@@ -239,18 +338,19 @@ static void split(frontend_bin_t *spectrum, uint32_t shift)
 /* Shift that leaves `room` bits. */
 static uint32_t excess(uint32_t bits, int32_t room)
 {
-    const int32_t width = frontend_width(bits);
+    const int32_t width = frontend_width(frontend_bits(bits));
 
     return (width > room) ? (uint32_t)(width - room) : 0u;
 }
 
 /* Shift before a stage. Rotations halve, and radix 5 halves once more. After the first stage complex magnitudes stay
- * below 2^30.5, and sums of five fit as they are; after a stage of five a shift of one always does for the next. */
-#define SHIFT_4_AFTER_4 excess(bits, ROOM + 1)
-#define SHIFT_4_AFTER_8 excess(bits, ROOM + 1)
-#define SHIFT_5_AFTER_FIRST 0u
-#define SHIFT_5_AFTER_4 excess(bits, ROOM + 2)
-#define SHIFT_5_AFTER_5 1u
+ * below 2^30.5, and sums of five fit as they are; after a stage of five a shift of one always does for the next. A last
+ * stage of four leaves magnitudes below 2^29.5, which need no shift before the split. */
+#define SHIFT_4_AFTER_4(last) excess(bits, ROOM + 1 - (last))
+#define SHIFT_4_AFTER_8(last) excess(bits, ROOM + 1 - (last))
+#define SHIFT_5_AFTER_FIRST(last) 0u
+#define SHIFT_5_AFTER_4(last) excess(bits, ROOM + 2)
+#define SHIFT_5_AFTER_5(last) 1u
 
 int32_t frontend_power(frontend_bin_t *spectrum, uint32_t bits)
 {
@@ -258,13 +358,13 @@ int32_t frontend_power(frontend_bin_t *spectrum, uint32_t bits)
     uint32_t exponent = shift;
 
     bits = first_stage(spectrum, shift);
-#define STAGE(radix, before, length, twiddle)                                      \
-    shift = SHIFT_##radix##_AFTER_##before;                                        \
-    bits = stage(spectrum, (radix), (length), &frontend_twiddles[twiddle], shift); \
+#define STAGE(radix, before, length, twiddle, last)                                        \
+    shift = SHIFT_##radix##_AFTER_##before(last);                                          \
+    bits = stage(spectrum, (radix), (length), &frontend_twiddles[twiddle], shift, (last)); \
     exponent += shift + (((radix) == 5) ? 2u : 1u);
     FRONTEND_STAGES
 #undef STAGE
-    shift = excess(bits, ROOM + 1);
+    shift = FRONTEND_SPLIT_FITS ? 0u : excess(bits, ROOM + 1);
     split(spectrum, shift);
     return (int32_t)(exponent + shift);
 }

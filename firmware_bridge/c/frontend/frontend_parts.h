@@ -7,6 +7,9 @@
 /* Thumb-2 multiplies and accumulates 64 bits in one instruction, which compilers take two or three for. */
 #if defined(__GNUC__) && defined(__thumb2__)
 #define FRONTEND_LONG_MULTIPLY
+#if defined(__ARM_FEATURE_DSP)
+#define FRONTEND_PACKED_HALVES
+#endif
 #endif
 
 /* Functions that are rarely called and shall not be repeated where they are. */
@@ -14,6 +17,13 @@
 #define FRONTEND_SEPARATE static __attribute__((noinline))
 #else
 #define FRONTEND_SEPARATE static
+#endif
+
+/* What stands before is done before what stands after. */
+#if defined(__GNUC__)
+#define FRONTEND_IN_ORDER __asm__ volatile("" ::: "memory")
+#else
+#define FRONTEND_IN_ORDER
 #endif
 
 /* One band: its bins, and what turns the logarithm of their weighted sum into a code. */
@@ -28,7 +38,7 @@ typedef struct {
 
 /* log2 of 1 + (segment + x) / 64 for 0 <= x < 1: constant + x * (linear - x * quadratic), 30 fractional bits. */
 typedef struct {
-    uint32_t unused; /* sixteen bytes are found faster than twelve */
+    uint32_t slope; /* FRONTEND_SLOPE: sixteen bytes are found faster than twelve, and it comes with the constant */
     uint32_t constant;
     uint32_t linear;
     uint32_t quadratic;
@@ -123,13 +133,44 @@ static inline int32_t frontend_width(uint32_t bits)
 #endif
 }
 
-/* `bits`, and those of a magnitude (of -x - 1 for a negative x). */
-static inline uint32_t frontend_gather(uint32_t bits, int32_t value)
+#if defined(FRONTEND_PACKED_HALVES)
+/* Where a bit of a half differs from the one below it, the number is at least so wide. */
+#define FRONTEND_GATHER(bits, a, b, free)          \
+    "pkhtb " free ", " a ", " b ", asr #16\n\t"    \
+    "eor " free ", " free ", " free ", lsl #1\n\t" \
+    "orr " bits ", " bits ", " free "\n\t"
+#elif defined(FRONTEND_LONG_MULTIPLY)
+#define FRONTEND_GATHER(bits, a, b, free)     \
+    "eor " free ", " a ", " a ", asr #31\n\t" \
+    "orr " bits ", " bits ", " free "\n\t"    \
+    "eor " free ", " b ", " b ", asr #31\n\t" \
+    "orr " bits ", " bits ", " free "\n\t"
+#endif
+
+/* `bits`, and those of two magnitudes (of -x - 1 for a negative x); what frontend_bits makes of them all tells the
+ * largest width above 16. */
+static inline uint32_t frontend_gather(uint32_t bits, int32_t a, int32_t b)
 {
-    return bits | (uint32_t)(value ^ (value >> 31));
+#if defined(FRONTEND_PACKED_HALVES)
+    uint32_t free;
+
+    __asm__(FRONTEND_GATHER("%0", "%2", "%3", "%1") : "+r"(bits), "=&r"(free) : "r"(a), "r"(b));
+    return bits;
+#else
+    return bits | (uint32_t)(a ^ (a >> 31)) | (uint32_t)(b ^ (b >> 31));
+#endif
 }
 
-/* Power spectrum, in place, of FRONTEND_FFT / 2 pairs of samples that lie in frontend_order. `bits`: of all magnitudes.
+static inline uint32_t frontend_bits(uint32_t bits)
+{
+#if defined(FRONTEND_PACKED_HALVES)
+    return ((bits | (bits >> 16)) & 0xFFFEu) << 15;
+#else
+    return bits;
+#endif
+}
+
+/* Power spectrum, in place, of FRONTEND_FFT / 2 pairs of samples that lie in frontend_order. `bits`: gathered of all.
  * Returns the exponent of two of the amplitudes, relative to the samples. */
 int32_t frontend_power(frontend_bin_t *spectrum, uint32_t bits);
 
