@@ -38,6 +38,7 @@ C_FILES = tuple(
         "frontend.h",
         "frontend_parts.h",
         "frontend_complex.h",
+        "frontend_mve.h",
         "frontend.c",
         "frontend_fft.c",
         "frontend_mel.c",

@@ -5,6 +5,10 @@
 
 #include "frontend_parts.h"
 
+#if defined(FRONTEND_VECTORS)
+#include "frontend_mve.h"
+#endif
+
 enum { HALF = FRONTEND_FFT / 2, FRAME = 2, END = FRAME + FRONTEND_FFT };
 
 void frontend_init(frontend_t *frontend)
@@ -25,7 +29,22 @@ void frontend_begin(frontend_t *frontend)
 #endif
 }
 
-#if defined(FRONTEND_PACKED_HALVES) && defined(__OPTIMIZE__)
+#if defined(FRONTEND_VECTORS)
+/* All pairs; returns the last product. */
+static int32_t load_pairs(frontend_t *frontend, uint32_t shift, uint32_t *bits)
+{
+    frontend_range_t range = {0, 0};
+    int32_t before = 0;
+    size_t i;
+
+    for (i = 0u; i < HALF; i += LANES) {
+        range = lanes_load_pairs(&frontend->samples[FRAME + (2u * i)], &frontend_window[2u * i], &frontend_order[i],
+                                 frontend->work.spectrum, shift, &before, range);
+    }
+    *bits = frontend_gather(*bits, range.most, range.least);
+    return before;
+}
+#elif defined(FRONTEND_PACKED_HALVES) && defined(__OPTIMIZE__)
 /* Two samples: a half of a register is a factor as it is. `odd` holds the window at first. */
 #define PAIR(before, odd)                                   \
     "ldr %[free], [%[samples]], #4\n\t"                     \

@@ -6,7 +6,21 @@
 #include "frontend_complex.h"
 #include "frontend_parts.h"
 
+#if defined(FRONTEND_VECTORS)
+#include "frontend_mve.h"
+#endif
+
 enum { PAIRS = FRONTEND_FFT / 2 };
+
+/* The first group and the first pair of bins that no vector takes. */
+#if defined(FRONTEND_VECTORS)
+enum {
+    ODD_GROUP = PAIRS - (PAIRS % (LANES * FRONTEND_FIRST_RADIX)),
+    ODD_PAIR = 1 + (PAIRS / 2) - ((PAIRS / 2) % LANES)
+};
+#else
+enum { ODD_GROUP = 0, ODD_PAIR = 1 };
+#endif
 
 /* Bits that magnitudes may have before a stage, so that sums of so many rotated complex numbers fit 31. */
 enum { ROOM_8 = 27, ROOM = 28 };
@@ -16,8 +30,6 @@ enum { ROOM_8 = 27, ROOM = 28 };
 #define COS_144 (-1737350766)
 #define SIN_72 2042378317
 #define SIN_144 1262259218
-/* 1 less the root of 1/2, 32 fractional bits. */
-#define ONE_LESS_ROOT 1257966797
 
 /* Transform of four, in place. */
 DISSOLVED void butterfly_4(frontend_complex_t x[4])
@@ -37,7 +49,7 @@ DISSOLVED void butterfly_4(frontend_complex_t x[4])
 /* a * root of 1/2. */
 DISSOLVED int32_t times_root(int32_t a)
 {
-    return a - frontend_high(a, ONE_LESS_ROOT);
+    return a - frontend_high(a, FRONTEND_ONE_LESS_ROOT);
 }
 
 static const frontend_complex_t nothing = {0, 0};
@@ -113,7 +125,15 @@ static uint32_t first_stage(frontend_bin_t *spectrum, uint32_t shift)
     uint32_t bits = 0u;
     size_t group;
 
-    for (group = 0u; group < PAIRS; group += FRONTEND_FIRST_RADIX) {
+#if defined(FRONTEND_VECTORS)
+    frontend_range_t range = {0, 0};
+
+    for (group = 0u; group < ODD_GROUP; group += LANES * FRONTEND_FIRST_RADIX) {
+        range = lanes_first(&spectrum[group], shift, range);
+    }
+    bits = frontend_gather(bits, range.most, range.least);
+#endif
+    for (group = ODD_GROUP; group < PAIRS; group += FRONTEND_FIRST_RADIX) {
         bits = butterfly_first(&spectrum[group], shift, bits);
     }
     return bits;
@@ -144,7 +164,8 @@ DISSOLVED uint32_t join_4(frontend_bin_t *first, size_t length, const frontend_c
     return bits;
 }
 
-#if defined(FRONTEND_LONG_MULTIPLY) && defined(__OPTIMIZE__)
+#if defined(FRONTEND_VECTORS)
+#elif defined(FRONTEND_LONG_MULTIPLY) && defined(__OPTIMIZE__)
 #define FRONTEND_JOIN_4
 /* (re, im), shifted and rotated, of what lies at `at`: (out, im). */
 #define ROTATED(at, twiddle_at, out, im)                 \
@@ -286,7 +307,17 @@ DISSOLVED uint32_t stage(frontend_bin_t *spectrum, size_t radix, size_t length, 
     for (block = 0u; block < PAIRS; block += radix * length) {
         const frontend_complex_t *twiddle = twiddles;
 
-#if defined(FRONTEND_JOIN_4)
+#if defined(FRONTEND_VECTORS) && FRONTEND_RADIX_4
+        if ((radix == 4u) && ((length % LANES) == 0u)) {
+            frontend_range_t range = {0, 0};
+
+            for (k = 0u; k < length; k += LANES) {
+                range = lanes_join_4(&spectrum[block + k], length, &twiddle[3u * k], shift, last, range);
+            }
+            bits = frontend_gather(bits, range.most, range.least);
+            continue;
+        }
+#elif defined(FRONTEND_JOIN_4)
         if ((radix == 4u) && ((3u * length * sizeof spectrum[0]) < 1024u)) {
             bits = join_4_row(&spectrum[block], length, twiddle, shift, last, bits);
             continue;
@@ -322,7 +353,12 @@ static void split(frontend_bin_t *spectrum, uint32_t shift)
 
     spectrum[0].power = power(zero.re + zero.im, 0);
     spectrum[PAIRS].power = power(zero.re - zero.im, 0);
-    for (k = 1u; k <= (PAIRS / 2); k++) {
+#if defined(FRONTEND_VECTORS)
+    for (k = 1u; k < ODD_PAIR; k += LANES) {
+        lanes_split(&spectrum[k], &spectrum[PAIRS - k], &frontend_split[k], shift);
+    }
+#endif
+    for (k = ODD_PAIR; k <= (PAIRS / 2); k++) {
         const frontend_complex_t a = shift_right(spectrum[k].bin, shift);
         const frontend_complex_t b = shift_right(spectrum[PAIRS - k].bin, shift);
         const frontend_complex_t difference = {a.re - b.re, a.im + b.im};

@@ -12,6 +12,11 @@
 #endif
 #endif
 
+/* Vectors, see frontend_mve.h; without optimisation they would fill the stack. */
+#if defined(__ARM_FEATURE_MVE) && ((__ARM_FEATURE_MVE & 1) != 0) && defined(__OPTIMIZE__)
+#define FRONTEND_VECTORS
+#endif
+
 /* Functions that are rarely called and shall not be repeated where they are. */
 #if defined(__GNUC__)
 #define FRONTEND_SEPARATE static __attribute__((noinline))
@@ -25,6 +30,9 @@
 #else
 #define FRONTEND_IN_ORDER
 #endif
+
+/* 1 less the root of 1/2, 32 fractional bits. */
+#define FRONTEND_ONE_LESS_ROOT 1257966797
 
 /* One band: its bins, and what turns the logarithm of their weighted sum into a code. */
 typedef struct {
