@@ -8,6 +8,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from tiny_bundle import sound, trained
 
 from export.bundle.manifest import TFLITE_FILE
+from export.bundle.opening import Int8Format
 from export.check import check
 from export.command import export_run
 from export.making import Origin, write_bundle
@@ -26,7 +27,7 @@ def bundle(tmp_path_factory):
     """Trained for seconds, and through the gate."""
     run, student, features = trained(STREAM)
     folder, validation = tmp_path_factory.mktemp("stream") / "bundle", sound(run.listening, range(20, 24))
-    return write_bundle(folder, Origin.of_run(run), student, features, validation)
+    return write_bundle(folder, Origin.of_run(run), student, features, validation, [Int8Format.TFLITE])
 
 
 class Rows:

@@ -12,6 +12,7 @@ from make_folder import made
 from tiny_bundle import sound, trained
 
 from auscult.int8_bundle import Int8Bundle
+from export.bundle.opening import Int8Format
 from export.check import check
 from export.gate import Validation
 from export.making import Origin, write_bundle
@@ -45,7 +46,8 @@ def bundle(tmp_path_factory):
             student.train()(torch.from_numpy(features)[:, None])
     validation = Validation(sound(listening, range(2, 3)).pcm, None)
     origin = replace(Origin.of_run(trained()[0]), listening=listening, student=student.config.to_dict())
-    return write_bundle(tmp_path_factory.mktemp("recording") / "bundle", origin, student.eval(), features, validation)
+    folder = tmp_path_factory.mktemp("recording") / "bundle"
+    return write_bundle(folder, origin, student.eval(), features, validation, [Int8Format.TFLITE])
 
 
 def swelling(seconds):
