@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from auscult.plan import Flash, Ram
+from firmware_bridge.command import Overlapping, budget_of
+from firmware_bridge.device.targets import find_target
 from lungsound.command import options
 from lungsound.command.console import print_json, run
 from lungsound.command.data_option import Data
@@ -15,7 +18,6 @@ from lungsound.command.report import scores_table
 from lungsound.command.usage import data_given, is_given, refuse_beside_resume, refuse_ignored
 from lungsound.errors import InputError
 from lungsound.files.cache import cache_folder
-from lungsound.files.record import Range
 from lungsound.logmel import Normalisation
 from lungsound.terminal import activity, err, out, print_table
 from lungsound.training.data import DataOptions
@@ -28,10 +30,10 @@ if TYPE_CHECKING:  # torch takes seconds to import, which help and completion ne
     from students.student import StudentConfig
 
 DEFAULT = DataOptions()
-WIDTH = Range(1 / 64, 4)
-"""See :class:`students.student.StudentConfig`, which is not there before torch."""
 TEACHER = FinetuneSettings()
 NONE = "none"
+SIZES = ("width", "depth", "from_run", "student_weights", "front_end")
+"""Parameters that say how large a student is, or how it hears."""
 OF_A_TEACHER_TRAINED_FIRST = ("weights", "size", "teacher_logmel", "teacher_epochs")
 """Parameters that say how a teacher is trained, where none is there yet."""
 
@@ -41,15 +43,20 @@ def distill_command(
     teacher: Annotated[
         str, typer.Option(help="Encoder or card of the teacher, see `auscult teachers`; none: labels alone.")
     ] = TEACHER.teacher,
-    student: Annotated[str, typer.Option(help="Family of the student; a name that is none lists them.")] = "cnn6",
-    width: Annotated[float, options.number(WIDTH, "Width multiplier of the trunk; 1 is the published network.")] = 0.25,
-    depth: Annotated[
-        int | None, typer.Option(help="Blocks of the trunk, of a family that is sized by depth: of stream, 4 to 12.")
+    student: Annotated[
+        str, typer.Option(help="Family of the student, a name that is none lists them; with --target also: all.")
+    ] = "cnn6",
+    width: options.Width = 0.25,
+    depth: options.Depth = None,
+    head: options.Head = "csra",
+    heads: options.Heads = 4,
+    target: Annotated[
+        str | None,
+        typer.Option(help="Core that the student is for: it becomes as large as --ram and --flash allow."),
     ] = None,
-    head: Annotated[
-        str, typer.Option(help="csra: attention; linear: the mean over positions; mlp: and a hidden layer.")
-    ] = "csra",
-    heads: Annotated[int, typer.Option(help="Heads of the CSRA attention: 1, 2, 4, 6 or 8.")] = 4,
+    ram: Ram = None,
+    flash: Flash = None,
+    overlapping: Overlapping = False,
     from_run: options.FromRun = None,
     student_weights: Annotated[
         Path | None,
@@ -72,20 +79,9 @@ def distill_command(
     data: Data = list(DEFAULT.data),  # noqa: B006
     label: options.Labels = None,
     protocol: options.Protocols = list(DEFAULT.protocols),  # noqa: B006
-    logmel: Annotated[str, typer.Option(help="Log-mel specification of the student.")] = DEFAULT.logmel,
-    front_end: Annotated[
-        str,
-        typer.Option(
-            help="logmel; leaf-logtbn or leaf-pcen: EfficientLEAF, learnt with the student, begins at the rate, "
-            "window, hop and bands of --logmel. It exports to float ONNX alone."
-        ),
-    ] = "logmel",
-    normalisation: Annotated[
-        str,
-        typer.Option(
-            metavar="corpus|recording", help="recording: each mel band first loses its mean over what was heard."
-        ),
-    ] = DEFAULT.normalisation,
+    logmel: options.LogMel = DEFAULT.logmel,
+    front_end: options.FrontEnd = "logmel",
+    normalisation: options.Normalisation = DEFAULT.normalisation,
     seconds: options.Seconds = DEFAULT.seconds,
     hop: options.Hop = DEFAULT.hop_seconds,
     drop_shared: options.DropShared = False,
@@ -119,8 +115,16 @@ def distill_command(
     """
     if resume is not None:
         refuse_beside_resume(context)
+    elif target is None:
+        refuse_ignored(context, ("ram", "flash", "overlapping"), "ignored without --target; leave it out")
+    elif ram is None and flash is None:
+        raise typer.BadParameter("needs --ram, --flash or both, which say what it can spare", param_hint="--target")
+    else:
+        refuse_ignored(context, SIZES, "ignored with --target, which chooses the student's size; leave it out")
     with activity() as doing:
         doing("loading torch")
+        from auscult.sizing.choice import choose
+        from auscult.sizing.search import Device
         from distill.losses import LossWeights
         from distill.settings import DistillSettings
         from distill.start import describe, run_name
@@ -146,7 +150,7 @@ def distill_command(
             normalisation=cast(Normalisation, _normalisation(context, normalisation, from_run)),
         )
         asked = StudentConfig(
-            trunk=student,
+            trunk="cnn6" if target and student == "all" else student,
             width=width,
             heads=heads,
             head=head,
@@ -155,7 +159,11 @@ def distill_command(
         )
         if asked.front_end:
             refuse_ignored(context, ["normalisation"], "ignored with a learnt --front-end; leave it out")
-        config = _student(context, asked, from_run)
+        config, budget = _student(context, asked, from_run), None
+        if target is not None:
+            heard = replace(chosen, labels=_labels(label, data, teacher_run)).listening()
+            device = Device(find_target(target), budget_of(ram, flash), overlapping)
+            config, budget = choose(config, student, heard, device, whole_hop=not is_given(context, "hop"))
         if not is_given(context, "hop"):
             chosen = replace(chosen, hop_seconds=Student(config).whole_hop(chosen.listening()))
         if teacher == NONE:
@@ -177,6 +185,7 @@ def distill_command(
             student_weights=str(student_weights) if student_weights else None,
             watch=watch,
             recipe=Recipe.open(recipe).credit() if recipe else None,
+            budget=budget,
         )
         if losses.teacher and teacher_run is None:
             begin(settings)  # what cannot be is refused before a teacher is trained

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -24,10 +24,11 @@ from lungsound.command import options
 from lungsound.command.console import print_json
 from lungsound.command.usage import is_given, refuse_ignored
 from lungsound.labels import LABELS
+from lungsound.logmel import Normalisation
 from lungsound.terminal import activity, out
 from lungsound.training.data import DataOptions
 
-OF_A_STUDENT = ("width", "depth", "head", "heads", "logmel", "seconds", "hop", "label")
+OF_A_STUDENT = ("width", "depth", "head", "heads", "logmel", "normalisation", "seconds", "hop", "label")
 """Parameters that say which student, and what it hears."""
 
 Ram = Annotated[str | None, typer.Option(help="Bytes of RAM that the device can spare: 65536, 64K, 1M.")]
@@ -50,6 +51,7 @@ def plan_command(
     heads: options.Heads = 4,
     label: options.Labels = None,
     logmel: options.LogMel = "device_4k",
+    normalisation: options.Normalisation = "corpus",
     seconds: options.Seconds = 4.0,
     hop: options.Hop = 2.0,
     ram: Ram = None,
@@ -93,9 +95,14 @@ def plan_command(
             from students.student import Student, StudentConfig
 
             doing(f"laying out {student}")
-            config = StudentConfig(student, width, heads, head=head, depth=depth)
+            config = StudentConfig(student, width, heads, head=head, depth=depth, classes=len(label or LABELS))
+            labels = tuple(label or LABELS)
             heard = DataOptions(
-                logmel=logmel, seconds=seconds, hop_seconds=hop, labels=tuple(label or LABELS)
+                logmel=logmel,
+                seconds=seconds,
+                hop_seconds=hop,
+                labels=labels,
+                normalisation=cast(Normalisation, normalisation),
             ).listening()
             if not is_given(context, "hop"):
                 heard = replace(heard, hop_seconds=Student(config).whole_hop(heard))

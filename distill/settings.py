@@ -1,7 +1,7 @@
 """What a distillation is told."""
 
 from dataclasses import dataclass, field
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from distill.losses import LossWeights
 from lungsound.files.record import check_values
@@ -56,6 +56,8 @@ class DistillSettings:
         The logged figure that chooses the epoch.
     recipe : dict, optional
         Name and sha256 of the recipe that was followed; what the command line said otherwise stands in the rest.
+    budget : dict, optional
+        The device that the student's width and depth were chosen for, what it can spare, and what was planned.
     """
 
     teacher_run: str | None
@@ -75,9 +77,10 @@ class DistillSettings:
     student_weights_sha256: str | None = None
     watch: str = AUROC
     recipe: dict[str, str] | None = None
+    budget: dict[str, Any] | None = None
 
     command: ClassVar = "distill"
-    LATER: ClassVar = ("from_run", "student_weights", "student_weights_sha256", "watch", "recipe")
+    LATER: ClassVar = ("from_run", "student_weights", "student_weights_sha256", "watch", "recipe", "budget")
 
     def __post_init__(self) -> None:
         check_values(self)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from auscult.sizing.untrained import parameters_of, untrained, words_of
+from firmware_bridge.device.targets import Target
 from firmware_bridge.plan.budget import Budget, of_share
 from firmware_bridge.plan.footprint import Footprint
 from lungsound.errors import InputError
@@ -27,16 +28,15 @@ class Device:
 
     Attributes
     ----------
-    kernels, rounding : str
-        As :meth:`firmware_bridge.plan.model.Model.plan` takes them.
+    target : Target
+        The core, with its usual kernels.
     budget : Budget
         What it can spare.
     overlapping : bool
         Whether it decides every hop.
     """
 
-    kernels: str
-    rounding: str
+    target: Target
     budget: Budget
     overlapping: bool
 
@@ -178,7 +178,7 @@ class _Line:
         config, device = self.config(step), self.device
         self.doing(f"planning {words_of(config)}")
         model = untrained(config, self.hears(config))
-        footprint = Footprint(model, model.plan(device.kernels, device.rounding), device.overlapping)
+        footprint = Footprint(model, model.plan(device.target.kernels, "double"), device.overlapping)
         return Member(config, self.parameters(step), footprint)
 
     def parameters(self, step: int) -> int:

@@ -6,7 +6,7 @@ from typing import Any
 
 from firmware_bridge.device.targets import Machine
 from firmware_bridge.plan.model import Model
-from firmware_bridge.plan.network import ROUNDINGS, Network
+from firmware_bridge.plan.network import ROUNDINGS, Network, report
 from firmware_bridge.plan.sharing import Sharing
 from firmware_bridge.sound.frontend import frontend_table_bytes
 from firmware_bridge.sound.listener import listener_bytes, open_windows
@@ -120,6 +120,15 @@ class Footprint:
             return parts
         tables = frontend_table_bytes(interface.listening.logmel, interface.input.scale, interface.input.zero_point)
         return parts | {"front_end_tables": tables, "front_end_code": _CODE_OF_FRONT_END}
+
+    @property
+    def macs_per_second(self) -> int:
+        """Multiply-accumulates for each second of sound, 0 of a network without front end."""
+        if self.model.interface is None:
+            return 0
+        listening = self.model.interface.listening
+        seconds = listening.hop_seconds if self.overlapping else listening.seconds
+        return round(int(report(self.network)["macs"]) / seconds)
 
     @property
     def listener(self) -> dict[str, int] | None:

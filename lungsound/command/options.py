@@ -35,6 +35,17 @@ Depth = Annotated[
 Head = Annotated[str, typer.Option(help="csra: attention; linear: the mean over positions; mlp: and a hidden layer.")]
 Heads = Annotated[int, typer.Option(help="Heads of the CSRA attention: 1, 2, 4, 6 or 8.")]
 LogMel = Annotated[str, typer.Option(help="Log-mel specification of the student.")]
+FrontEnd = Annotated[
+    str,
+    typer.Option(
+        help="logmel; leaf-logtbn or leaf-pcen: EfficientLEAF, learnt with the student, begins at the rate, "
+        "window, hop and bands of --logmel. It exports to float ONNX alone."
+    ),
+]
+Normalisation = Annotated[
+    str,
+    typer.Option(metavar="corpus|recording", help="recording: each mel band first loses its mean over what was heard."),
+]
 Protocols = Annotated[
     list[str],
     typer.Option("--protocol", help=f"How sound is cut: {' or '.join(PROTOCOLS)}; may be repeated to mix both."),

@@ -8,6 +8,7 @@ from torch import nn
 from auscult.sizing import search
 from auscult.sizing.search import Device, largest
 from auscult.sizing.untrained import parameters_of, untrained
+from firmware_bridge.device.targets import find_target
 from firmware_bridge.plan.budget import Budget
 from firmware_bridge.plan.footprint import Footprint
 from lungsound.errors import InputError
@@ -38,7 +39,7 @@ def toy_config(width: float = 1.0, depth: int = 1) -> StudentConfig:
 
 def planned(config: StudentConfig, device: Device) -> Footprint:
     model = untrained(config, HEARS)
-    return Footprint(model, model.plan(device.kernels, device.rounding), device.overlapping)
+    return Footprint(model, model.plan("dsp8", "double"), device.overlapping)
 
 
 def found(config, device):
@@ -60,7 +61,7 @@ def grid(toy):
     for depth in (1, 2):
         for step in STEPS:
             config = toy_config(step / 64, depth)
-            footprint = planned(config, Device("dsp8", "double", Budget(), True))
+            footprint = planned(config, Device(find_target("cortex-m4"), Budget(), True))
             members[config] = sum(footprint.ram.values()), sum(footprint.flash.values()), parameters_of(config)
     return members
 
@@ -81,7 +82,7 @@ def test_it_is_the_largest_of_all(grid, small, share):
             for config, (takes, keeps, _) in grid.items()
             if takes <= (budget.ram or takes) and keeps <= (budget.flash or keeps)
         ]
-        device = Device("dsp8", "double", budget, True)
+        device = Device(find_target("cortex-m4"), budget, True)
         if not fitting:
             with pytest.raises(InputError, match="no toy fits: the smallest, toy of width"):
                 found(toy_config(), device)
@@ -98,14 +99,14 @@ def test_it_is_the_largest_of_all(grid, small, share):
 
 
 def test_a_window_that_no_student_hears_is_said_so():
-    device = Device("dsp8", "double", Budget(1 << 20, None), False)
+    device = Device(find_target("cortex-m4"), Budget(1 << 20, None), False)
     tiny = Listening.with_whole_hop(SPECS["device_4k"], 0.5, 0.256)
     with pytest.raises(InputError, match="14 frames are too few for stream"):
         largest(StudentConfig("stream"), lambda _: tiny, device, lambda _: None)
 
 
 def test_a_budget_that_nothing_fits_names_the_smallest_and_what_may_be_changed():
-    device = Device("dsp8", "double", Budget(1000, None), True)
+    device = Device(find_target("cortex-m4"), Budget(1000, None), True)
     with pytest.raises(InputError, match=r"no toy fits: the smallest, toy of width 0.015625 and depth 1, ") as said:
         found(toy_config(), device)
     assert "bytes of RAM (networks " in str(said.value)
