@@ -106,8 +106,7 @@ def main(command: str) -> int:
     import atexit
     import traceback
 
-    from auscult import cli
-    from distill import command as distill
+    from auscult import cli, distill
 
     mains = {"auscult": cli.main, "distill": distill.main, "read checkpoint": read_checkpoint, "read array": read_array}
     try:
