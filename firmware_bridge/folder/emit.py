@@ -16,9 +16,11 @@ from firmware_bridge.compile.specialise import vectors
 from firmware_bridge.compile.specialise.convolution import (
     GATHERED,
     IN_PLACE,
+    PATCHED,
     POINTWISE,
     gathered_columns,
     gathered_values,
+    patch_values,
     pieces,
 )
 from firmware_bridge.compile.specialise.depthwise import FOURS, THREES, values_under
@@ -79,7 +81,7 @@ def kernel_files(network: Network) -> list[str]:
     sources = {step.source for step in network.program.steps}
     if network.kernels != "c99":
         names.append("au_dsp.h")
-    in_blocks = {IN_PLACE, GATHERED, POINTWISE, vectors.POINTWISE}
+    in_blocks = {IN_PLACE, GATHERED, PATCHED, POINTWISE, vectors.POINTWISE}
     blocks = {_block_header(source, network.kernels) for source in sources & in_blocks}
     packed = bool(blocks) and network.kernels != "mve"
     if blocks:
@@ -88,7 +90,7 @@ def kernel_files(network: Network) -> list[str]:
     if packed or sources & {FOURS, THREES}:
         names.append("au_rescale.h")
     if THREES in sources:
-        names.append("au_lines.h")
+        names.append("au_threes.h")
     if network.kernels == "mve" and (blocks or vectors.DEPTHWISE in sources):
         names.append("au_finish_mve.h")
     return (
@@ -178,6 +180,7 @@ def _blocks(network: Network) -> dict[str, Any]:
         "gathered_values": max((gathered_values(step, kernels) for step in gathered), default=0),
         "gathered_columns": max((gathered_columns(step) for step in gathered), default=0),
         "gathered_dilation": max((step.number("dilation_w") for step in gathered), default=1),
+        "patch_values": max((patch_values(step) for step in steps if step.source == PATCHED), default=0),
         "pieces": max((pieces(step, kernels) for step in steps if step.source == IN_PLACE), default=0),
         "values_under": max((values_under(step) for step in steps if step.source in in_a_list), default=0),
     }

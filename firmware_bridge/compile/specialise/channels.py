@@ -22,6 +22,7 @@ _MOST = (1 << 31) - 1
 _STILL = 0.49
 # Added to shifts (au_rescale.h).
 _OTHERWISE, _LEFT = 64, 128
+_CLAMPED = 256
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,15 @@ class Channels:
         every = (self.bias, self.multiplier, self.offset, self.how)
         bias, multiplier, offset, how = (np.pad(known, (0, -len(known) % of)).reshape(-1, of) for known in every)
         return bias, multiplier, offset, how
+
+
+def scaling(step: Step, how: Integers) -> Integers:
+    """Return how each two channels are scaled, `how` [n, 2], in the halves of a word: 256 more where values are clamped
+    to less than int8.
+    """
+    clamped = (step.number("low"), step.number("high")) != (-128, 127)
+    both: Integers = ((how + (_CLAMPED if clamped else 0)) << np.array([0, 16])).sum(axis=1)
+    return both
 
 
 def words(values: Integers) -> CArray:

@@ -3,21 +3,25 @@ are gathered, and the order of weights for both.
 """
 
 import dataclasses
+import math
 from itertools import pairwise
 
 import numpy as np
 
 from firmware_bridge.compile.program import CArray, CStruct, Step
-from firmware_bridge.compile.specialise.channels import Channels, Integers, words
+from firmware_bridge.compile.specialise.channels import Channels, Integers, scaling, words
 from firmware_bridge.compile.specialise.lanes import fours, lanes
 
-IN_PLACE, GATHERED, POINTWISE = "au_conv_paired", "au_conv_gathered", "au_conv_pointwise"
+IN_PLACE, GATHERED, PATCHED = "au_conv_paired", "au_conv_gathered", "au_conv_patched"
+POINTWISE = "au_conv_pointwise"
 """Functions, and the files that hold them."""
 
 # Columns are gathered on the stack: a few where kernel rows can be used in place, more where halves are worth it.
 _WORTH_BYTES = {"dsp8": 272, "dsp16": 4096, "mve": 272}
 _MOST_STACK = 4096
 _PIECE_BYTES = 12  # of a 32-bit core (au_packed.h)
+_GROUP = 4  # values that are taken at a time
+_MOST_PATCHED = 128  # bytes of stack
 _BEFORE = 8  # bytes of biases, which come before the weights of two channels
 _FILLER = -1000  # no weight
 # Which two of four values share a word of weights: what unpacking bytes gives, or halves as they lie.
@@ -28,7 +32,10 @@ _LANES = 16
 
 
 def convolution(step: Step, kernels: str) -> Step:
-    """`step` with au_conv_paired or au_conv_gathered where the stack that they need is not beyond all measure."""
+    """`step` with au_conv_patched, au_conv_gathered or au_conv_paired where their stack is not beyond all measure."""
+    if _patches(step, kernels):
+        weights = step.array("weights").reshape(step.number("out_channels"), -1)
+        return _paired(step, PATCHED, weights, kernels, 1)
     if _gathers(step, kernels):
         return _paired(step, GATHERED, _columns_first(step, kernels), kernels, column_bytes(kernels))
     if _lies_in_place(step, kernels):
@@ -44,7 +51,9 @@ def pointwise(step: Step) -> Step:
     if not one or step.number("in_channels") % 4 or step.number("out_channels") % 2:
         return step
     weights = step.array("weights").astype(np.int8).reshape(step.number("out_channels") // 2, -1)
-    pairs = step.array("pairs").astype("<i4").view(np.int8).reshape(len(weights), -1)
+    known = step.array("pairs").reshape(len(weights), -1)
+    known[:, -1] = scaling(step, known[:, -1:] >> np.array([0, 8]) & 0xFF)
+    pairs = known.astype("<i4").view(np.int8)
     around = np.concatenate([pairs[:, :_BEFORE], weights, pairs[:, _BEFORE:]], axis=1)
     fields = step.op.fields | {"weights": CArray("int8_t", around.reshape(-1)), "pairs": None}
     return dataclasses.replace(step, kernel=POINTWISE, source=POINTWISE, op=CStruct(step.op.ctype, fields))
@@ -67,6 +76,16 @@ def gathered_stack(step: Step, kernels: str) -> int:
     return gathered_values(step, kernels) * column_bytes(kernels) + 4 * gathered_columns(step)
 
 
+def patch_values(step: Step) -> int:
+    """Values under a kernel, in whole groups."""
+    return _filled(math.prod(step.number(name) for name in ("kernel_h", "kernel_w", "in_channels")))
+
+
+def patched_stack(step: Step) -> int:
+    """Stack of au_conv_patched.c: two patches, bytes."""
+    return 2 * (patch_values(step) + _GROUP)
+
+
 def pieces(step: Step, kernels: str) -> int:
     """Pieces that au_conv_paired.c cuts the kernel over two neighbouring columns into."""
     split = int(kernels != "mve" and step.number("in_channels") % 4 != 0)
@@ -81,6 +100,19 @@ def pieces_stack(step: Step, kernels: str) -> int:
 def column_bytes(kernels: str) -> int:
     """Bytes of a value in a gathered column."""
     return 2 if kernels == "dsp16" else 1
+
+
+def _patches(step: Step, kernels: str) -> bool:
+    """Whether patches are copied: those of few values, whose columns are no groups, and of which those beside them
+    have at most half in common.
+    """
+    few = kernels == "dsp8" and patched_stack(step) <= _MOST_PATCHED
+    apart = 2 * step.number("stride_w") >= step.number("kernel_w") > 1 == step.number("dilation_w")
+    return few and apart and step.number("in_channels") % _GROUP != 0
+
+
+def _filled(values: int) -> int:
+    return values + -values % _GROUP
 
 
 def _gathers(step: Step, kernels: str) -> bool:

@@ -5,13 +5,12 @@ import dataclasses
 import numpy as np
 
 from firmware_bridge.compile.program import CArray, CStruct, Step
-from firmware_bridge.compile.specialise.channels import Channels, Integers, words
+from firmware_bridge.compile.specialise.channels import Channels, Integers, scaling, words
 from firmware_bridge.compile.specialise.convolution import convolution
 
 FOURS, THREES = "au_depthwise_fours", "au_depthwise_threes"
 """Functions, and the files that hold them."""
 _MOST_DOUBLED = 1 << 30
-_LEAST_WIDTH = 6  # of rows that are worth unpacking weights, and cutting ends off
 _MOST_UNDER = 256
 
 
@@ -23,16 +22,13 @@ def depthwise(step: Step, kernels: str) -> Step:
         return dataclasses.replace(
             step, note=f"{values_under(step)} values lie under its kernel, {_MOST_UNDER} at most"
         )
-    channels = Channels.of(step)
-    kernel = THREES if _in_threes(step, kernels) and channels.reach.max() < _MOST_DOUBLED else FOURS
-    order = _order(step)
-    weights = step.array("weights").reshape(-1, channels.bias.size)[:, order].transpose(1, 0, 2).reshape(-1)
-    fields = step.op.fields | {
-        "weights": CArray("int8_t", weights),
-        "fours": _known_of_twos(channels, order) if kernel == THREES else _known(channels, order),
-    }
-    fields |= dict.fromkeys(("bias", "multiplier", "shift"))
-    op = CStruct(step.op.ctype, fields)
+    channels, order = Channels.of(step), _order(step)
+    weights = step.array("weights").reshape(-1, channels.bias.size)[:, order].transpose(1, 0, 2)
+    if _in_threes(step, kernels) and channels.reach.max() < _MOST_DOUBLED:
+        kernel, tables = THREES, {"weights": None, "fours": _known_of_twos(step, channels, order, weights)}
+    else:
+        kernel, tables = FOURS, {"weights": CArray("int8_t", weights.reshape(-1)), "fours": _known(channels, order)}
+    op = CStruct(step.op.ctype, step.op.fields | tables | dict.fromkeys(("bias", "multiplier", "shift")))
     return dataclasses.replace(step, kernel=kernel, source=kernel, op=op, note=channels.note)
 
 
@@ -63,10 +59,8 @@ def _whole(step: Step) -> Step:
 
 
 def _in_threes(step: Step, kernels: str) -> bool:
-    alone = step.number("depth_multiplier") == step.number("dilation_w") == 1
     three = (step.number("kernel_h"), step.number("kernel_w")) == (3, 3)
-    wide = step.number("out_width") >= _LEAST_WIDTH
-    return kernels != "mve" and three and alone and wide and step.number("stride_w") <= 2
+    return kernels != "mve" and three and step.number("depth_multiplier") == 1
 
 
 def _known(channels: Channels, order: Integers) -> CArray:
@@ -76,9 +70,14 @@ def _known(channels: Channels, order: Integers) -> CArray:
     return words(np.concatenate([channels.bias[order], scales, how], axis=1))
 
 
-def _known_of_twos(channels: Channels, order: Integers) -> CArray:
-    """Twice the bias, and scale of channels 0 and 2, then of 1 and 3, as au_depthwise_threes.c reads them."""
+def _known_of_twos(step: Step, channels: Channels, order: Integers, weights: Integers) -> CArray:
+    """Weights [groups, 9, 4], bias and scale of channels 0 and 2, then of 1 and 3, as au_threes.h describes them."""
     twos = order[:, [[0, 2], [1, 3]]].reshape(-1, 2)
     scales = np.stack([channels.multiplier[twos], channels.offset[twos]], axis=2).reshape(-1, 4)
-    how = (channels.how[twos] << np.array([0, 8])).sum(axis=1, keepdims=True)
-    return words(np.concatenate([2 * channels.bias[twos], scales, how], axis=1))
+    how = scaling(step, channels.how[twos])[:, None]
+    # [twos, channels, rows, columns]
+    halves = 2 * weights[:, :, [[0, 2], [1, 3]]].transpose(0, 2, 3, 1).reshape(-1, 2, 3, 3) & 0xFFFF
+    upper = halves[:, :, 0] + (halves[:, :, 1] << 16)
+    lowest = halves[:, 0, 2] + (halves[:, 1, 2] << 16)
+    of_columns = np.stack([upper[:, 0], upper[:, 1], lowest], axis=2).reshape(-1, 9)
+    return words(np.concatenate([2 * channels.bias[twos], of_columns, scales, how], axis=1))

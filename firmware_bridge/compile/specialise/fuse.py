@@ -3,6 +3,7 @@
 import dataclasses
 
 from firmware_bridge.compile.program import CStruct, Fold, Program, Step, without_unused_streams
+from firmware_bridge.compile.specialise.convolution import GATHERED, IN_PLACE, PATCHED
 
 _SHARED = (("in_width", "out_width"), ("channels", "out_channels"))
 
@@ -25,7 +26,7 @@ def _pool_behind(program: Program, step: Step) -> int | None:
     readers = [
         index for index, other in enumerate(program.steps) if any(tap.stream == step.output for tap in other.taps)
     ]
-    blocks = step.kernel in ("au_conv_paired", "au_conv_gathered") and step.number("out_channels") % 2 == 0
+    blocks = step.kernel in (IN_PLACE, GATHERED, PATCHED) and step.number("out_channels") % 2 == 0
     if blocks and step.output != program.output and len(readers) == 1 and _two_by_two(program, step, readers[0]):
         return readers[0]
     return None

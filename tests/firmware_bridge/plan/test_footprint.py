@@ -24,6 +24,7 @@ CONFIG = """
 #define AU_GATHERED_VALUES 240u
 #define AU_GATHERED_COLUMNS 6
 #define AU_GATHERED_DILATION 2
+#define AU_PATCH_VALUES 60u
 #define AU_MOST_PIECES 27
 #define AU_MAX_UNDER 9
 """
@@ -61,7 +62,9 @@ def _is_compiled(stem: str, kernels: str, rounding: str) -> bool:
         return False
     if kernels == "c99":
         return stem.endswith(("_c99", "au_stream"))
-    return stem != "au_conv_pointwise" if kernels == "mve" else not stem.endswith("_mve")
+    if kernels == "mve":
+        return stem not in ("au_conv_patched", "au_conv_pointwise")
+    return not stem.endswith("_mve")
 
 
 @pytest.mark.slow

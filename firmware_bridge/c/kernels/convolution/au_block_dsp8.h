@@ -39,10 +39,16 @@ static inline void au_unpack(const au_column_t *values, int32_t words[2])
 /* Values of a gathered column. */
 #define AU_COLUMN(count) (count)
 
-/* Adds four values: a byte whose sign is turned is 128 more, without a sign. */
+/* Adds four values, each 128 more than it is: a byte whose sign is turned has none. */
+static inline uint32_t au_add_raised4(uint32_t sum, uint32_t values)
+{
+    return __usada8(values ^ 0x80808080u, 0u, sum);
+}
+
+/* Adds four values. */
 static inline int32_t au_add4(int32_t sum, uint32_t values)
 {
-    return (int32_t)__usada8(values ^ 0x80808080u, 0u, (uint32_t)sum - 512u);
+    return (int32_t)au_add_raised4((uint32_t)sum - 512u, values);
 }
 
 /* `count` values of a row go into a column and are added to its sum. Returns the end of the column so far. */
@@ -70,16 +76,18 @@ static inline au_column_t *au_take(au_column_t *to, const au_value_t *from, uint
 /* Add up the values of kernel rows in place, which are whole groups. */
 static inline void au_sum_up(const au_piece_t *pieces, const au_piece_t *last, int32_t sums[2])
 {
-    int32_t first = 0;
-    int32_t second = 0;
+    uint32_t first = 0;
+    uint32_t second = 0;
+    uint32_t count = 0;
     for (const au_piece_t *piece = pieces; piece != last; ++piece) {
         for (uint32_t i = 0; i < piece->count; i += 4u) {
-            first = au_add4(first, au_load4(piece->values[0] + i));
-            second = au_add4(second, au_load4(piece->values[1] + i));
+            first = au_add_raised4(first, au_load4(piece->values[0] + i));
+            second = au_add_raised4(second, au_load4(piece->values[1] + i));
         }
+        count += piece->count;
     }
-    sums[0] = first;
-    sums[1] = second;
+    sums[0] = (int32_t)(first - (128u * count));
+    sums[1] = (int32_t)(second - (128u * count));
 }
 
 #endif

@@ -32,6 +32,9 @@ void au_conv(const void *op, const au_value_t *const *rows, au_value_t *out);
 void au_conv_paired(const void *op, const au_value_t *const *rows, au_value_t *out);
 void au_conv_gathered(const void *op, const au_value_t *const *rows, au_value_t *out);
 
+/* Patches are copied where input columns have few channels. */
+void au_conv_patched(const void *op, const au_value_t *const *rows, au_value_t *out);
+
 /* The same for kernels of 1 x 1, channels in fours that become channels in twos; `weights` holds `pairs` too. */
 void au_conv_pointwise(const void *op, const au_value_t *const *rows, au_value_t *out);
 /* The same of a kernel 1 x 1, with vectors. */
@@ -40,5 +43,6 @@ void au_conv_mve(const void *op, const au_value_t *const *rows, au_value_t *out)
 /* The same, and the average over 2 x 2 without padding. Sums: [out_width / 2][out_channels] of int16. */
 void au_conv_paired_pool(const void *op, const au_value_t *const *rows, void *sums, bool first, au_value_t *out);
 void au_conv_gathered_pool(const void *op, const au_value_t *const *rows, void *sums, bool first, au_value_t *out);
+void au_conv_patched_pool(const void *op, const au_value_t *const *rows, void *sums, bool first, au_value_t *out);
 
 #endif

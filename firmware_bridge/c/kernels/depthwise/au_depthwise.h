@@ -31,7 +31,7 @@ void au_depthwise(const void *op, const au_value_t *const *rows, au_value_t *out
  * four; of each the first output channel, then the second. Weights [group][kernel_h][kernel_w][4]. */
 void au_depthwise_fours(const void *op, const au_value_t *const *rows, au_value_t *out);
 
-/* The same for kernels of 3 x 3 that are not dilated, in strides of 1 or 2, one output channel each. */
+/* The same for kernels of 3 x 3 and one output channel each; `fours` holds the weights too (au_threes.h). */
 void au_depthwise_threes(const void *op, const au_value_t *const *rows, au_value_t *out);
 
 /* Sixteen channels at a time, filled up with zeros where there are less: weights [group][kernel_h][kernel_w][16], what is
