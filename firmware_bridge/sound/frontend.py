@@ -37,6 +37,7 @@ C_FILES = tuple(
     for name in (
         "frontend.h",
         "frontend_parts.h",
+        "frontend_butterflies.h",
         "frontend_complex.h",
         "frontend_mve.h",
         "frontend.c",

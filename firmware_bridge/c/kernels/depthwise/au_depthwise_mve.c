@@ -140,16 +140,17 @@ static inline void finish(const au_scaling_t *how, sixteen_t sums, const int32_t
     "vstrbt.8 %q[s0], [%[out]]\n\t"
 #define SUMS [s0] "+w"(sums.s0), [s2] "+w"(sums.s2), [s1] "+w"(sums.s1), [s3] "+w"(sums.s3), [four] "+l"(four)
 /* From 0 to 255, which are -128 to 127. */
-#define FINISH_HELD(scaled)                                                    \
-    __asm volatile(OF_SIXTEEN(scaled) "vqmovunb.s32 %q[s0], %q[s0]\n\t"        \
-                                      "vqmovunt.s32 %q[s0], %q[s2]\n\t"        \
-                                      "vqmovunb.s32 %q[s1], %q[s1]\n\t"        \
-                                      "vqmovunt.s32 %q[s1], %q[s3]\n\t"        \
-                                      "vqmovnb.u16 %q[s0], %q[s0]\n\t"         \
-                                      "vqmovnt.u16 %q[s0], %q[s1]\n\t"         \
-                                      "vmov.i8 q4, #128\n\t"                   \
-                                      "veor %q[s0], %q[s0], q4\n\t" STORE:SUMS \
-                   : [there] "r"(there), [out] "r"(out)                        \
+#define FINISH_HELD(scaled)                                               \
+    __asm volatile(OF_SIXTEEN(scaled) "vqmovunb.s32 %q[s0], %q[s0]\n\t"   \
+                                      "vqmovunt.s32 %q[s0], %q[s2]\n\t"   \
+                                      "vqmovunb.s32 %q[s1], %q[s1]\n\t"   \
+                                      "vqmovunt.s32 %q[s1], %q[s3]\n\t"   \
+                                      "vqmovnb.u16 %q[s0], %q[s0]\n\t"    \
+                                      "vqmovnt.u16 %q[s0], %q[s1]\n\t"    \
+                                      "vmov.i8 q4, #128\n\t"              \
+                                      "veor %q[s0], %q[s0], q4\n\t" STORE \
+                   : SUMS                                                 \
+                   : [there] "r"(there), [out] "r"(out)                   \
                    : "q4", "q5", "q6", "q7", "memory")
     if (!how->held) {
         __asm volatile(
@@ -162,7 +163,8 @@ static inline void finish(const au_scaling_t *how, sixteen_t sums, const int32_t
                                "vdup.8 q4, %[low]\n\t"
                                "vdup.8 q5, %[high]\n\t"
                                "vmax.s8 %q[s0], %q[s0], q4\n\t"
-                               "vmin.s8 %q[s0], %q[s0], q5\n\t" STORE:SUMS
+                               "vmin.s8 %q[s0], %q[s0], q5\n\t" STORE
+            : SUMS
             : [zero] "r"(how->zero), [low] "r"(how->low), [high] "r"(how->high), [there] "r"(there), [out] "r"(out)
             : "q4", "q5", "q6", "q7", "memory");
     } else if (how->up) {
