@@ -118,6 +118,9 @@ def _context(network: Network) -> dict[str, Any]:
         {"name": _comment(stream.name), "offset": offset, "width": stream.width, "rows": stream.rows, "slots": slots}
         for stream, slots, offset in zip(program.streams, network.schedule.slots, memory.ring_offsets, strict=True)
     ]
+    parts = [program] if network.split is None else [network.split.trunk, network.split.head]
+    for entry, reader in zip(streams, [reader for part in parts for reader in _deepest_readers(part)], strict=True):
+        entry["reader"] = reader
     split = None if network.split is None else _split(network.split, network.schedule, steps, streams)
     source, made = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
     return {
@@ -141,6 +144,16 @@ def _context(network: Network) -> dict[str, Any]:
         "single_rounding": int(network.rounding == "single"),
         "max_rows": max((step.rows for step in program.steps), default=1),
     }
+
+
+def _deepest_readers(program: Program) -> list[int]:
+    """Return for each stream the deepest step that reads it, counted from the deepest of all; their number if none."""
+    count = len(program.steps)
+    readers = [count] * len(program.streams)
+    for index, step in enumerate(program.steps):
+        for tap in step.taps:
+            readers[tap.stream] = count - 1 - index
+    return readers
 
 
 def _split(

@@ -102,26 +102,12 @@ static void run_step(const au_program_t *program, const au_state_t *state, const
     }
 }
 
-static bool reads(const au_step_t *step, uint16_t stream)
+/* The deepest step that is ready, none before `first` being so; as many as there are steps if none is. */
+static uint16_t deepest_ready(const au_program_t *program, const au_state_t *state, uint16_t first)
 {
-    bool any = false;
-    for (uint16_t t = 0; (!any) && (t < step->n_taps); ++t) {
-        any = step->taps[t].stream == stream;
-    }
-    return any;
-}
-
-/* The deepest step that is ready; as many as there are steps if none is. `ran` was that and has run since: of those
- * deeper than it, only what reads its output can be ready now. NULL: any can. */
-static uint16_t deepest_ready(const au_program_t *program, const au_state_t *state, const au_step_t *ran)
-{
-    bool found = false;
-    uint16_t s = 0;
-    while ((!found) && (s < program->n_steps)) {
-        const au_step_t *const step = &program->steps[s];
-        const bool can_be = (ran == NULL) || (step >= ran) || reads(step, ran->output);
-        found = can_be && ready(program, state, step, state->runs[s]);
-        s = (uint16_t)(s + (found ? 0u : 1u));
+    uint16_t s = first;
+    while ((s < program->n_steps) && !ready(program, state, &program->steps[s], state->runs[s])) {
+        ++s;
     }
     return s;
 }
@@ -129,7 +115,7 @@ static uint16_t deepest_ready(const au_program_t *program, const au_state_t *sta
 bool au_work(const au_program_t *program, const au_state_t *state, uint32_t limit, uint32_t *spent)
 {
     bool within = true;
-    uint16_t s = deepest_ready(program, state, NULL);
+    uint16_t s = deepest_ready(program, state, 0);
     while (within && (s < program->n_steps)) {
         const au_step_t *const step = &program->steps[s];
         const uint32_t left = (*spent < limit) ? (limit - *spent) : 0u;
@@ -138,7 +124,9 @@ bool au_work(const au_program_t *program, const au_state_t *state, uint32_t limi
             run_step(program, state, step, state->runs[s]);
             state->runs[s] = (uint16_t)(state->runs[s] + 1u);
             *spent += step->cost;
-            s = deepest_ready(program, state, step);
+            /* Of the deeper ones, none of which was ready, only those that read what was made can be now. */
+            const uint16_t reader = program->streams[step->output].reader;
+            s = deepest_ready(program, state, (reader < s) ? reader : s);
         }
     }
     return s == program->n_steps;

@@ -12,6 +12,7 @@ typedef struct {
     uint16_t rows;   /* in the whole tensor */
     uint16_t slots;  /* rows that the ring holds */
     uint16_t turn;   /* of a program without an end: by how much its counters are set back together */
+    uint16_t reader; /* the deepest step that reads it, or the number of steps */
 } au_stream_t;
 
 /* What a step reads of one stream: for its n-th run the rows n * stride - pad + i * dilation, i < kernel; kernel 0: the

@@ -48,7 +48,7 @@ def test_an_operator_makes_the_bytes_of_the_reference_kernels(name: str):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
-@settings(max_examples=12)
+@settings(max_examples=20)
 @given(seed=st.integers(1, 2**32 - 1))
 def test_an_operator_makes_the_bytes_of_the_reference_kernels_whatever_its_shape(name: str, seed: int):
     assert _differing(name, seed, "double") == 0
@@ -56,7 +56,7 @@ def test_an_operator_makes_the_bytes_of_the_reference_kernels_whatever_its_shape
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(set(CASES) - NOT_XNNPACK))
-@settings(max_examples=6)
+@settings(max_examples=10)
 @given(seed=st.integers(1, 2**32 - 1))
 def test_an_operator_makes_the_bytes_of_xnnpack(name: str, seed: int):
     assert _differing(name, seed, "single") == 0
