@@ -21,7 +21,10 @@ EXAMPLES = {
     "check": [["{bundle}"]],
     "evaluate": [["{student}", "--data", "icbhi2017:{corpus}"]],
     "firmware": [["{bundle}", "--target", "cortex-m4", "-o", "{new}/firmware"]],
-    "plan": [["{bundle}", "--target", "cortex-m4"]],
+    "plan": [
+        ["{bundle}", "--target", "cortex-m4"],
+        ["--student", "cnn6", "--width", 1 / 16, "--seconds", 2, "--target", "cortex-m4"],
+    ],
     "targets": [[]],
     "cache": [[], ["--clean", "--kind", "leftovers"]],
 }
