@@ -34,8 +34,9 @@ def exported(width: float, heads: int, listening: Listening) -> bytes:
     torch.manual_seed(0)
     noise = np.random.default_rng(0).standard_normal((4, listening.frames, listening.logmel.n_mels), np.float32)
     student = Student(StudentConfig(width=width, heads=heads))
-    for block in student.trunk.blocks:
-        block.bn1.momentum = None  # the average of all batches, which is one
+    for norm in student.modules():
+        if isinstance(norm, torch.nn.BatchNorm2d):
+            norm.momentum = None  # the average of all batches, which is one
     with torch.no_grad():
         student.train()(torch.from_numpy(noise)[:, None])
     float_model = float_tflite(student.eval(), listening)

@@ -29,8 +29,10 @@ WIDTH = Range(1 / 64, 4)
 """See :class:`students.student.StudentConfig`, which is not there before torch."""
 
 Width = Annotated[float, number(WIDTH, "Width multiplier of the student's trunk; 1 is the published network.")]
+DEPTH = Range(1, 99)
+"""A family says which of these it has."""
 Depth = Annotated[
-    int | None, typer.Option(help="Blocks of the trunk, of a family that is sized by depth: of stream, 4 to 12.")
+    int | None, number(DEPTH, "Blocks of the trunk, of a family that is sized by depth: of stream, 4 to 12.")
 ]
 Head = Annotated[str, typer.Option(help="csra: attention; linear: the mean over positions; mlp: and a hidden layer.")]
 Heads = Annotated[int, typer.Option(help="Heads of the CSRA attention: 1, 2, 4, 6 or 8.")]

@@ -21,6 +21,9 @@ TRAINED_FIRST = {"size", "weights", "teacher_logmel", "teacher_epochs"}
 
 MULTI_BREATH = ("cnn6", "cnn14", "mobilenetv2", "resnet22")
 
+OF_A_DEVICE = {"target", "ram", "flash", "overlapping"}
+"""Options of `distill` that choose a size, in the place of those that say it."""
+
 LEFT_OUT = {
     "finetune": {"weights", "from_run"},
     "teacher-run": {"teacher", "from_run", "student_weights", *TRAINED_FIRST},
@@ -85,6 +88,7 @@ def test_a_recipe_names_every_option_of_its_command(name):
     left_out = {key for key in values if key not in NOT_OF_A_RECIPE} - written
     left_out -= {"heads"} if values.get("head") == "linear" else set()
     left_out -= {"depth"} if values.get("student") != "stream" else set()
+    left_out -= OF_A_DEVICE if "width" in recipe.values else set()
     kind = (
         "finetune"
         if recipe.command == "finetune"

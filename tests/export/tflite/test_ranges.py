@@ -26,7 +26,7 @@ def in_torch(student):
     x = torch.from_numpy(FEATURES)[:, None]
     values = {"logmel": x}
     with torch.no_grad():
-        for number, block in enumerate(student.trunk.blocks, start=1):
+        for number, (block,) in enumerate(student.trunk.stages, start=1):
             values[f"trunk/conv_block{number}/conv1"] = torch.relu(block.bn1(block.conv1(x)))
             values[f"trunk/conv_block{number}/avg_pool2d"] = x = block(x)
         values["head/convolution"] = torch.nn.functional.conv2d(x, student.head.score_weight())
