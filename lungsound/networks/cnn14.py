@@ -32,8 +32,16 @@ class ConvBlock(nn.Module):
         return x if self.pool == 1 else nn.functional.avg_pool2d(x, self.pool)
 
 
-class _Blocks(PannsTrunk):
-    """Blocks one after the other; all halve, but those that :attr:`halvings` says do not."""
+class BlocksTrunk(PannsTrunk):
+    """Blocks one after the other; all halve, but those that :attr:`halvings` says do not.
+
+    Parameters
+    ----------
+    widths : sequence of int
+        Channels of each block.
+    dropout : float
+        After each block, while training.
+    """
 
     def __init__(self, widths: Sequence[int], dropout: float = 0.0) -> None:
         super().__init__(widths, dropout)
@@ -48,7 +56,7 @@ class _Blocks(PannsTrunk):
         return tuple((block,) for block in self.children())
 
 
-class Cnn10(_Blocks):
+class Cnn10(BlocksTrunk):
     """Four blocks of two convolutions (Kong et al. 2020, "PANNs", table 1)."""
 
     title: ClassVar = "CNN10"
@@ -57,7 +65,7 @@ class Cnn10(_Blocks):
     halvings: ClassVar = (1, 2, 3, 4)
 
 
-class Cnn14(_Blocks):
+class Cnn14(BlocksTrunk):
     """Six blocks of two convolutions, the last of which does not pool (Kong et al. 2020, "PANNs", table 1)."""
 
     title: ClassVar = "CNN14"

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from lungsound.networks.trunk import PannsTrunk, convolution, halving
 
 
-class _Features(PannsTrunk):
+class FeaturesTrunk(PannsTrunk):
     """Features in a row, which layers share out.
 
     Attributes
@@ -28,7 +28,7 @@ class _Features(PannsTrunk):
         return tuple(features[begin:end] for begin, end in zip(begins, self.ends, strict=True))
 
 
-class MobileNetV1(_Features):
+class MobileNetV1(FeaturesTrunk):
     """A convolution and 13 depthwise separable ones (Howard et al. 2017; Kong et al. 2020).
 
     Its layers are six: all of one width.
@@ -83,7 +83,7 @@ class InvertedResidual(nn.Module):
         return x + projected if self.residual else projected
 
 
-class MobileNetV2(_Features):
+class MobileNetV2(FeaturesTrunk):
     """A convolution, seven stages of 17 inverted residuals, a convolution (Sandler et al. 2018; Kong et al. 2020).
 
     Not torchvision's: its sixth stage keeps the size. The layers are the nine parts, and so many are the widths.
