@@ -25,7 +25,7 @@ from lungsound.terminal import progress
 if TYPE_CHECKING:  # boards have no pandas
     import pandas as pd
 
-_FORMAT = 1  # raise it when the same windows give other numbers
+_FORMATS = {"corpus": 1, "recording": 2}  # of a normalisation; raise it when the same windows give other numbers
 _WORTH_A_POOL = 16  # recordings; fewer are done before the processes have started
 _VALUES_AT_ONCE = 2**22  # 32 MiB of float64
 
@@ -165,7 +165,7 @@ def feature_key(windows: "pd.DataFrame", logmel: LogMelSpec, seconds: float, *, 
     spec = {"sound": logmel.sample_rate} if sound else logmel.with_statistics(0.0, 1.0).to_dict()
     paths, path_of_row = np.unique(windows["path"].to_numpy(str), return_inverse=True)
     files = [_identity(path) for path in paths.tolist()]
-    digest = hashlib.sha256(json.dumps([_FORMAT, spec, float(seconds), files]).encode())
+    digest = hashlib.sha256(json.dumps([_FORMATS[logmel.normalisation], spec, float(seconds), files]).encode())
     digest.update(path_of_row.astype("<i8").tobytes())
     digest.update(windows[["start", "end"]].to_numpy("<f8").tobytes())
     digest.update((windows["protocol"] == "cycles").to_numpy(np.uint8).tobytes())
@@ -224,13 +224,13 @@ class _Recording:
             yield from (log_mel(logmel, to_float(pcm)) for pcm in self.pcm(logmel.sample_rate, seconds))
             return
         rate, samples = logmel.sample_rate, logmel.samples(seconds)
-        wave = to_float(read_pcm(self.path, rate))
-        recording = HeardRecording(logmel, np.resize(wave, max(len(wave), samples)))
+        pcm = read_pcm(self.path, rate)
+        wave, recording = to_float(pcm), HeardRecording(logmel, np.resize(pcm, max(len(pcm), samples)))
         for protocol, start, end in self.windows:
             with self._named():
-                sound = to_float(window_pcm(wave, rate, protocol, start, end, seconds))
+                window = window_pcm(wave, rate, protocol, start, end, seconds)
                 if protocol == "cycles":
-                    features = recording.of_cycle(sound)
+                    features = recording.of_cycle(window)
                 else:
                     features = recording.of_stream(round(start * rate), logmel.frames(samples))
             yield features

@@ -16,10 +16,10 @@ LINE_BITS = 24
 def heard(listening: Listening, pcm: NDArray[np.int16]) -> NDArray[np.float64]:
     """Return what is heard of windows that follow one another, before mean and deviation of the corpus.
 
-    The float64 reference log-mel of ``pcm / 32768``. Where it is normalised over the recording, the windows of one call
-    are one stream, heard from its start: each frame is less the mean that the stream had then. Frames that reach from
-    one window into the next belong to none, and count in the mean where windows are a whole number of hops; otherwise
-    every window begins its own frames.
+    The float64 reference log-mel of ``pcm / 32768``. Where it is normalised over the recording, the same in a device's
+    integers (:mod:`lungsound.recording_mean`), and the windows of one call are one stream, heard from its start: each
+    frame is less the mean that the stream had then. Frames that reach from one window into the next belong to none, and
+    count in the mean where windows are a whole number of hops; otherwise every window begins its own frames.
 
     Parameters
     ----------
@@ -39,15 +39,15 @@ def heard(listening: Listening, pcm: NDArray[np.int16]) -> NDArray[np.float64]:
     """
     if pcm.dtype != np.int16 or pcm.shape[-1] != listening.samples:
         raise InputError(f"a window is {listening.samples} samples of int16, got {pcm.shape[-1]} of {pcm.dtype}")
-    spec, wave = listening.logmel, pcm.astype(np.float64) / 32768.0
+    spec = listening.logmel
     if spec.normalisation == "corpus":
-        return log_mel(spec, wave)
+        return log_mel(spec, pcm.astype(np.float64) / 32768.0)
     shape = (*pcm.shape[:-1], listening.frames, spec.n_mels)
     hops, between = divmod(listening.samples, spec.hop)
-    found = levels(spec, wave if between else wave.ravel()).reshape(-1, spec.n_mels)
+    found = levels(spec, pcm if between else pcm.ravel()).reshape(-1, spec.n_mels)
     less = found - running_mean(found, frames_remembered(spec))
     every = listening.frames if between else hops
-    first = every * np.arange(wave.size // listening.samples)
+    first = every * np.arange(pcm.size // listening.samples)
     return np.asarray(less[first[:, None] + np.arange(listening.frames)].reshape(shape) * level_step(spec))
 
 

@@ -1,19 +1,21 @@
 """Log-mels that know the recording: each band less its mean over it, in integers, as a stream knows it at each frame.
 
 A gain, the response of a stethoscope and of whoever wears it are constants of the log-mel's bands: the mean holds them,
-and its difference does not. All that is added up is a whole number, so that devices find the same one.
+and its difference does not. Levels are those of a device's quick transform (:mod:`lungsound.fixed_point`), and all that
+is added up is a whole number: devices find the same ones, to the last code.
 """
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lungsound.errors import InputError
-from lungsound.logmel import LogMelSpec, log_mel
+from lungsound.fixed_point.codes import frame_codes
+from lungsound.fixed_point.tables import Line, Tables
+from lungsound.logmel import LogMelSpec
 
 _STEPS = {"ln": 32, "db": 8}  # of a level, in a nat or a dB; one is 0.13 dB, half of what an int8 input tells apart
 _SECONDS = 16.0
@@ -35,18 +37,45 @@ def frames_remembered(spec: LogMelSpec) -> int:
     return min(_MOST_FRAMES, 1 << max(0, round(math.log2(_SECONDS * spec.sample_rate / spec.hop))))
 
 
-def levels(spec: LogMelSpec, wave: NDArray[np.floating[Any]]) -> NDArray[np.int64]:
-    """Return the log-mel above that of silence, rounded to whole levels (:func:`level_step`).
+def level_tables(spec: LogMelSpec) -> Tables:
+    """Return what makes levels of samples; mean and deviation of the corpus play no part.
 
-    Parameters and errors are those of :func:`lungsound.logmel.mel_power`.
+    Raises
+    ------
+    InputError
+        If a device's integers do not hold them.
+    """
+    return _level_tables(spec.with_statistics(0.0, 1.0))
+
+
+@lru_cache(maxsize=8)
+def _level_tables(spec: LogMelSpec) -> Tables:
+    return Tables.of(spec, Line(lowest_logmel(spec), 1.0, level_step(spec), 0))
+
+
+def levels(spec: LogMelSpec, pcm: NDArray[np.int16]) -> NDArray[np.int64]:
+    """Return the log-mel above that of silence in whole levels (:func:`level_step`), as a device rounds it.
+
+    Parameters
+    ----------
+    spec : LogMelSpec
+        Without padding.
+    pcm : ndarray of int16, shape [..., samples]
+        Sound at the specification's rate.
 
     Returns
     -------
     ndarray of int64, shape [..., frames, n_mels]
         0 and more.
+
+    Raises
+    ------
+    InputError
+        If the sound is shorter than a frame, or a device's integers do not hold the specification.
     """
-    above = log_mel(spec, wave) - lowest_logmel(spec)
-    return np.rint(above * _STEPS[spec.log]).astype(np.int64)
+    shape = (*pcm.shape[:-1], spec.frames(pcm.shape[-1]))
+    frames = np.lib.stride_tricks.sliding_window_view(pcm, spec.n_fft, axis=-1)[..., :: spec.hop, :]
+    return frame_codes(spec, level_tables(spec), frames.reshape(-1, spec.n_fft)).reshape(*shape, spec.n_mels)
 
 
 def running_mean(heard: NDArray[np.int64], remembered: int) -> NDArray[np.int64]:
@@ -93,16 +122,16 @@ class HeardRecording:
     ----------
     spec : LogMelSpec
         Normalised over the recording.
-    wave : ndarray of float, shape [samples]
-        All of it, in [-1, 1].
+    pcm : ndarray of int16, shape [samples]
+        All of it.
     """
 
     spec: LogMelSpec
-    wave: NDArray[np.floating[Any]]
+    pcm: NDArray[np.int16]
 
     @cached_property
     def _levels(self) -> NDArray[np.int64]:
-        return levels(self.spec, self.wave)
+        return levels(self.spec, self.pcm)
 
     @cached_property
     def _stream(self) -> NDArray[np.float64]:
@@ -122,7 +151,7 @@ class HeardRecording:
             raise InputError(f"a window from sample {start} begins between frames; cut it at a multiple of the hop")
         return self._stream[first : first + frames]
 
-    def of_cycle(self, cycle: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    def of_cycle(self, cycle: NDArray[np.int16]) -> NDArray[np.float64]:
         """Return the frames of a tiled cycle of this recording, less the mean of the whole."""
         less = levels(self.spec, cycle) - whole_mean(self._levels)
         return np.asarray(less * level_step(self.spec), np.float64)

@@ -148,11 +148,13 @@ static void make_row(frontend_t *frontend)
     bits = load_frame(frontend, 31u - (uint32_t)width);
     exponent += frontend_power(frontend->work.spectrum, bits);
     residues = frontend_quantize(frontend->work.spectrum, exponent, frontend->out.codes);
+#if FRONTEND_RECORDING
+    (void)residues; /* levels are what the quick transform gives */
+    frontend_subtract_mean(&frontend->mean, frontend->out.codes, frontend->out.row);
+#else
     if (residues != 0u) {
         frontend_repeat(&frontend->work.exact, &frontend->samples[FRAME], residues, exponent, frontend->out.codes);
     }
-#if FRONTEND_RECORDING
-    frontend_subtract_mean(&frontend->mean, frontend->out.codes, frontend->out.row);
 #endif
 }
 

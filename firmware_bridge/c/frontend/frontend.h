@@ -36,17 +36,6 @@ typedef union {
     uint64_t power;
 } frontend_bin_t;
 
-typedef struct {
-    int64_t re;
-    int64_t im;
-} frontend_wide_t;
-
-/* What a frame whose codes are in doubt is made of a second time. */
-typedef struct {
-    frontend_wide_t values[FRONTEND_FFT / 8];
-    uint64_t sums[FRONTEND_MELS];
-} frontend_exact_t;
-
 #if FRONTEND_RECORDING
 typedef int16_t frontend_code_t; /* a level, not less the mean yet */
 
@@ -57,13 +46,26 @@ typedef struct {
 } frontend_mean_t;
 #else
 typedef int8_t frontend_code_t;
+
+typedef struct {
+    int64_t re;
+    int64_t im;
+} frontend_wide_t;
+
+/* What a frame whose codes are in doubt is made of a second time. */
+typedef struct {
+    frontend_wide_t values[FRONTEND_FFT / 8];
+    uint64_t sums[FRONTEND_MELS];
+} frontend_exact_t;
 #endif
 
 /** The front end of one stream of sound. The caller owns it and reads nothing in it. */
 typedef struct {
     union {
         frontend_bin_t spectrum[(FRONTEND_FFT / 2) + 1];
+#if !FRONTEND_RECORDING
         frontend_exact_t exact;
+#endif
     } work;
 #if FRONTEND_RECORDING
     frontend_mean_t mean;

@@ -19,11 +19,6 @@ static inline int32_t logarithm(uint64_t value, int32_t exponent)
     return (octave * (1 << LOG_BITS)) + (int32_t)(fraction >> (30 - LOG_BITS));
 }
 
-FRONTEND_SEPARATE int32_t plain_logarithm(uint64_t value)
-{
-    return logarithm(value, 0);
-}
-
 #if defined(FRONTEND_LONG_MULTIPLY)
 #define WEIGH(bins, power_low, power_high)                    \
     "ldrd " power_low ", " power_high ", [%[bin]], #8\n\t"    \
@@ -96,6 +91,12 @@ static inline int64_t fine_code(const frontend_band_t *band, int32_t octaves)
     return band->offset + ((int64_t)octaves * FRONTEND_SLOPE);
 }
 
+#if !FRONTEND_RECORDING
+FRONTEND_SEPARATE int32_t plain_logarithm(uint64_t value)
+{
+    return logarithm(value, 0);
+}
+
 /* Noise moves the root of a sum by FRONTEND_NOISE at most, and therefore a code by
  *     2 * FRONTEND_NOISE * slope / ln 2 * root of sum / sum with floor.
  * If that may be as far as the border to the next code: the residues of eight that the band's bins have, a bit each. */
@@ -118,6 +119,7 @@ FRONTEND_SEPARATE uint32_t doubtful_residues(const frontend_bin_t *spectrum, con
     }
     return residues;
 }
+#endif
 
 /* What stays in memory, as all registers are taken. */
 typedef struct {
@@ -227,6 +229,9 @@ uint32_t frontend_quantize(const frontend_bin_t *spectrum, int32_t exponent, fro
 
         *codes = frontend_keep(code >> 16);
         codes++;
+#if FRONTEND_RECORDING
+        (void)floored;
+#else
         if (floored < FRONTEND_NOISY) {
             /* The same in few instructions, as if the floor were part of the sum. */
             int32_t distance;
@@ -238,10 +243,12 @@ uint32_t frontend_quantize(const frontend_bin_t *spectrum, int32_t exponent, fro
                 residues |= doubtful_residues(spectrum, band, scale);
             }
         }
+#endif
     }
     return residues;
 }
 
+#if !FRONTEND_RECORDING
 frontend_code_t frontend_code(const frontend_band_t *band, uint64_t sum, int32_t exponent)
 {
     const int32_t scale = 2 * exponent;
@@ -250,3 +257,4 @@ frontend_code_t frontend_code(const frontend_band_t *band, uint64_t sum, int32_t
 
     return frontend_keep((int32_t)(fine >> (2 * LOG_BITS)));
 }
+#endif

@@ -52,14 +52,16 @@ typedef struct {
     uint32_t quadratic;
 } frontend_log_t;
 
-extern const int32_t frontend_window[FRONTEND_FFT];      /* 31 fractional bits */
-extern const uint16_t frontend_window_low[FRONTEND_FFT]; /* 16 bits below them */
-extern const uint16_t frontend_order[FRONTEND_FFT / 2];  /* where the FFT wants the n-th pair of samples */
-extern const frontend_complex_t frontend_twiddles[];     /* stage after stage: cos, sin; 31 fractional bits */
+extern const int32_t frontend_window[FRONTEND_FFT];     /* 31 fractional bits */
+extern const uint16_t frontend_order[FRONTEND_FFT / 2]; /* where the FFT wants the n-th pair of samples */
+extern const frontend_complex_t frontend_twiddles[];    /* stage after stage: cos, sin; 31 fractional bits */
 extern const frontend_complex_t frontend_split[FRONTEND_FFT / 4 + 1];
-extern const uint16_t frontend_cosine_low[FRONTEND_FFT / 4 + 1]; /* 16 bits below the cosines of frontend_split */
 extern const frontend_band_t frontend_bands[FRONTEND_MELS];
 extern const frontend_log_t frontend_log[64];
+#if !FRONTEND_RECORDING
+extern const uint16_t frontend_window_low[FRONTEND_FFT];         /* 16 bits below those of frontend_window */
+extern const uint16_t frontend_cosine_low[FRONTEND_FFT / 4 + 1]; /* and of the cosines of frontend_split */
+#endif
 
 /* High half of a product: a * b / 2^32, rounded down. */
 static inline int32_t frontend_high(int32_t a, int32_t b)
@@ -183,9 +185,13 @@ static inline uint32_t frontend_bits(uint32_t bits)
 int32_t frontend_power(frontend_bin_t *spectrum, uint32_t bits);
 
 /* Codes of all bands. `exponent`: of two, of the amplitudes, relative to full scale. Returns the frontend_residue of
- * all bins of bands whose codes may be wrong by the noise of the power spectrum. */
+ * all bins of bands whose codes may be wrong by the noise of the power spectrum, which is part of levels. */
 uint32_t frontend_quantize(const frontend_bin_t *spectrum, int32_t exponent, frontend_code_t *codes);
 
+#if FRONTEND_RECORDING
+/* Codes of a frame's levels, in their place, each less the mean of what was heard of its band, this frame included. */
+void frontend_subtract_mean(frontend_mean_t *mean, frontend_code_t *levels, int8_t *row);
+#else
 /* Code of a band's weighted sum. */
 frontend_code_t frontend_code(const frontend_band_t *band, uint64_t sum, int32_t exponent);
 
@@ -200,10 +206,6 @@ static inline uint32_t frontend_residue(size_t bin)
 /* Exact codes of the weak bands whose bins are all among `residues`. `exponent`: of the power spectrum's amplitudes. */
 void frontend_repeat(frontend_exact_t *exact, const int16_t *samples, uint32_t residues, int32_t exponent,
                      frontend_code_t *codes);
-
-#if FRONTEND_RECORDING
-/* Codes of a frame's levels, in their place, each less the mean of what was heard of its band, this frame included. */
-void frontend_subtract_mean(frontend_mean_t *mean, frontend_code_t *levels, int8_t *row);
 #endif
 
 #endif
