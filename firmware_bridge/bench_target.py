@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
 
-from firmware_bridge.bench_windows import WINDOWS, codes_of_windows, heard_files, windows_of_sound
+from firmware_bridge.bench_windows import WINDOWS, codes_of_windows, heard_files, reference_codes, windows_of_sound
 from firmware_bridge.device.qemu import BOARDS, Build, Run, Sizes, build, run
 from firmware_bridge.device.room import DoesNotFit
 from firmware_bridge.device.targets import Target, find_target, require_tools, targets
@@ -66,8 +66,8 @@ def bench_target(
     -------
     dict
         path, target, kernels, rounding, push_limit, overlapping, windows (compared), output_bytes and differing_bytes
-        (compared with LiteRT and different), differing_codes of codes (the front end against the float64 reference;
-        null without one), ram_bytes (network_bytes, front_end_bytes and stack_bytes, the high-water mark of the whole
+        (compared with LiteRT and different), differing_codes of codes (the front end against Python's reference; null
+        without one), ram_bytes (network_bytes, front_end_bytes and stack_bytes, the high-water mark of the whole
         run),
         listener_bytes (one_window and overlapping, the stack apart; null without a front end), flash_bytes (code_bytes
         and constant_bytes, the program's test frame apart), instructions (a window: median of five; a decision where
@@ -178,11 +178,9 @@ def _sizes(objects: list[Sizes], footprint: Footprint, made: Run) -> dict[str, A
 
 
 def _compared_codes(footprint: Footprint, codes: NDArray[np.int8]) -> dict[str, int | None]:
-    interface = footprint.model.interface
-    if interface is None:
+    if footprint.model.interface is None:
         return {"codes": None, "differing_codes": None}
-    reference = interface.codes(windows_of_sound(footprint)).reshape(codes.shape)
-    return {"codes": codes.size, "differing_codes": int((codes != reference).sum())}
+    return {"codes": codes.size, "differing_codes": int((codes != reference_codes(footprint)).sum())}
 
 
 def _instructions(footprint: Footprint, target: Target, made: Run) -> dict[str, int | None]:

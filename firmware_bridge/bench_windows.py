@@ -1,5 +1,7 @@
 """The windows that a benchmark hears, as files for the program, and as what its network was given."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -7,6 +9,7 @@ from firmware_bridge.device.qemu import Run
 from firmware_bridge.folder.golden import golden_windows
 from firmware_bridge.plan.footprint import Footprint
 from firmware_bridge.plan.network import Network
+from lungsound.listening import Listening
 
 WINDOWS = 5
 """That bench_main.c hears in a session; bench_stream.c hears one sound of as many, and decides every hop of it."""
@@ -47,9 +50,29 @@ def codes_of_windows(footprint: Footprint, made: Run) -> NDArray[np.int8]:
     interface = footprint.model.interface
     if interface is None:
         return random_windows(footprint.network)
-    codes, listening = np.frombuffer(made.files["codes.bin"], np.int8), interface.listening
+    return _windows_of_rows(footprint, interface.listening, np.frombuffer(made.files["codes.bin"], np.int8))
+
+
+def reference_codes(footprint: Footprint) -> NDArray[np.int8]:
+    """Return what Python makes of the windows of sound that are decided, [n, values]; of one where they overlap."""
+    interface = footprint.model.interface
+    assert interface is not None
+    pcm, listening = windows_of_sound(footprint), interface.listening
+    if _one_stream_of_rows(footprint, listening):
+        pcm = interface.sounds()[_SOUNDS].ravel()
+        whole = replace(listening, seconds=len(pcm) / listening.logmel.sample_rate)
+        interface = replace(interface, listening=whole)
+    return _windows_of_rows(footprint, listening, interface.codes(pcm).ravel())
+
+
+def _one_stream_of_rows(footprint: Footprint, listening: Listening) -> bool:
+    return footprint.overlapping and listening.logmel.padding == "none"
+
+
+def _windows_of_rows(footprint: Footprint, listening: Listening, codes: NDArray[np.int8]) -> NDArray[np.int8]:
+    """Return the codes of each window, [n, values], of windows one after the other or of one stream."""
     values = listening.frames * listening.logmel.n_mels
-    if not footprint.overlapping or listening.logmel.padding == "reflect":
+    if not _one_stream_of_rows(footprint, listening):
         return codes.reshape(-1, values)
     hop = listening.hop_frames * listening.logmel.n_mels
     return np.lib.stride_tricks.sliding_window_view(codes, values)[::hop]

@@ -165,7 +165,7 @@ def _write_golden(folder: Path, content: bytes, network: Network) -> None:
 
 
 def _write_golden_sound(folder: Path, interface: SoundInterface) -> None:
-    """Write the first frames of some made-up windows, and their codes by the float64 reference."""
+    """Write the first frames of some made-up windows, and the codes that Python makes of them."""
     listening, sounds = interface.listening, interface.sounds()[_GOLDEN_SOUNDS]
     spec = listening.logmel
     samples = min(listening.samples, spec.n_fft + _GOLDEN_FRAMES * spec.hop)

@@ -120,7 +120,7 @@ class SoundInterface:
         return golden_pcm(self.listening)
 
     def codes(self, pcm: NDArray[np.int16]) -> NDArray[np.int8]:
-        """Return what the float64 reference makes of windows [N, samples]: codes, [N, frames, n_mels]."""
+        """Return what Python's front end makes of windows [N, samples]: codes, [N, frames, n_mels]."""
         return front_end(self.listening, self.input, pcm)
 
 

@@ -19,6 +19,7 @@ LOG_BITS = 24
 LOG_SEGMENTS = 64
 
 _PRE_EMPHASIS = 15 / 16
+_WIDEST = 15  # bits of a sample: cores that multiply halves shift them up by 16 at least
 _FLOOR_ROOM = 30  # a floor's mantissa of 32 bits may be shifted up so far
 _SCALED_BITS = 45  # fractional bits of samples of 15 bits that are scaled up to 31 and times the window
 
@@ -134,8 +135,8 @@ def _least_width(spec: LogMelSpec, bands: list[Band], radices: list[int]) -> int
     shifts = sum({4: 1, 5: 2}[radix] for radix in radices[1:])
     loudest = max(band.floor_exponent for band in bands)
     width = math.ceil((loudest - _FLOOR_ROOM) / 2) + _SCALED_BITS - shifts
-    if width > 31:
-        most = spec.floor / 4.0 ** (width - 31)
+    if width > _WIDEST:
+        most = spec.floor / 4.0 ** (width - _WIDEST)
         raise InputError(
             f"front end: a floor of {spec.floor} does not fit its integers; train on a log-mel with {most:.3g} at most"
         )
