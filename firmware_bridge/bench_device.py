@@ -3,15 +3,15 @@
 
     scp bench_device.py board:    scp -r BUNDLE board:    ssh board python3 bench_device.py BUNDLE
 
-It needs Python 3.9, NumPy, and ai-edge-litert or tflite-runtime. It verifies hashes and golden vectors, then
-times initialisation, warm-up and steady state, the front end apart from the network, one window at a time.
+It needs Python 3.9, NumPy, and ai-edge-litert or tflite-runtime; the folder lungsound beside it and Python 3.11 where
+a log-mel is normalised over the recording or has pre-emphasis. It verifies hashes and golden vectors, then times
+initialisation, warm-up and steady state, the front end apart from the network, one window at a time.
 
 JSON keys (--json): bundle, board, platform, runtime, threads, runs, golden (windows, differing_codes,
 reference_differing_bytes, differing_bytes and largest_difference of the kernels that are timed, differing_decisions),
 init_ms (load the model, prepare the front end), first_ms, warm_up_ms (median of the next runs), front_end and network
 (median_ms, p95_ms, max_ms), drift (median of the last fifth over that of the first), share_of_hop (of the time between
-two windows of a stream), peak_bytes, before and after (temperature_c and frequency_mhz by sensor and core, throttled as
-vcgencmd tells).
+two windows of a stream), peak_bytes, before and after (temperature_c and frequency_mhz by sensor and core, throttled).
 """
 
 from __future__ import annotations
@@ -28,12 +28,13 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-FORMAT, WARM_UP = 1, 10
+FORMAT, WARM_UP, OURS = 1, 10, ("front_end", "listening", "quantization")
 MODEL, GOLDEN, MANIFEST = "model_int8.tflite", "golden.npz", "manifest.json"
 
 
@@ -41,15 +42,24 @@ class Refused(Exception):
     """Something is wrong with the bundle or the board; the message is one sentence."""
 
 
+def front_end_of(manifest: dict[str, Any]) -> Callable[[np.ndarray], np.ndarray]:
+    """Return what turns int16 windows [..., samples] into int8 codes [..., frames, n_mels], as the manifest says."""
+    heard, codes = manifest["listening"], manifest["input"]
+    unusual = {"kaldi", "symmetric", "recording"} & {*heard["logmel"].values()}
+    if not (unusual or any(map(heard["logmel"].get, ("preemphasis", "speed")))):
+        return FrontEnd(manifest)
+    try:
+        ours, listening, quantization = (importlib.import_module(f"lungsound.{name}") for name in OURS)
+    except ImportError as error:
+        raise Refused(f"its log-mel needs the folder lungsound beside this file, and Python 3.11 ({error})") from error
+    return partial(ours.front_end, listening.Listening.from_dict(heard), quantization.Quantization(**codes))
+
+
 class FrontEnd:
-    """PCM to int8 log-mel codes in float64, as the manifest specifies."""
+    """PCM to int8 log-mel codes in float64, for the usual log-mels."""
 
     def __init__(self, manifest: dict[str, Any]) -> None:
         self._spec, self._codes = manifest["listening"]["logmel"], manifest["input"]
-        if {"kaldi", "symmetric", "recording"} & {*self._spec.values()} or any(
-            map(self._spec.get, ("preemphasis", "speed"))
-        ):
-            raise Refused("its log-mel has pre-emphasis, another window, scale, speed or mean, which this file lacks")
         n_fft, window = self._spec["n_fft"], self._spec["window"]
         hann = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(window) / window)
         left = (n_fft - window) // 2
@@ -117,7 +127,7 @@ class Bundle:
                 self.golden = {name: stored[name] for name in ("pcm", "codes", "litert_reference", "litert_xnnpack")}
             self.thresholds = np.asarray(manifest["threshold_codes"], np.int64)
             self.hop_ms = 1e3 * float(manifest["listening"]["hop_seconds"])
-            front_end = FrontEnd(manifest)(self.golden["pcm"][:1])
+            front_end = front_end_of(manifest)(self.golden["pcm"][:1])
             if front_end.shape != self.golden["codes"][:1].shape or not self.hop_ms > 0:
                 raise Refused(f"{path}: manifest and golden vectors do not fit together; export the run again")
         except (KeyError, TypeError, ValueError, RecursionError, EOFError, zipfile.BadZipFile) as error:
@@ -169,7 +179,7 @@ def runtime_module() -> Any:
     raise Refused("neither ai-edge-litert nor tflite-runtime is installed here; install one of them with pip")
 
 
-def replay(bundle: Bundle, front_end: FrontEnd, network: Network) -> dict[str, int]:
+def replay(bundle: Bundle, front_end: Callable[[np.ndarray], np.ndarray], network: Network) -> dict[str, int]:
     """Hold golden vectors against front end and kernels, bit for bit; the timed ones owe the same decisions alone."""
     golden, reference = bundle.golden, Network(bundle, 1, "BUILTIN_REF")
     twice, once = (np.stack([run(codes) for codes in golden["codes"]]).astype(int) for run in (reference, network))
@@ -199,7 +209,7 @@ def measure(path: Path, runs: int, threads: int) -> dict[str, Any]:
     """Check and time a bundle; the module's docstring lists the keys."""
     bundle = Bundle(path)
     golden, begun = bundle.golden, time.perf_counter_ns()
-    network, front_end = Network(bundle, threads), FrontEnd(bundle.manifest)
+    network, front_end = Network(bundle, threads), front_end_of(bundle.manifest)
     init_ms = (time.perf_counter_ns() - begun) / 1e6
     first_ms, *warm_up = (timed(lambda: network(front_end(golden["pcm"][0]))) for _ in range(1 + WARM_UP))
     peak = peak_bytes()  # before the reference kernels add theirs
@@ -210,25 +220,15 @@ def measure(path: Path, runs: int, threads: int) -> dict[str, Any]:
         pcm, codes = (golden[name][run % len(golden["pcm"])] for name in ("pcm", "codes"))
         times[:, run] = timed(front_end, pcm), timed(network, codes)
     tree, both, fifth = Path("/proc/device-tree/model"), times.sum(axis=0), max(1, runs // 5)
-    return {
-        "bundle": str(path),
-        "board": tree.read_text(errors="replace").rstrip("\0\n") if tree.is_file() else platform.processor() or "?",
-        "platform": f"{platform.machine()}, Python {platform.python_version()}, NumPy {np.__version__}",
-        "runtime": runtime_module().__name__.partition(".")[0],
-        "threads": threads,
-        "runs": runs,
-        "golden": checked,
-        "init_ms": init_ms,
-        "first_ms": first_ms,
-        "warm_up_ms": float(np.median(warm_up)),
-        "front_end": spread(times[0]),
-        "network": spread(times[1]),
-        "drift": float(np.median(both[-fifth:]) / np.median(both[:fifth])),
-        "share_of_hop": float(np.median(both)) / bundle.hop_ms,
-        "peak_bytes": peak,
-        "before": before,
-        "after": condition(),
-    }
+    board = tree.read_text(errors="replace").rstrip("\0\n") if tree.is_file() else platform.processor() or "?"
+    software = f"{platform.machine()}, Python {platform.python_version()}, NumPy {np.__version__}"
+    runtime = runtime_module().__name__.partition(".")[0]
+    found = {"bundle": str(path), "board": board, "platform": software, "runtime": runtime, "threads": threads}
+    found |= {"runs": runs, "golden": checked, "init_ms": init_ms, "first_ms": first_ms}
+    found |= {"warm_up_ms": float(np.median(warm_up)), "front_end": spread(times[0]), "network": spread(times[1])}
+    found |= {"drift": float(np.median(both[-fifth:]) / np.median(both[:fifth]))}
+    found |= {"share_of_hop": float(np.median(both)) / bundle.hop_ms, "peak_bytes": peak}
+    return found | {"before": before, "after": condition()}
 
 
 def spread(times: np.ndarray) -> dict[str, float]:

@@ -12,14 +12,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_bundle import tiny_bundle
+from tiny_bundle import sound, tiny_bundle, trained
 
 from auscult import bench
 from export.bundle.golden import Golden, golden_pcm
 from export.bundle.manifest import GOLDEN_FILE, MANIFEST_FILE, TFLITE_FILE
-from export.bundle.opening import Bundle
+from export.bundle.opening import Bundle, Int8Format
+from export.gate import Validation
+from export.making import Origin, write_bundle
 from firmware_bridge import bench_device
-from lungsound.front_end import front_end
+from lungsound.front_end import front_end, normalised_logmel
 from lungsound.listening import Listening
 from lungsound.logmel import SPECS, mel_power
 from lungsound.quantization import Quantization
@@ -55,21 +57,31 @@ def forge(board: Path, bundle: Bundle, **contents: bytes) -> None:
     (board / "bundle" / MANIFEST_FILE).write_text(bundle.manifest.with_files(made).to_json())
 
 
-def test_a_log_mel_that_it_lacks_is_refused():
-    for change in ({"mel_scale": "kaldi"}, {"preemphasis": 0.97}, {"hann": "symmetric"}, {"speed": 2}):
-        spec = SPECS["m2d"].to_dict() | change
-        with pytest.raises(bench_device.Refused, match="which this file lacks"):
-            bench_device.FrontEnd({"listening": {"logmel": spec}, "input": {"scale": 0.043, "zero_point": -21}})
+UNUSUAL = [
+    replace(SPECS["device_4k_16ms"], normalisation="recording"),
+    SPECS["efficientat_8k"],
+    *(replace(SPECS["m2d"], **change) for change in ({"mel_scale": "kaldi"}, {"hann": "symmetric"}, {"speed": 2})),
+]
 
 
-@pytest.mark.parametrize("name", [name for name, spec in SPECS.items() if not spec.preemphasis])
+@pytest.mark.parametrize("spec", UNUSUAL)
+def test_a_log_mel_that_it_lacks_needs_a_folder_beside_it(spec, monkeypatch):
+    listening = Listening.with_whole_hop(spec.with_statistics(0.1, 2.0), 1.0, 0.5)
+    manifest = {"listening": listening.to_dict(), "input": {"scale": 0.043, "zero_point": -21}}
+    assert bench_device.front_end_of(manifest).func is front_end
+    monkeypatch.setitem(sys.modules, "lungsound.front_end", None)
+    with pytest.raises(bench_device.Refused, match=r"needs the folder lungsound beside this file, and Python 3\.11"):
+        bench_device.front_end_of(manifest)
+
+
+@pytest.mark.parametrize("spec", [*(spec for spec in SPECS.values() if not spec.preemphasis), *UNUSUAL[:2]])
 @pytest.mark.parametrize(("mean", "std"), [(-6.1, 3.3), (0.0, 1.0)])
-def test_its_front_end_gives_the_same_codes(name, mean, std):
-    listening = Listening.with_whole_hop(SPECS[name].with_statistics(mean, std), 1.0, 0.5)
+def test_its_front_end_gives_the_same_codes(spec, mean, std):
+    listening = Listening.with_whole_hop(spec.with_statistics(mean, std), 1.0, 0.5)
     quantization = Quantization(0.043, -21)
     pcm = golden_pcm(listening, 3)
     manifest = {"listening": listening.to_dict(), "input": {"scale": 0.043, "zero_point": -21}}
-    theirs = bench_device.FrontEnd(json.loads(json.dumps(manifest)))(pcm)
+    theirs = bench_device.front_end_of(json.loads(json.dumps(manifest)))(pcm)
     np.testing.assert_array_equal(theirs, front_end(listening, quantization, pcm))
 
 
@@ -115,6 +127,32 @@ def test_it_checks_and_measures_a_bundle(board):
     assert report["share_of_hop"] > 0
     assert report["peak_bytes"] > 10_000_000
     assert set(report["before"]) == set(report["after"]) == {"temperature_c", "frequency_mhz", "throttled"}
+
+
+@pytest.mark.slow
+def test_it_measures_what_knows_the_recording_with_a_folder_beside_it(board, tmp_path_factory):
+    run_of, student, _ = trained()
+    logmel = replace(run_of.listening.logmel, normalisation="recording")
+    listening = replace(run_of.listening, logmel=logmel)
+    features = normalised_logmel(listening, sound(listening, range(1)).pcm)
+    listening = replace(listening, logmel=logmel.with_statistics(features.mean(), features.std()))
+    features = normalised_logmel(listening, sound(listening, range(1)).pcm).astype(np.float32)
+    origin = replace(Origin.of_run(run_of), listening=listening)
+    validation = Validation(sound(listening, range(1, 2)).pcm, None)
+    folder = tmp_path_factory.mktemp("knows") / "bundle"
+    write_bundle(folder, origin, student, features, validation, [Int8Format.TFLITE])
+    shutil.rmtree(board / "bundle")
+    shutil.copytree(folder, board / "bundle")
+    hidden = "import sys; sys.modules['lungsound'] = None\n"
+    (board / "sitecustomize.py").write_text(hidden)
+    refused(run(board, path=str(board)), "needs the folder lungsound beside this file")
+    (board / "sitecustomize.py").unlink()
+    shutil.copytree(SCRIPT.parents[1] / "lungsound", board / "lungsound")
+    told = run(board, "--runs", 3, "--json", path=str(board))
+    assert told.returncode == 0, told.stderr
+    golden = json.loads(told.stdout)["golden"]
+    assert golden["windows"] == 8
+    assert golden["differing_codes"] == golden["reference_differing_bytes"] == golden["differing_decisions"] == 0
 
 
 def test_its_docstring_names_every_key(board):
