@@ -7,7 +7,7 @@ import typer
 
 from lungsound.command import options
 from lungsound.command.console import print_json
-from lungsound.command.data_option import Corpus
+from lungsound.command.data_option import Corpus, Data
 from lungsound.corpora.registry import open_corpus, parse_data, read_corpus, readers
 from lungsound.errors import InputError
 from lungsound.terminal import out
@@ -83,6 +83,70 @@ def export(
     else:
         told = ", ".join(f"{count:,} {name}" for name, count in counts.items())
         out.print(f"{output}: {told}; labels {', '.join(opened.labels)}", highlight=False, markup=False)
+
+
+@app.command()
+def shard(
+    data: Data,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the shards go.")],
+    split: Annotated[str, typer.Option(help="Part of the corpora that is written, or all.")] = "train",
+    sample_rate: Annotated[int, typer.Option(min=1000, max=768_000, help="Hz.")] = 16_000,
+    seconds: Annotated[float, typer.Option(min=0.1, max=3600, help="Longest clip; recordings are cut to it.")] = 10.0,
+    encoding: Annotated[
+        str, typer.Option(help="npy (16-bit samples, read fastest) or flac (half the disk, decoded at every reading).")
+    ] = "npy",
+    shard_seconds: Annotated[float, typer.Option(min=1, help="Sound of one tar file.")] = 5000.0,
+    leave_out_damaged: Annotated[
+        bool, typer.Option("--leave-out-damaged", help="Leave recordings out that cannot be read; list them.")
+    ] = False,
+    drop_shared: options.DropShared = False,
+    validation: options.Validation = 0.2,
+    split_seed: options.SplitSeed = 0,
+    seed: options.Seed = 0,
+    json_output: options.Json = False,
+) -> None:
+    """Write corpora as tar files in WebDataset's layout, which pre-training reads in order. Started again, it goes on.
+
+    JSON keys: shards (folder), files, clips, bytes, labels (names), left_out (sentences).
+    """
+    from lungsound.corpora.selection import Selection
+    from lungsound.files.record import read_values
+    from lungsound.shards.writing import ShardOptions, write_shards
+
+    values = {"sample_rate": sample_rate, "seconds": seconds, "least_seconds": min(1.0, seconds), "encoding": encoding}
+    values |= {"shard_seconds": shard_seconds, "seed": seed, "leave_out_damaged": leave_out_damaged}
+    chosen = read_values(ShardOptions, values)
+    selection = Selection.open(data, drop_shared=drop_shared, validation=validation, seed=split_seed)
+    index, left_out = write_shards(selection, split, tuple(data), output, chosen)
+    size = sum(file.stat().st_size for file in output.glob("shard-*.tar"))
+    counts = {"files": len(index.clips), "clips": sum(index.clips), "bytes": size}
+    if json_output:
+        print_json({"shards": str(output), **counts, "labels": list(index.labels), "left_out": left_out})
+        return
+    told = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+    out.print(f"{output}: {told}; labels {', '.join(index.labels)}", highlight=False, markup=False)
+    for sentence in left_out:
+        out.print(f"left out: {sentence}", highlight=False, markup=False)
+
+
+@app.command()
+def verify(
+    shards: Annotated[Path, typer.Argument(metavar="FOLDER", help="As auscult data shard wrote it.")],
+    json_output: options.Json = False,
+) -> None:
+    """Read every shard whole and hold it against its checksum.
+
+    JSON keys: shards (folder), files, clips.
+    """
+    from lungsound.shards.reading import ShardedClips
+
+    clips = ShardedClips(shards)
+    clips.verify()
+    counts = {"files": len(clips.facts.clips), "clips": len(clips)}
+    if json_output:
+        print_json({"shards": str(shards), **counts})
+    else:
+        out.print(f"{shards}: {counts['files']:,} files, {counts['clips']:,} clips, as written", highlight=False)
 
 
 @app.command()

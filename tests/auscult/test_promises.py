@@ -8,12 +8,15 @@ from promised_keys import broken, promised
 
 from auscult.cli import CONTENTS, load
 from firmware_bridge.device.targets import find_target, missing_packages
+from lungsound.shards.writing import ShardOptions, write_shards
 
 EXAMPLES = {
     "data list": [[]],
     "data check": [["icbhi2017", "--root", "{corpus}"]],
     "data export": [["icbhi2017:{corpus}", "-o", "{new}/table.csv"]],
     "data synthesize": [["{new}/corpus", "--patients", 4]],
+    "data shard": [["--data", "icbhi2017:{corpus}", "-o", "{new}/shards"]],
+    "data verify": [["{shards}"]],
     "teachers": [[]],
     "recipes": [[]],
     "runs": [["{runs}"]],
@@ -51,13 +54,16 @@ def docstring(name: str) -> str | None:
 
 
 @pytest.fixture
-def answer(auscult, place, small_teacher, small_student, small_bundle, tmp_path):
+def answer(auscult, place, small_options, small_teacher, small_student, small_bundle, tmp_path):
     """Run an example of a command and return its object."""
 
     def run(name: str, words: list[object]) -> dict:
         if "host" in words and (packages := missing_packages(find_target("host"))):
             pytest.skip(f"needs {packages}")
         known = {"corpus": place / "corpus", "runs": place / "runs", "new": tmp_path}
+        if "{shards}" in words:
+            known["shards"] = tmp_path / "shards"
+            write_shards(small_options.select(), "train", small_options.data, known["shards"], ShardOptions())
         known |= {"teacher": small_teacher.path, "student": small_student.path, "bundle": small_bundle.path}
         code, said, complaint = auscult(*name.split(), *(str(word).format(**known) for word in words), "--json")
         assert code == 0, complaint

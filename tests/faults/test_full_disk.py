@@ -14,6 +14,7 @@ FULL = {
     "evaluate": 2,
     "data synthesize": 2,
     "data export": 2,
+    "data shard": 2,
 }
 CASES = [(command, index) for command, count in FULL.items() for index in range(count)]
 

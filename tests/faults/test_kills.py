@@ -16,6 +16,7 @@ KILLS = {
     "evaluate": 4,
     "data synthesize": 5,
     "data export": 5,
+    "data shard": 4,
 }
 CASES = [(command, index) for command, count in KILLS.items() for index in range(count)]
 

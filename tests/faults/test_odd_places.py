@@ -33,7 +33,7 @@ WRITTEN = {
     "a link to a folder": "{root}/link/x",
 }
 
-ALSO_WRITERS = ("firmware", "evaluate", "data synthesize", "data export")
+ALSO_WRITERS = ("firmware", "evaluate", "data synthesize", "data export", "data shard")
 
 NEVER_READ = (
     "missing",

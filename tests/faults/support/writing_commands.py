@@ -22,6 +22,7 @@ COMMANDS = {
     "evaluate": ["auscult", "evaluate", "{student}", *SMALL[:4], "--json", "-o", "{work}/evaluation"],
     "data synthesize": ["auscult", "data", "synthesize", "--patients", str(PATIENTS), "--", "{work}/corpus"],
     "data export": ["auscult", "data", "export", "icbhi2017:{corpus}", "-o", "{work}/table.csv"],
+    "data shard": ["auscult", "data", "shard", *SMALL[:2], "--shard-seconds", "30", "-o", "{work}/shards"],
 }
 """By name; the last word is where they write. The demo is made of these."""
 

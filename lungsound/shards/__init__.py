@@ -1,0 +1,1 @@
+"""Corpora of millions of clips as tar files, written once and read in order."""
