@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from foreign_networks import FRAMES, MELS, NETWORKS, foreign_network, random_logmels
-from host import SANITIZERS, compile_on_host, run_on_host
+from host import SANITIZERS, run_on_host
 from made_once import made_once
 from one_op_tflite import litert
 from traced_net import differing
@@ -17,7 +17,6 @@ from export.tflite.int8_model import int8_tflite
 from export.tflite.ranges import calibrate
 from firmware_bridge.bench_target import bench_target
 from firmware_bridge.device.targets import KERNELS, Target
-from firmware_bridge.folder.emit import write_network
 from firmware_bridge.plan.footprint import Footprint
 from firmware_bridge.plan.model import Model
 from firmware_bridge.plan.network import plan_network, report
@@ -57,8 +56,7 @@ def windows_of(graph: Graph) -> np.ndarray:
 def test_the_c_makes_every_value_of_the_reference_kernels(name: str, tmp_path: Path):
     network = plan_network(parse_tflite(name, exported(name)))
     windows, wanted = reference(name)
-    write_network(tmp_path, network)
-    made = run_on_host(compile_on_host(tmp_path, flags=(*SANITIZERS, "-O2")), windows)
+    made = run_on_host(network, windows, tmp_path, (*SANITIZERS, "-O2"))
     assert len(made.streams) == len(network.program.streams) - 1
     for index, values in made.streams.items():
         stream = network.program.streams[index]
@@ -72,8 +70,7 @@ def test_the_c_makes_every_value_of_the_reference_kernels(name: str, tmp_path: P
 def test_the_c_makes_the_bytes_of_xnnpack(name: str, tmp_path: Path):
     network = plan_network(parse_tflite(name, exported(name)), rounding="single")
     windows, _ = reference(name)
-    write_network(tmp_path, network)
-    made = run_on_host(compile_on_host(tmp_path, flags=("-O2",)), windows)
+    made = run_on_host(network, windows, tmp_path, ("-O2",))
     wanted = litert(exported(name), windows, reference=False)
     assert (made.outputs != wanted[network.graph.outputs[0]]).sum() == 0
 

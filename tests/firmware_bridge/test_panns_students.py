@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from host import compile_on_host, run_on_host
+from host import run_on_host
 from one_op_tflite import litert
 from random_student import features_for, float_logits, listening_of, random_student
 
@@ -17,7 +17,6 @@ from export.tflite.float_model import write_graph
 from export.tflite.int8_model import int8_tflite
 from export.tflite.ranges import calibrate
 from export.tflite.runtime import LiteRT
-from firmware_bridge.folder.emit import write_network
 from firmware_bridge.plan.network import plan_network
 from firmware_bridge.tflite.reader import parse_tflite
 
@@ -62,7 +61,6 @@ def test_the_whole_way_to_c(family: str, error: float, tmp_path: Path):
         assert off(OnnxRuntime(onnx_int8(onnx_model, HEARD).SerializeToString()).run(UNSEEN), expected) <= 2 * error
 
     network = plan_network(parse_tflite(family, tflite))
-    write_network(tmp_path, network)
-    made = run_on_host(compile_on_host(tmp_path, flags=("-O1",)), windows[..., None])
+    made = run_on_host(network, windows[..., None], tmp_path, ("-O1",))
     assert (made.outputs != litert(tflite, windows[..., None])[network.graph.outputs[0]]).sum() == 0
     assert len(np.unique(made.outputs)) > 4

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from channel_cases import Layer, chain
-from host import SANITIZERS, compile_on_host, run_on_host
+from host import run_on_host
 from hypothesis import given
 from hypothesis import strategies as st
 from one_op_tflite import build, litert
@@ -17,7 +17,6 @@ from firmware_bridge.compile.program import CArray, CStruct, Step
 from firmware_bridge.compile.requantize import Multiplier, requantize
 from firmware_bridge.compile.specialise.channels import Channels
 from firmware_bridge.device.targets import Target
-from firmware_bridge.folder.emit import write_network
 from firmware_bridge.plan.network import plan_network
 from firmware_bridge.tflite.reader import parse_tflite
 
@@ -78,8 +77,7 @@ def _case(seed: int, layers: str, most_exponent: int) -> tuple[bytes, np.ndarray
 def test_plain_c_makes_every_value_of_the_reference_kernels(layers: str, tmp_path: Path):
     content, windows = _case(0, layers, 12)
     network = plan_network(parse_tflite("case.tflite", content))
-    write_network(tmp_path, network)
-    made = run_on_host(compile_on_host(tmp_path, SANITIZERS), windows)
+    made = run_on_host(network, windows, tmp_path)
     wanted = litert(content, windows)
     for index, values in made.streams.items():
         assert (values != wanted[network.program.streams[index].tensor]).sum() == 0

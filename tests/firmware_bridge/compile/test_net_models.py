@@ -10,7 +10,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from cnn6_tflite import cnn6
 from exported_student import exported_student
-from host import WARNINGS, compile_on_host, run_on_host
+from host import WARNINGS, run_on_host
 from one_op_tflite import Model, Node, Spec, build, litert
 
 from firmware_bridge.folder.emit import write_network
@@ -36,8 +36,7 @@ def _windows(network: Network, count: int) -> np.ndarray:
 def _check_every_tensor(content: bytes, folder: Path, rounding: str, windows: np.ndarray | None = None) -> None:
     network = _network(content, rounding=rounding)
     windows = _windows(network, 3) if windows is None else windows
-    write_network(folder, network)
-    made = run_on_host(compile_on_host(folder), windows)
+    made = run_on_host(network, windows, folder)
     truth = litert(content, windows).__getitem__ if rounding == "double" else _xnnpack(content, windows)
     assert len(made.streams) == len(network.program.streams) - 1
     for index, values in made.streams.items():
@@ -112,8 +111,7 @@ def test_a_limit_on_pushes_changes_no_byte(limit: int, tmp_path: Path):
     largest = max(step.macs for step in network.program.steps)
     assert report(network)["macs_of_worst_push"] <= max(limit, largest)
     windows = _windows(network, 2)
-    write_network(tmp_path, network)
-    made = run_on_host(compile_on_host(tmp_path), windows)
+    made = run_on_host(network, windows, tmp_path)
     wanted = litert(content, windows)
     for index, values in made.streams.items():
         # Rows that the output does not need may be left when it is there.

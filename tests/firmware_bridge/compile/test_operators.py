@@ -5,11 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from host import compile_on_host, run_on_host
+from host import run_on_host
 from one_op_tflite import litert
 
 from firmware_bridge.compile.operators import lower
-from firmware_bridge.folder.emit import write_network
 from firmware_bridge.plan.network import ROUNDINGS, plan_network
 from firmware_bridge.tflite.graph import Graph, Op, Tensor
 from firmware_bridge.tflite.reader import parse_tflite
@@ -47,6 +46,5 @@ def test_the_lowest_bias_of_a_channel_without_weights_fits(rounding: str, shared
     assert min(biases) == -(1 << 31)
     source, output = network.graph.tensors[network.graph.inputs[0]], network.graph.outputs[0]
     windows = np.random.default_rng(0).integers(-128, 128, (4, *source.shape), np.int8)
-    write_network(tmp_path, network)
-    made = run_on_host(compile_on_host(tmp_path), windows)
+    made = run_on_host(network, windows, tmp_path)
     assert (made.outputs == litert(content, windows, reference=rounding == "double")[output]).all()

@@ -1,17 +1,19 @@
-"""Compiles a generated network on this machine and calls it, so that Python can compare every value it makes."""
+"""Compiles generated networks on this machine and calls them, so that Python can compare every value they make."""
 
 import os
 import shutil
 import struct
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from quick_tables import with_quick_tables
+from joined_networks import join_networks
 
+from firmware_bridge.plan.network import Network
 from lungsound.errors import InputError
 
 _HERE = Path(__file__).parent
@@ -24,6 +26,21 @@ SANITIZERS = ("-Og", *CHECKED)
 
 _RECORD = struct.Struct("<HHI")
 _OUTPUT = 65535
+
+_CALLER = _HERE / "host_net.h"
+_LAST = """
+void au_trace(uint16_t stream, uint16_t row, const au_value_t *values, uint32_t count)
+{
+    static int8_t narrow[1u << 20];
+    for (uint32_t i = 0; i < count; ++i) {
+        narrow[i] = (int8_t)values[i];
+    }
+    host_record(stream, row, narrow, count);
+}
+
+#define ADDRESS(name) &name##_host_network,
+const host_network_t *const host_networks[] = {EACH(ADDRESS) NULL};
+"""
 
 _KEPT = tempfile.TemporaryDirectory()
 _OBJECTS: dict[tuple[object, ...], Path] = {}
@@ -46,24 +63,39 @@ class HostRun:
     streams: dict[int, npt.NDArray[np.int8]]
 
 
-def compile_on_host(folder: Path, flags: tuple[str, ...] = SANITIZERS) -> Path:
-    """Compile the network in `folder`, and a main that feeds it, with gcc; returns the program.
+def run_on_host(
+    network: Network, windows: npt.NDArray[np.int8], folder: Path, flags: tuple[str, ...] = SANITIZERS
+) -> HostRun:
+    """Feed `windows` [n, ...] through a network; as `run_all_on_host` else."""
+    (made,) = run_all_on_host([network], [windows], folder, flags)
+    return made
+
+
+def run_all_on_host(
+    networks: Sequence[Network],
+    windows: Sequence[npt.NDArray[np.int8]],
+    folder: Path,
+    flags: tuple[str, ...] = SANITIZERS,
+) -> list[HostRun]:
+    """Compile networks and a main that feeds each its windows [n, ...], with gcc, and run them.
 
     Raises
     ------
     InputError
-        If gcc warns or fails; the sentence ends with what it said.
+        If gcc warns or fails, or the program does (a sanitizer's finding); the sentence ends with what was said.
     """
-    program, network = folder / "host_check", folder / "host_net.c"
-    with_quick_tables(folder)
-    # One unit for what differs from network to network, at -O0: mostly tables, of which the kernels read all.
-    network.write_text('#include "net.c"\n#include "host_net.h"\n')
-    made = folder / "host_net.o"
-    _gcc(
-        [*WARNINGS, *flags, "-O0", "-DAU_TRACE", f"-I{_HERE}", "-c", network.name, "-o", str(made)],
-        folder,
-        cached=False,
-    )
+    made = {}
+    for place, indices in join_networks(networks, folder / "host", _CALLER.read_text(), _LAST):
+        program = _compiled(place, flags)
+        made |= zip(indices, _fed(program, [windows[index] for index in indices]), strict=True)
+    return [made[index] for index in range(len(networks))]
+
+
+def _compiled(folder: Path, flags: tuple[str, ...]) -> Path:
+    program, made = folder / "host_check", folder / "networks.o"
+    # What differs from network to network at -O0: mostly tables, of which the kernels read all.
+    words = [*WARNINGS, *flags, "-O0", "-DAU_TRACE", f"-I{_HERE}", "-c", "networks.c", "-o", str(made)]
+    _gcc(words, folder, cached=False)
     others = [_known_object(source, flags) for source in [*sorted(folder.glob("au_*.c")), _HERE / "host_check.c"]]
     _gcc([*flags, *_LINKER, "-o", str(program), str(made), *map(str, others)], folder)
     return program
@@ -88,28 +120,25 @@ def _gcc(words: list[str], folder: Path, *, cached: bool = True) -> None:
         raise InputError(f"{folder}: gcc does not accept the generated C: {done.stderr[:4000]}")
 
 
-def run_on_host(program: Path, windows: npt.NDArray[np.int8]) -> HostRun:
-    """Feed `windows` [n, ...] through a program of `compile_on_host`.
-
-    Raises
-    ------
-    InputError
-        If the program fails (a sanitizer's finding).
-    """
-    done = subprocess.run([str(program)], input=windows.tobytes(), capture_output=True, check=False)
+def _fed(program: Path, windows: Sequence[npt.NDArray[np.int8]]) -> list[HostRun]:
+    given = b"".join(struct.pack("<I", len(some)) + some.tobytes() for some in windows)
+    done = subprocess.run([str(program)], input=given, capture_output=True, check=False)
     if done.returncode:
         raise InputError(f"{program}: the network failed: {done.stderr.decode(errors='replace')[:4000]}")
-    outputs: list[npt.NDArray[np.int8]] = []
-    streams: dict[int, list[npt.NDArray[np.int8]]] = {}
-    position = 0
-    while position < len(done.stdout):
-        stream, _row, count = _RECORD.unpack_from(done.stdout, position)
-        position += _RECORD.size
-        values = np.frombuffer(done.stdout, np.int8, count, position)
-        position += count
-        if stream == _OUTPUT:
-            outputs.append(values)
-        else:
-            streams.setdefault(stream, []).append(values)
-    joined = {index: np.concatenate(rows).reshape(len(windows), -1) for index, rows in streams.items()}
-    return HostRun(np.stack(outputs), joined)
+    position, made = 0, []
+    for some in windows:
+        outputs: list[npt.NDArray[np.int8]] = []
+        streams: dict[int, list[npt.NDArray[np.int8]]] = {}
+        while len(outputs) < len(some):
+            stream, _row, count = _RECORD.unpack_from(done.stdout, position)
+            position += _RECORD.size
+            values = np.frombuffer(done.stdout, np.int8, count, position)
+            position += count
+            if stream == _OUTPUT:
+                outputs.append(values)
+            else:
+                streams.setdefault(stream, []).append(values)
+        joined = {index: np.concatenate(rows).reshape(len(some), -1) for index, rows in streams.items()}
+        made.append(HostRun(np.stack(outputs), joined))
+    assert position == len(done.stdout)
+    return made

@@ -11,7 +11,7 @@ KERNELS = (
     *("au_conv_paired", "au_conv_gathered", "au_conv_paired_pool", "au_conv_gathered_pool"),
     *("au_depthwise_fours", "au_add_alike"),
 )
-ROUNDS_TWICE = ("au_add_alike",)
+ROUND_TWICE = ("au_add_alike",)
 """Kernels that exist in double rounding alone."""
 
 
