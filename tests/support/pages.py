@@ -46,7 +46,8 @@ class Page:
     def write(self, folder: Path) -> None:
         """Write the files into a copy of the sources; they are new ones, or the page touches what it need not."""
         for package in (*PACKAGES, "tests"):
-            shutil.copytree(ROOT / package, folder / package)
+            # Without what Python is writing at this moment, which has gone when its turn comes.
+            shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("*.pyc.*"))
         shutil.copy(ROOT / "pyproject.toml", folder)
         for name, text in self.files.items():
             if edit := _EDIT.fullmatch(name):
