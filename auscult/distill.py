@@ -138,6 +138,10 @@ def distill_command(
         settings, place = load_settings(resume, DistillSettings), nullcontext(resume)
         settings = replace(settings, data=settings.data.moved_to(data_given(context, data), resume))
     else:
+        if teacher == NONE:
+            logit_weight, embedding_weight = _no_weights(context, logit_weight, embedding_weight)
+        losses = LossWeights(label_weight, logit_weight, embedding_weight, temperature)
+        _refuse_ignored(context, losses, alone=teacher == NONE)
         chosen = DataOptions(
             tuple(data),
             tuple(protocol),
@@ -166,10 +170,6 @@ def distill_command(
             config, budget = choose(config, student, heard, device, whole_hop=not is_given(context, "hop"))
         if not is_given(context, "hop"):
             chosen = replace(chosen, hop_seconds=Student(config).whole_hop(chosen.listening()))
-        if teacher == NONE:
-            logit_weight, embedding_weight = _no_weights(context, logit_weight, embedding_weight)
-        losses = LossWeights(label_weight, logit_weight, embedding_weight, temperature)
-        _refuse_ignored(context, losses, alone=teacher == NONE)
         chosen = replace(chosen, labels=_labels(label, data, teacher_run or from_run))
         settings = DistillSettings(
             str(teacher_run) if teacher_run else None,

@@ -46,9 +46,12 @@ def test_what_was_chosen_takes_what_was_promised(auscult, small_options, place, 
         ([*M4, "--ram", "8K", "--from-run", "runs/a"], "--from-run"),
         ([*M4, "--ram", "8K", "--student-weights", "a.pth"], "--student-weights"),
         ([*M4, "--ram", "8K", "--front-end", "leaf-pcen"], "--front-end"),
+        ([*M4, "--ram", "8K", "--temperature", 3], "--temperature"),
+        ([*M4, "--ram", "8K", "--logit-weight", 1], "--logit-weight"),
     ],
 )
-def test_what_would_be_ignored_beside_a_budget_or_without_one_is_wrong_usage(auscult, words, option):
+def test_what_would_be_ignored_beside_a_budget_or_without_one_is_wrong_usage(auscult, words, option, monkeypatch):
+    monkeypatch.setattr("auscult.sizing.choice.choose", lambda *_, **__: pytest.fail("chosen before it was refused"))
     code, said, told = auscult(*words)
     assert (code, said) == (2, "")
     assert option in told
