@@ -23,7 +23,7 @@ from firmware_bridge.compile.specialise.convolution import (
     patch_values,
     pieces,
 )
-from firmware_bridge.compile.specialise.depthwise import FOURS, THREES, values_under
+from firmware_bridge.compile.specialise.depthwise import FOURS, IN_COMMON, THREES, in_common, values_under
 from firmware_bridge.compile.split import ENDLESS, Split
 from firmware_bridge.plan.network import Network
 from lungsound.files.versions import own_version
@@ -187,6 +187,7 @@ def _blocks(network: Network) -> dict[str, Any]:
     kernels, steps = network.kernels, network.program.steps
     gathered = [step for step in steps if step.source == GATHERED]
     in_a_list = (FOURS, vectors.DEPTHWISE)
+    threes = {in_common(step) for step in steps if step.source == THREES}
     return {
         "in_place": _block_header(IN_PLACE, kernels),
         "gathered": _block_header(GATHERED, kernels),
@@ -196,6 +197,7 @@ def _blocks(network: Network) -> dict[str, Any]:
         "patch_values": max((patch_values(step) for step in steps if step.source == PATCHED), default=0),
         "pieces": max((pieces(step, kernels) for step in steps if step.source == IN_PLACE), default=0),
         "values_under": max((values_under(step) for step in steps if step.source in in_a_list), default=0),
+        "threes": {common: int(common in threes) for common in IN_COMMON},
     }
 
 

@@ -7,6 +7,19 @@
 
 #include "au_types.h"
 
+/* Dissolves in its callers, who know which channels and columns are meant. */
+#if defined(__GNUC__)
+#define AU_DISSOLVED static inline __attribute__((always_inline))
+#else
+#define AU_DISSOLVED static inline
+#endif
+
+/* Whether innermost work is in assembly, which loads words from any address and needs every register of the core: not
+ * without optimization, with a frame pointer (define AU_WITHOUT_ASSEMBLY then), or in Clang. */
+#if defined(__OPTIMIZE__) && defined(__ARM_FEATURE_UNALIGNED) && !defined(__clang__) && !defined(AU_WITHOUT_ASSEMBLY)
+#define AU_IN_ASSEMBLY
+#endif
+
 /* Four values at any address. */
 static inline uint32_t au_load4(const void *from)
 {
@@ -36,6 +49,14 @@ static inline uint32_t au_halves(int32_t low, int32_t high)
     uint32_t halves;
     __asm("pkhbt %0, %1, %2, lsl #16" : "=r"(halves) : "r"(low), "r"(high));
     return halves;
+}
+
+/* Divide by two to the power of the lowest byte of `by`, rounding down: what is above it needs no masking. */
+static inline int32_t au_shift_right(int32_t value, int32_t by)
+{
+    int32_t shifted;
+    __asm("asr %0, %1, %2" : "=r"(shifted) : "r"(value), "r"(by));
+    return shifted;
 }
 
 /* Clamp to int8. */

@@ -34,8 +34,8 @@ static bool ready(const au_program_t *program, const au_state_t *state, const au
     return all;
 }
 
-static void find_rows(const au_program_t *program, const au_state_t *state, const au_step_t *step, uint16_t run,
-                      const au_value_t **rows)
+AU_OUT_OF_LINE static void find_rows(const au_program_t *program, const au_state_t *state, const au_step_t *step,
+                                     uint16_t run, const au_value_t **rows)
 {
     uint32_t count = 0;
     for (uint16_t t = 0; t < step->n_taps; ++t) {

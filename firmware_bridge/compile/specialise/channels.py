@@ -22,7 +22,6 @@ _MOST = (1 << 31) - 1
 _STILL = 0.49
 # Added to shifts (au_rescale.h).
 _OTHERWISE, _LEFT = 64, 128
-_CLAMPED = 256
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ class Channels:
     @property
     def note(self) -> str:
         """How many channels go through au_requantize(), in words; "" if none."""
-        slow = int(((self.how > _OTHERWISE // 2) & (self.how < _LEFT)).sum())
+        slow = int(goes_anyhow(self.how).sum())
         return f"{slow} of {len(self.how)} channels are scaled in plain C" if slow else ""
 
     def in_multiples(self, of: int) -> tuple[Integers, Integers, Integers, Integers]:
@@ -77,12 +76,18 @@ class Channels:
 
 
 def scaling(step: Step, how: Integers) -> Integers:
-    """Return how each two channels are scaled, `how` [n, 2], in the halves of a word: 256 more where values are clamped
-    to less than int8.
+    """Return how each two channels are scaled, `how` [n, 2], in the halves of a word; what is clamped to less than int8
+    goes through au_requantize().
     """
     clamped = (step.number("low"), step.number("high")) != (-128, 127)
-    both: Integers = ((how + (_CLAMPED if clamped else 0)) << np.array([0, 16])).sum(axis=1)
+    simply = np.where(how < _LEFT, how, _LEFT - how) + _OTHERWISE
+    both: Integers = (np.where(clamped & ~goes_anyhow(how), simply, how) << np.array([0, 16])).sum(axis=1)
     return both
+
+
+def goes_anyhow(how: Integers) -> npt.NDArray[np.bool_]:
+    """Return which channels go through au_requantize()."""
+    return np.asarray((how > _OTHERWISE // 2) & (how < _LEFT))
 
 
 def words(values: Integers) -> CArray:

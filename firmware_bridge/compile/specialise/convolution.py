@@ -23,6 +23,7 @@ _PIECE_BYTES = 12  # of a 32-bit core (au_packed.h)
 _GROUP = 4  # values that are taken at a time
 _MOST_PATCHED = 128  # bytes of stack
 _BEFORE = 8  # bytes of biases, which come before the weights of two channels
+_NO_MORE = 1 << 31  # channels behind two (au_conv_pointwise.c)
 _FILLER = -1000  # no weight
 # Which two of four values share a word of weights: what unpacking bytes gives, or halves as they lie.
 _VALUES_OF_WORDS = {1: (0, 2, 1, 3), 2: (0, 1, 2, 3)}
@@ -53,6 +54,7 @@ def pointwise(step: Step) -> Step:
     weights = step.array("weights").astype(np.int8).reshape(step.number("out_channels") // 2, -1)
     known = step.array("pairs").reshape(len(weights), -1)
     known[:, -1] = scaling(step, known[:, -1:] >> np.array([0, 8]) & 0xFF)
+    known[-1, -1] |= _NO_MORE
     pairs = known.astype("<i4").view(np.int8)
     around = np.concatenate([pairs[:, :_BEFORE], weights, pairs[:, _BEFORE:]], axis=1)
     fields = step.op.fields | {"weights": CArray("int8_t", around.reshape(-1)), "pairs": None}

@@ -5,12 +5,16 @@ import dataclasses
 import numpy as np
 
 from firmware_bridge.compile.program import CArray, CStruct, Step
-from firmware_bridge.compile.specialise.channels import Channels, Integers, scaling, words
+from firmware_bridge.compile.specialise.channels import Channels, Integers, goes_anyhow, scaling, words
 from firmware_bridge.compile.specialise.convolution import convolution
 
 FOURS, THREES = "au_depthwise_fours", "au_depthwise_threes"
 """Functions, and the files that hold them."""
+IN_COMMON = ("SHARED", "OVERLAPPING", "APART")
+"""As au_threes.h has them."""
 _MOST_DOUBLED = 1 << 30
+_STRANGE = 1 << 15  # in the first of four channels: one of them goes through au_requantize()
+_LAST_SECOND = (0, 2, 1)  # kernel columns where the first's last input column is the second's first
 _MOST_UNDER = 256
 
 
@@ -35,6 +39,12 @@ def depthwise(step: Step, kernels: str) -> Step:
 def values_under(step: Step) -> int:
     """Values of one channel under a kernel."""
     return step.number("kernel_h") * step.number("kernel_w")
+
+
+def in_common(step: Step) -> str:
+    """Return what two output columns of au_depthwise_threes have in common, of `IN_COMMON`."""
+    ratio = step.number("stride_w") / step.number("dilation_w")
+    return {1.0: "SHARED", 2.0: "OVERLAPPING"}.get(ratio, "APART")
 
 
 def _order(step: Step) -> Integers:
@@ -75,8 +85,12 @@ def _known_of_twos(step: Step, channels: Channels, order: Integers, weights: Int
     twos = order[:, [[0, 2], [1, 3]]].reshape(-1, 2)
     scales = np.stack([channels.multiplier[twos], channels.offset[twos]], axis=2).reshape(-1, 4)
     how = scaling(step, channels.how[twos])[:, None]
+    strange = goes_anyhow(how >> np.array([0, 16]) & 0xFF).reshape(-1, 4).any(axis=1, keepdims=True)
+    how[::2] |= np.where(strange, _STRANGE, 0)
     # [twos, channels, rows, columns]
     halves = 2 * weights[:, :, [[0, 2], [1, 3]]].transpose(0, 2, 3, 1).reshape(-1, 2, 3, 3) & 0xFFFF
+    if in_common(step) == "OVERLAPPING":
+        halves = halves[..., _LAST_SECOND]
     upper = halves[:, :, 0] + (halves[:, :, 1] << 16)
     lowest = halves[:, 0, 2] + (halves[:, 1, 2] << 16)
     of_columns = np.stack([upper[:, 0], upper[:, 1], lowest], axis=2).reshape(-1, 9)

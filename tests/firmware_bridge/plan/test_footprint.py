@@ -27,6 +27,9 @@ CONFIG = """
 #define AU_PATCH_VALUES 60u
 #define AU_MOST_PIECES 27
 #define AU_MAX_UNDER 9
+#define AU_THREES_SHARED 1
+#define AU_THREES_OVERLAPPING 1
+#define AU_THREES_APART 1
 """
 
 

@@ -52,8 +52,10 @@ static inline void sum_up(const gathered_t *columns, uint32_t kernel_w, uint32_t
     sums[1] = second;
 }
 
-static void one_row(const au_conv_t *conv, const au_value_t *const *rows, const au_row_t *row, au_value_t *out)
+/* Into `sums` of a pool, whose first row stores no values: pointers walk over the sums, which are larger. */
+static void one_row(const au_conv_t *conv, const au_value_t *const *rows, uint32_t *sums, au_value_t *out)
 {
+    const au_row_t row = au_row(conv, sums, out == NULL);
     gathered_t columns;
     const uint32_t size = AU_COLUMN((uint32_t)conv->kernel_h * conv->in_channels);
     const uint32_t stride = conv->stride_w;
@@ -63,12 +65,12 @@ static void one_row(const au_conv_t *conv, const au_value_t *const *rows, const 
     const uint32_t under = conv->kernel_w + second;
     const uint32_t kept = (conv->kernel_w > second) ? (conv->kernel_w - second) : 0u;
     const uint32_t gone = under - kept;
-    au_place_t place = au_first_place(conv, row, out);
+    au_place_t place = au_first_place(conv, &row, (out != NULL) ? out : (au_value_t *)sums);
     uint32_t have = 0;
     for (uint32_t x = 0; x < conv->out_width; x += 2u) {
         const int32_t left = (int32_t)(x * stride) - (int32_t)conv->pad_left;
         uint32_t beside = second;
-        int32_t sums[2] = {0, 0};
+        int32_t totals[2] = {0, 0};
         if ((x + 1u) == conv->out_width) { /* there is no second column */
             beside = 0;
             place.beside = place.out;
@@ -92,25 +94,21 @@ static void one_row(const au_conv_t *conv, const au_value_t *const *rows, const 
         }
         have = kept;
         if (AU_WANTS_SUMS) {
-            sum_up(&columns, conv->kernel_w, beside, sums);
+            sum_up(&columns, conv->kernel_w, beside, totals);
         }
         const au_piece_t piece = {{columns.values, columns.values + (beside * size)}, AU_FILLED(conv->kernel_w * size)};
-        au_two_columns(conv, &piece, &piece + 1, sums, row, &place);
+        au_two_columns(conv, &piece, &piece + 1, totals, &row, &place);
         au_next_place(conv, &place);
     }
 }
 
 void au_conv_gathered(const void *op, const au_value_t *const *rows, au_value_t *out)
 {
-    const au_conv_t *const conv = (const au_conv_t *)op;
-    const au_row_t row = au_row(conv, NULL, false);
-    one_row(conv, rows, &row, out);
+    one_row((const au_conv_t *)op, rows, NULL, out);
 }
 
 void au_conv_gathered_pool(const void *op, const au_value_t *const *rows, void *sums, bool first, au_value_t *out)
 {
-    const au_conv_t *const conv = (const au_conv_t *)op;
-    const au_row_t row = au_row(conv, (uint32_t *)sums, first);
-    /* The first row of a pool stores no values; pointers walk over the sums, which are larger. */
-    one_row(conv, rows, &row, (out != NULL) ? out : (au_value_t *)sums);
+    (void)first; /* of two rows, and so without an output */
+    one_row((const au_conv_t *)op, rows, (uint32_t *)sums, out);
 }

@@ -67,15 +67,17 @@ static const au_piece_t *split(au_piece_t *piece, au_column_t tail[2][4])
     return piece + 2;
 }
 
-static void one_row(const au_conv_t *conv, const au_value_t *const *rows, const au_row_t *row, au_value_t *out)
+/* Into `sums` of a pool, whose first row stores no values: pointers walk over the sums, which are larger. */
+static void one_row(const au_conv_t *conv, const au_value_t *const *rows, uint32_t *sums, au_value_t *out)
 {
+    const au_row_t row = au_row(conv, sums, out == NULL);
     const uint32_t patch = (uint32_t)conv->kernel_h * conv->kernel_w * conv->in_channels;
     au_piece_t pieces[AU_MOST_PIECES];
     au_column_t tail[2][4] AU_ON_A_WORD = {{0, 0, 0, 0}, {0, 0, 0, 0}};
-    au_place_t place = au_first_place(conv, row, out);
+    au_place_t place = au_first_place(conv, &row, (out != NULL) ? out : (au_value_t *)sums);
     for (uint32_t x = 0; x < conv->out_width; x += 2u) {
         int32_t left[2];
-        int32_t sums[2] = {0, 0};
+        int32_t totals[2] = {0, 0};
         left[0] = (int32_t)(x * conv->stride_w) - (int32_t)conv->pad_left;
         left[1] = left[0] + (int32_t)conv->stride_w;
         if ((x + 1u) == conv->out_width) { /* there is no second column */
@@ -86,23 +88,19 @@ static void one_row(const au_conv_t *conv, const au_value_t *const *rows, const 
         if ((AU_MOST_PIECES > 1) && (AU_FILLED(patch) != patch)) { /* a tail is a second piece */
             last = split(pieces, tail);
         }
-        au_sum_up(pieces, last, sums);
-        au_two_columns(conv, pieces, last, sums, row, &place);
+        au_sum_up(pieces, last, totals);
+        au_two_columns(conv, pieces, last, totals, &row, &place);
         au_next_place(conv, &place);
     }
 }
 
 void au_conv_paired(const void *op, const au_value_t *const *rows, au_value_t *out)
 {
-    const au_conv_t *const conv = (const au_conv_t *)op;
-    const au_row_t row = au_row(conv, NULL, false);
-    one_row(conv, rows, &row, out);
+    one_row((const au_conv_t *)op, rows, NULL, out);
 }
 
 void au_conv_paired_pool(const void *op, const au_value_t *const *rows, void *sums, bool first, au_value_t *out)
 {
-    const au_conv_t *const conv = (const au_conv_t *)op;
-    const au_row_t row = au_row(conv, (uint32_t *)sums, first);
-    /* The first row of a pool stores no values; pointers walk over the sums, which are larger. */
-    one_row(conv, rows, &row, (out != NULL) ? out : (au_value_t *)sums);
+    (void)first; /* of two rows, and so without an output */
+    one_row((const au_conv_t *)op, rows, (uint32_t *)sums, out);
 }

@@ -92,24 +92,26 @@ static inline int32_t take(const au_conv_t *conv, const au_value_t *const *rows,
     return inside ? copy(conv, rows, cut, (uint32_t)column, patch) : copy_any(conv, rows, column, patch);
 }
 
-static void one_row(const au_conv_t *conv, const au_value_t *const *rows, const au_row_t *row, au_value_t *out)
+/* Into `sums` of a pool, whose first row stores no values: pointers walk over the sums, which are larger. */
+static void one_row(const au_conv_t *conv, const au_value_t *const *rows, uint32_t *sums, au_value_t *out)
 {
+    const au_row_t row = au_row(conv, sums, out == NULL);
     patches_t patches;
     const cut_t how = cut(conv);
     const uint32_t size = AU_FILLED((uint32_t)conv->kernel_w * conv->in_channels * conv->kernel_h);
     const int32_t stride = (int32_t)conv->stride_w;
     const au_piece_t piece = {{patches.values[0], patches.values[1]}, size};
-    au_place_t place = au_first_place(conv, row, out);
+    au_place_t place = au_first_place(conv, &row, (out != NULL) ? out : (au_value_t *)sums);
     int32_t column = -(int32_t)conv->pad_left;
     for (uint32_t x = 0; x < conv->out_width; x += 2u) {
-        int32_t sums[2];
+        int32_t totals[2];
         const bool second = (x + 1u) < conv->out_width;
         if (!second) {
             place.beside = place.out;
         }
-        sums[0] = take(conv, rows, &how, column, patches.values[0]);
-        sums[1] = take(conv, rows, &how, second ? (column + stride) : column, patches.values[1]);
-        au_two_columns(conv, &piece, &piece + 1, sums, row, &place);
+        totals[0] = take(conv, rows, &how, column, patches.values[0]);
+        totals[1] = take(conv, rows, &how, second ? (column + stride) : column, patches.values[1]);
+        au_two_columns(conv, &piece, &piece + 1, totals, &row, &place);
         au_next_place(conv, &place);
         column += 2 * stride;
     }
@@ -117,15 +119,11 @@ static void one_row(const au_conv_t *conv, const au_value_t *const *rows, const 
 
 void au_conv_patched(const void *op, const au_value_t *const *rows, au_value_t *out)
 {
-    const au_conv_t *const conv = (const au_conv_t *)op;
-    const au_row_t row = au_row(conv, NULL, false);
-    one_row(conv, rows, &row, out);
+    one_row((const au_conv_t *)op, rows, NULL, out);
 }
 
 void au_conv_patched_pool(const void *op, const au_value_t *const *rows, void *sums, bool first, au_value_t *out)
 {
-    const au_conv_t *const conv = (const au_conv_t *)op;
-    const au_row_t row = au_row(conv, (uint32_t *)sums, first);
-    /* The first row of a pool stores no values; pointers walk over the sums, which are larger. */
-    one_row(conv, rows, &row, (out != NULL) ? out : (au_value_t *)sums);
+    (void)first; /* of two rows, and so without an output */
+    one_row((const au_conv_t *)op, rows, (uint32_t *)sums, out);
 }

@@ -1,91 +1,167 @@
 /* Convolution of 1 x 1 for Cortex-M4, M7 and M33: two columns at a time where they lie, as au_conv_paired.c does it,
- * but without pieces to look for; what is known of two channels lies around their weights. */
+ * but without pieces to look for; what is known of two channels lies around their weights. A last column without
+ * another beside it is made alone. */
 #include "au_conv.h"
 
 #include AU_BLOCK_IN_PLACE
 
 /* Words before two channels' weights, which begin what au_packed.h lists, and words behind them, which end it but for
- * the last: a half each that says how either is scaled, and 256 more where values are clamped to less than int8. */
+ * the last: how either is scaled, a half each. */
 enum { BEFORE = AU_SCALE, BEHIND = AU_WORDS_OF_PAIR - AU_SCALE };
 
-/* The second channel's scale and how both are scaled, counted from the first's scale. */
-enum { SECOND_SCALE = AU_SECOND_SCALE - AU_SCALE, HOW = AU_HOW - AU_SCALE };
+/* In either half: whether the channel is AU_OTHERWISE. The highest bit says that no others follow. */
+#define EITHER_OTHERWISE 0x00600060u
 
-/* A sum becomes a value, however it is scaled and clamped. */
-AU_OUT_OF_LINE static int32_t finish_any(const au_conv_t *conv, const int32_t *scale, uint32_t how, int32_t sum)
+/* Two columns of input, and 128 times the sum of each; where their next channels go. If there is no second column, it
+ * lies where the first does. */
+typedef struct {
+    const au_column_t *values[2];
+    int32_t excess[2];
+    au_value_t *to[2];
+    uint32_t bytes; /* of two channels' weights */
+} place_t;
+
+/* Sums of two channels, one behind the other, in two columns. */
+typedef struct {
+    int32_t of[2][2];
+} sums_t;
+
+/* Sums of two channels become values, however they are scaled and clamped; `scale` is what lies behind their weights.
+ */
+AU_OUT_OF_LINE static void finish(const au_conv_t *conv, const int32_t *scale, const sums_t *sums, place_t *place)
 {
-    const int32_t value = au_rescale_any(sum, scale, (int32_t)(how & 0xFFu), conv->out_zero);
-    return au_clamp(value, conv->low, conv->high);
+    const int32_t how = scale[AU_HOW - AU_SCALE];
+    const int32_t second = (int32_t)((uint32_t)how >> AU_SECOND_HALF);
+    const int32_t *const second_scale = scale + (AU_SECOND_SCALE - AU_SCALE);
+    for (uint32_t column = 2; column > 0u; --column) {
+        const int32_t *const sum = sums->of[column - 1u];
+        au_value_t *const out = place->to[column - 1u];
+        out[0] = (au_value_t)au_finish_clamped(sum[0], scale, how, conv->out_zero, conv->low, conv->high);
+        out[1] = (au_value_t)au_finish_clamped(sum[1], second_scale, second, conv->out_zero, conv->low, conv->high);
+        place->to[column - 1u] = out + 2;
+    }
 }
 
-/* Two sums of a channel become values. */
-static inline void finish(const au_conv_t *conv, const int32_t *known, uint32_t how, int32_t sums[2])
+/* The next channels of two columns, or of the first `alone`, up to two that need finish(), whose sums are then left, or
+ * to the last. Returns where the weights of the next are. */
+#ifdef AU_FINISHES
+/* AU_GROUP for the first column alone. */
+#define GROUP_ALONE                        \
+    "ldrd %[a], %[b], [%[w]], #8\n\t"      \
+    "ldr %[x], [%[x0]], #4\n\t"            \
+    "sxtb16 %[c], %[a], ror #8\n\t"        \
+    "sxtb16 %[d], %[b], ror #8\n\t"        \
+    "sxtb16 %[y], %[x]\n\t"                \
+    "sxtb16 %[x], %[x], ror #8\n\t"        \
+    "smlad %[s00], %[y], %[a], %[s00]\n\t" \
+    "smlad %[s01], %[y], %[c], %[s01]\n\t" \
+    "smlad %[s00], %[x], %[b], %[s00]\n\t" \
+    "smlad %[s01], %[x], %[d], %[s01]\n\t"
+#define FIRST               \
+    "strb r8, [r6], #1\n\t" \
+    "strb r9, [r6], #1\n\t"
+#define SECOND               \
+    "strb r10, [r7], #1\n\t" \
+    "strb r11, [r7], #1\n\t"
+#define CHANNELS(group, store)                                                                                     \
+    __asm volatile("0:\n\t"                                                                                        \
+                   "ldr %[left], %[bytes]\n\t"                                                                     \
+                   "ldrd %[s00], %[s01], [%[w]], #8\n\t"                                                           \
+                   "ldrd %[a], %[b], %[excess]\n\t"                                                                \
+                   "ldrd %[x0], %[x1], %[values]\n\t"                                                              \
+                   "mov %[s11], %[s01]\n\t"                                                                        \
+                   "sub %[s10], %[s00], %[b]\n\t"                                                                  \
+                   "sub %[s00], %[s00], %[a]\n\t" AU_GROUPS(                                                       \
+                       group) "ldmia %[w]!, {r0, r1, r2, r3, r4}\n\t"                                              \
+                              "sub r8, r8, r9, lsl #8\n\t"                                                         \
+                              "sub r10, r10, r11, lsl #8\n\t" AU_FINISH(                                           \
+                                  AU_DOUBLING, AU_LEAVING) "ldrd r6, r7, %[to]\n\t" store "strd r6, r7, %[to]\n\t" \
+                                                           "lsls r0, r4, #16\n\t"                                  \
+                                                           "bpl 0b\n"                                              \
+                                                           "9:\n\t"                                                \
+                   : [s00] "=&r"(s00), [s01] "=&r"(s01), [s10] "=&r"(s10), [s11] "=&r"(s11), [x0] "=&r"(x0),       \
+                     [x1] "=&r"(x1), [w] "+r"(w), [left] "=&r"(left), [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c),    \
+                     [d] "=&r"(d), [x] "=&r"(x), [y] "=&r"(y), [to] "+m"(place->to)                                \
+                   : [values] "m"(place->values), [excess] "m"(place->excess), [bytes] "m"(place->bytes)           \
+                   : "cc", "memory")
+
+/* Registers are named as LDM and AU_FINISH want them, and all of them, since there is none to spare. */
+AU_DISSOLVED const int8_t *channels(const au_conv_t *conv, place_t *place, const int8_t *weights, bool alone)
 {
-    const int32_t zero = AU_SINGLE_ROUNDING ? conv->out_zero : 0;
-    const int32_t scale[2] = {known[0], known[1]};
-    const uint32_t left = how - (uint32_t)AU_LEFT;
-    const int32_t a = sums[0];
-    const int32_t b = sums[1];
-    if (how < 32u) {
-        sums[0] = au_saturate(au_rescale_right(a, a * 2, scale, (int32_t)how, zero));
-        sums[1] = au_saturate(au_rescale_right(b, b * 2, scale, (int32_t)how, zero));
-    } else if (left < 32u) {
-        sums[0] = au_saturate(au_rescale_left(a * 2, scale, (int32_t)left));
-        sums[1] = au_saturate(au_rescale_left(b * 2, scale, (int32_t)left));
+    register uint32_t a __asm("r0");
+    register uint32_t b __asm("r1");
+    register uint32_t c __asm("r2");
+    register uint32_t d __asm("r3");
+    register uint32_t x __asm("r4");
+    register uint32_t y __asm("r5");
+    register const au_column_t *x0 __asm("r6");
+    register const au_column_t *x1 __asm("r7");
+    register int32_t s00 __asm("r8");
+    register int32_t s01 __asm("r9");
+    register int32_t s10 __asm("r10");
+    register int32_t s11 __asm("r11");
+    register const int8_t *w __asm("r12") = weights;
+    register uint32_t left __asm("r14");
+    if (alone) {
+        CHANNELS(GROUP_ALONE, FIRST "mov r7, r6\n\t");
     } else {
-        sums[0] = finish_any(conv, known, how, a);
-        sums[1] = finish_any(conv, known, how, b);
+        CHANNELS(AU_GROUP, FIRST SECOND);
     }
+    if ((x & EITHER_OTHERWISE) != 0u) {
+        const sums_t sums = {{{s00, s01}, {s10, s11}}};
+        const int8_t *const behind = w;
+        finish(conv, (const int32_t *)(const void *)(behind - (BEHIND * 4)), &sums, place);
+        return behind;
+    }
+    return w;
 }
-
-/* All channels of two columns whose values sum to `sums`. */
-static inline void two_columns(const au_conv_t *conv, const au_piece_t *piece, const int32_t sums[2], au_value_t *out,
-                               au_value_t *beside)
+#else
+AU_DISSOLVED const int8_t *channels(const au_conv_t *conv, place_t *place, const int8_t *weights, bool alone)
 {
-    const int32_t excess0 = sums[0] * 128;
-    const int32_t excess1 = sums[1] * 128;
+    const au_piece_t piece = {{place->values[0], place->values[1]}, place->bytes / 2u};
+    const int32_t *const before = (const int32_t *)(const void *)weights;
+    const uint32_t both = (uint32_t)before[AU_BOTH];
+    au_block_t block = {(int32_t)(both - (uint32_t)place->excess[0]), before[AU_SECOND],
+                        (int32_t)(both - (uint32_t)place->excess[1]), before[AU_SECOND]};
+    const int8_t *const behind = au_accumulate(&block, &piece, weights + (BEFORE * 4));
+    const sums_t sums = {{{(int32_t)((uint32_t)block.s00 - ((uint32_t)block.s01 * 256u)), block.s01},
+                          {(int32_t)((uint32_t)block.s10 - ((uint32_t)block.s11 * 256u)), block.s11}}};
+    (void)alone;
+    finish(conv, (const int32_t *)(const void *)behind, &sums, place);
+    return behind + (BEHIND * 4);
+}
+#endif
+
+/* All channels of two columns, or of the first `alone`. */
+AU_DISSOLVED void all_channels(const au_conv_t *conv, place_t *place, bool alone)
+{
+    const au_piece_t piece = {{place->values[0], place->values[alone ? 0 : 1]}, conv->in_channels};
+    const au_value_t *const last = place->to[0] + conv->out_channels;
     const int8_t *weights = conv->weights;
-    const au_value_t *const end = out + conv->out_channels;
-    au_value_t *here = out;
-    au_value_t *there = beside;
-    while (here != end) {
-        const int32_t *const before = (const int32_t *)(const void *)weights;
-        au_block_t block = {before[0] - excess0, before[1], before[0] - excess1, before[1]};
-        weights = au_accumulate(&block, piece, weights + (BEFORE * 4));
-        const int32_t *const known = (const int32_t *)(const void *)weights;
-        const uint32_t how = (uint32_t)known[HOW];
-        int32_t first[2] = {block.s00 - au_shift_left(block.s01, 8), block.s10 - au_shift_left(block.s11, 8)};
-        int32_t second[2] = {block.s01, block.s11};
-        finish(conv, known, how & 0xFFFFu, first);
-        finish(conv, known + SECOND_SCALE, how >> 16, second);
-        here[0] = (au_value_t)first[0];
-        here[1] = (au_value_t)second[0];
-        there[0] = (au_value_t)first[1];
-        there[1] = (au_value_t)second[1];
-        here += 2;
-        there += 2;
-        weights += BEHIND * 4;
-    }
+    int32_t sums[2];
+    au_sum_up(&piece, &piece + 1, sums);
+    place->excess[0] = sums[0] * 128;
+    place->excess[1] = sums[1] * 128;
+    do {
+        weights = channels(conv, place, weights, alone);
+    } while (place->to[0] != last);
 }
 
 void au_conv_pointwise(const void *op, const au_value_t *const *rows, au_value_t *out)
 {
     const au_conv_t *const conv = (const au_conv_t *)op;
     const uint32_t apart = (uint32_t)conv->stride_w * conv->in_channels;
-    const uint32_t channels = conv->out_channels;
-    au_piece_t piece = {{rows[0], rows[0] + apart}, conv->in_channels};
-    au_value_t *here = out;
-    for (uint32_t x = 0; x < conv->out_width; x += 2u) {
-        int32_t sums[2];
-        au_value_t *there = here + channels;
-        if ((x + 1u) == conv->out_width) { /* there is no second column */
-            piece.values[1] = piece.values[0];
-            there = here;
-        }
-        au_sum_up(&piece, &piece + 1, sums);
-        two_columns(conv, &piece, sums, here, there);
-        piece.values[0] += 2u * apart;
-        piece.values[1] += 2u * apart;
-        here += 2u * channels;
+    place_t place = {{rows[0], rows[0] + apart}, {0, 0}, {out, out + conv->out_channels}, 2u * conv->in_channels};
+    for (uint32_t x = 1; x < conv->out_width; x += 2u) {
+        all_channels(conv, &place, false);
+        place.values[0] += 2u * apart;
+        place.values[1] += 2u * apart;
+        place.to[0] = place.to[1];
+        place.to[1] += conv->out_channels;
+    }
+    if ((conv->out_width % 2u) != 0u) { /* there is no second column */
+        place.values[1] = place.values[0];
+        place.to[1] = place.to[0];
+        all_channels(conv, &place, true);
     }
 }

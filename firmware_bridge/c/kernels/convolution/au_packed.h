@@ -55,37 +55,38 @@ static inline void au_move(au_column_t *to, const au_column_t *from, uint32_t co
     }
 }
 
-/* Add one piece; returns where the weights of the next one are. The assembly loads words from any address, and needs
- * every register of the core: not there without optimization, with a frame pointer (define AU_WITHOUT_ASSEMBLY then),
- * or always in Clang. */
-#if defined(__OPTIMIZE__) && defined(__ARM_FEATURE_UNALIGNED) && !defined(__clang__) && !defined(AU_WITHOUT_ASSEMBLY)
+/* Add one piece; returns where the weights of the next one are. */
+#ifdef AU_IN_ASSEMBLY
+/* Groups that take `left` bytes of weights in all, eight each: one if they are odd, two if the twos are, and the rest
+ * by fours. A shift puts one bit of their number into the sign and the next into the carry. */
+#define AU_GROUPS(group)                                              \
+    "lsls %[a], %[left], #28\n\t"                                     \
+    "bpl 1f\n\t" group "1:\n\t"                                       \
+    "bcc 2f\n\t" group group "2:\n\t"                                 \
+    "subs %[left], %[left], #32\n\t"                                  \
+    "blt 4f\n"                                                        \
+    "3:\n\t" group group group group "subs %[left], %[left], #32\n\t" \
+    "bge 3b\n"                                                        \
+    "4:\n\t"
+
 static inline const int8_t *au_accumulate(au_block_t *block, const au_piece_t *piece, const int8_t *weights)
 {
     const au_column_t *x0 = piece->values[0];
     const au_column_t *x1 = piece->values[1];
     const int8_t *w = weights;
+    uint32_t left = 2u * piece->count;
     uint32_t a;
     uint32_t b;
     uint32_t c;
     uint32_t d;
     uint32_t x;
     uint32_t y;
-    __asm volatile(
-        "sub %[a], %[end], %[w]\n\t"
-        "lsls %[a], %[a], #28\n\t" /* an odd number of groups? */
-        "bpl 1f\n\t" AU_GROUP "1:\n\t"
-        "sub %[a], %[end], %[w]\n\t"
-        "lsls %[a], %[a], #27\n\t" /* an odd number of twos? */
-        "bpl 2f\n\t" AU_GROUP AU_GROUP "2:\n\t"
-        "cmp %[w], %[end]\n\t"
-        "beq 4f\n"
-        "3:\n\t" AU_GROUP AU_GROUP AU_GROUP AU_GROUP "cmp %[w], %[end]\n\t"
-        "bne 3b\n"
-        "4:\n"
-        : [s00] "+r"(block->s00), [s01] "+r"(block->s01), [s10] "+r"(block->s10), [s11] "+r"(block->s11), [x0] "+r"(x0),
-          [x1] "+r"(x1), [w] "+r"(w), [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c), [d] "=&r"(d), [x] "=&r"(x), [y] "=&r"(y)
-        : [end] "r"(weights + (2u * piece->count))
-        : "cc", "memory");
+    __asm volatile(AU_GROUPS(AU_GROUP)
+                   : [s00] "+r"(block->s00), [s01] "+r"(block->s01), [s10] "+r"(block->s10), [s11] "+r"(block->s11),
+                     [x0] "+r"(x0), [x1] "+r"(x1), [w] "+r"(w), [left] "+r"(left), [a] "=&r"(a), [b] "=&r"(b),
+                     [c] "=&r"(c), [d] "=&r"(d), [x] "=&r"(x), [y] "=&r"(y)
+                   :
+                   : "cc", "memory");
     return w;
 }
 #else

@@ -5,131 +5,131 @@
 #include "au_rescale.h"
 #include "au_threes.h"
 
-/* Input columns under two output columns at most, those under both counted twice. */
-enum { COLUMNS = 6 };
+/* An input column: so many strides and dilations from the first. */
+typedef struct {
+    uint8_t strides;
+    uint8_t dilations;
+} column_t;
 
-/* A sum becomes a value, however it is scaled and clamped. */
-AU_OUT_OF_LINE static int32_t finish_any(const au_depthwise_t *conv, const int32_t *scale, uint32_t how, int32_t twice)
+/* As common_t says. */
+static const column_t columns_of[3][6] = {
+    {{0, 0}, {0, 1}, {0, 2}, {1, 2}, {0, 0}, {0, 0}},
+    {{0, 0}, {1, 0}, {1, 2}, {0, 1}, {1, 1}, {0, 0}},
+    {{0, 0}, {1, 0}, {0, 1}, {1, 1}, {0, 2}, {1, 2}},
+};
+
+/* Two out of four channels, 0 and 2 or `odd`, in one output column, however they are scaled and clamped. */
+static void two_channels(const au_depthwise_t *conv, const int32_t *known, const au_value_t *const *under, uint32_t at,
+                         bool odd, common_t common, au_value_t *out)
 {
-    const int32_t value = au_rescale_any(twice >> 1, scale, (int32_t)(how & 0xFFu), conv->out_zero);
-    return au_clamp(value, conv->low, conv->high);
+    const int32_t how = known[HOW];
+    const int32_t second = (int32_t)((uint32_t)how >> AU_SECOND_HALF);
+    int32_t twice[2];
+    add_columns(twice, known, under, at, odd, common);
+    out[0] = (au_value_t)au_finish_clamped(twice[0] >> 1, known + SCALE, how, conv->out_zero, conv->low, conv->high);
+    out[2] = (au_value_t)au_finish_clamped(twice[1] >> 1, known + SECOND_SCALE, second, conv->out_zero, conv->low,
+                                           conv->high);
 }
 
-/* A channel in two columns; where there is no second column, it lies where the first does. */
-DISSOLVED void finish(const au_depthwise_t *conv, const int32_t *known, uint32_t how, int32_t a, int32_t b,
-                      au_value_t *out, au_value_t *beside)
+/* Four channels of two output columns, however they are scaled and clamped. */
+AU_OUT_OF_LINE static const int32_t *four_anyhow(const au_depthwise_t *conv, const int32_t *known, place_t *place,
+                                                 uint32_t at, common_t common)
 {
-    const int32_t zero = AU_SINGLE_ROUNDING ? conv->out_zero : 0;
-    const int32_t scale[2] = {known[0], known[1]};
-    const uint32_t left = how - (uint32_t)AU_LEFT;
-    int32_t first;
-    int32_t second;
-    if (how < 32u) {
-        first = au_saturate(au_rescale_right(a, a, scale, (int32_t)how, zero));
-        second = au_saturate(au_rescale_right(b, b, scale, (int32_t)how, zero));
-    } else if (left < 32u) {
-        first = au_saturate(au_rescale_left(a, scale, (int32_t)left));
-        second = au_saturate(au_rescale_left(b, scale, (int32_t)left));
-    } else {
-        first = finish_any(conv, known, how, a);
-        second = finish_any(conv, known, how, b);
-    }
-    *beside = (au_value_t)second;
-    *out = (au_value_t)first;
+    const au_value_t *const *const under = first_under(place, common);
+    const int32_t *const odd = known + WORDS_OF_TWO;
+    two_channels(conv, known, under + 3, at, false, common, place->beside);
+    two_channels(conv, odd, under + 3, at, true, common, place->beside + 1);
+    two_channels(conv, known, under, at, false, common, place->out);
+    two_channels(conv, odd, under, at, true, common, place->out + 1);
+    place->beside += 4;
+    place->out += 4;
+    return odd + WORDS_OF_TWO;
 }
 
-/* Two out of four channels, 0 and 2 or `odd`, of two columns. Returns what is known of the next two. */
-DISSOLVED const int32_t *two_channels(const au_depthwise_t *conv, const int32_t *known, const au_value_t *const *under,
-                                      uint32_t at, bool odd, bool shared, au_value_t *out, au_value_t *beside)
+/* All channels of two columns; the last four overlap those before them where the channels are no multiple of four. */
+AU_DISSOLVED void two_columns(const au_depthwise_t *conv, place_t *place, uint32_t at, common_t common)
 {
-    const uint32_t lane = odd ? 1u : 0u;
-    sums_t sums;
-    const int32_t *const scale = accumulate(&sums, known, under, at, odd, shared);
-    const uint32_t how = (uint32_t)scale[HOW - SCALE];
-    finish(conv, scale, how & 0xFFFFu, sums.a0, sums.b0, out + lane, beside + lane);
-    finish(conv, scale + (SECOND_SCALE - SCALE), how >> 16, sums.a1, sums.b1, out + lane + 2, beside + lane + 2);
-    return scale + (WORDS_OF_TWO - SCALE);
-}
-
-/* All channels of two columns. */
-DISSOLVED void two_columns(const au_depthwise_t *conv, const au_value_t *const *under, bool shared, au_value_t *out,
-                           au_value_t *beside)
-{
-    const uint32_t channels = conv->in_channels;
     const int32_t *known = conv->fours;
-    for (uint32_t channel = 0; channel < channels; channel += 4u) {
-        const uint32_t first = au_first_of_four(channel, channels);
-        au_value_t *const here = out + first;
-        au_value_t *const there = beside + first;
-        known = two_channels(conv, known, under, first, false, shared, here, there);
-        known = two_channels(conv, known, under, first, true, shared, here, there);
-    }
-}
-
-/* One input column, which may lie beside the tensor. */
-static inline void point(const au_depthwise_t *conv, const au_value_t *const *rows, int32_t column,
-                         const au_value_t **under)
-{
-    const bool inside = (column >= 0) && (column < (int32_t)conv->in_width);
-    const uint32_t at = inside ? ((uint32_t)column * conv->in_channels) : 0u;
-    for (uint32_t i = 0; i < 3u; ++i) {
-        under[i] = inside ? (rows[i] + at) : conv->outside;
-    }
-}
-
-/* `twice` two input columns, the first of them `left`: the second of two lies `hop` from the first, that of the next
- * two `step`. */
-static void list(const au_depthwise_t *conv, const au_value_t *const *rows, int32_t left, int32_t hop, int32_t step,
-                 uint32_t twice, const au_value_t **under)
-{
-    const int32_t channels = (int32_t)conv->in_channels;
-    const int32_t last = left + hop + (step * ((int32_t)twice - 1));
-    const au_value_t **const end = under + (6u * twice);
-    const au_value_t **next = under;
-    if ((left >= 0) && (last < (int32_t)conv->in_width)) {
-        const int32_t beside = hop * channels;
-        int32_t at = left * channels;
-        for (; next != end; next += 6) {
-            const au_value_t *const a = rows[0] + at;
-            const au_value_t *const b = rows[1] + at;
-            const au_value_t *const c = rows[2] + at;
-            next[0] = a;
-            next[1] = b;
-            next[2] = c;
-            next[3] = a + beside;
-            next[4] = b + beside;
-            next[5] = c + beside;
-            at += step * channels;
+    const uint32_t end = at + conv->in_channels;
+    const uint32_t last = end - 4u;
+    uint32_t first = at;
+    place->last = last;
+    while (first != end) {
+#ifdef AU_FINISHES
+        known = by_fours(known, place, &first, common);
+#endif
+        if (first <= last) {
+            known = four_anyhow(conv, known, place, first, common);
+            first += 4u;
         }
+        if ((first > last) && (first != end)) {
+            place->out -= first - last;
+            place->beside -= first - last;
+            first = last;
+        }
+    }
+}
+
+/* The input columns under two output columns, of which the first begins `left`. */
+static void list(const au_depthwise_t *conv, const au_value_t *const *rows, int32_t left, const column_t *columns,
+                 const au_value_t **under, const au_value_t *const *end)
+{
+    const column_t *column = columns;
+    for (const au_value_t **next = under; next != end; next += 3) {
+        const int32_t x = left + ((int32_t)column->strides * (int32_t)conv->stride_w) +
+                          ((int32_t)column->dilations * (int32_t)conv->dilation_w);
+        const bool inside = (x >= 0) && (x < (int32_t)conv->in_width);
+        const uint32_t at = inside ? ((uint32_t)x * conv->in_channels) : 0u;
+        for (uint32_t i = 0; i < 3u; ++i) {
+            next[i] = inside ? (rows[i] + at) : conv->outside;
+        }
+        ++column;
+    }
+}
+
+static common_t common_of(const au_depthwise_t *conv)
+{
+    common_t common = APART;
+    if (conv->stride_w == conv->dilation_w) {
+        common = SHARED;
+    } else if (conv->stride_w == (2u * conv->dilation_w)) {
+        common = OVERLAPPING;
     } else {
-        int32_t column = left;
-        for (; next != end; next += 6) {
-            point(conv, rows, column, next);
-            point(conv, rows, column + hop, next + 3);
-            column += step;
-        }
+        /* nothing in common */
     }
+    return common;
 }
 
 void au_depthwise_threes(const void *op, const au_value_t *const *rows, au_value_t *out)
 {
     const au_depthwise_t *const conv = (const au_depthwise_t *)op;
-    const int32_t stride = (int32_t)conv->stride_w;
-    const int32_t dilation = (int32_t)conv->dilation_w;
-    const bool shared = stride == dilation;
-    const au_value_t *under[3 * COLUMNS];
-    au_value_t *here = out;
+    const common_t common = common_of(conv);
+    const int32_t hop = 2 * (int32_t)conv->stride_w;
+    const int32_t last = (int32_t)conv->in_width - ((int32_t)conv->stride_w + (2 * (int32_t)conv->dilation_w));
+    place_t place;
+    bool listed = false;
+    uint32_t at = 0;
     int32_t left = -(int32_t)conv->pad_left;
+    place.out = out;
     for (uint32_t x = 0; x < conv->out_width; x += 2u) {
-        au_value_t *const beside = ((x + 1u) < conv->out_width) ? (here + conv->in_channels) : here;
-        if (shared) {
-            list(conv, rows, left, dilation, 2 * dilation, 2, under);
-            two_columns(conv, under, true, here, beside);
-        } else {
-            list(conv, rows, left, stride, dilation, 3, under);
-            two_columns(conv, under, false, here, beside);
+        const bool inside = (left >= 0) && (left < last);
+        place.beside = ((x + 1u) < conv->out_width) ? (place.out + conv->in_channels) : place.out;
+        if (!(listed && inside)) { /* what lies inside is found once: the next lies as far behind all of it */
+            list(conv, rows, left, columns_of[common], first_under(&place, common), place.under + (3 * MOST_COLUMNS));
+            at = 0;
         }
-        left += 2 * stride;
-        here += 2u * conv->in_channels;
+        listed = inside;
+        if ((AU_THREES_SHARED != 0) && (common == SHARED)) {
+            two_columns(conv, &place, at, SHARED);
+        }
+        if ((AU_THREES_OVERLAPPING != 0) && (common == OVERLAPPING)) {
+            two_columns(conv, &place, at, OVERLAPPING);
+        }
+        if ((AU_THREES_APART != 0) && (common == APART)) {
+            two_columns(conv, &place, at, APART);
+        }
+        at += (uint32_t)hop * conv->in_channels;
+        left += hop;
+        place.out = place.beside;
     }
 }
