@@ -93,6 +93,8 @@ def kernel_files(network: Network) -> list[str]:
         names.append("au_threes.h")
     if network.kernels == "mve" and (blocks or vectors.DEPTHWISE in sources):
         names.append("au_finish_mve.h")
+    if vectors.DEPTHWISE in sources:
+        names.append("au_nine_mve.h")
     return (
         names
         + sorted(f"{header}.h" for header in _headers(network.program))

@@ -4,8 +4,8 @@ import dataclasses
 
 import numpy as np
 
-from firmware_bridge.compile.program import CArray, CStruct, Step
-from firmware_bridge.compile.specialise.channels import Integers
+from firmware_bridge.compile.program import CStruct, Step
+from firmware_bridge.compile.specialise.channels import Integers, words
 from firmware_bridge.compile.specialise.convolution import IN_PLACE
 from firmware_bridge.compile.specialise.depthwise import values_under
 from firmware_bridge.compile.specialise.lanes import fours, lanes
@@ -26,12 +26,14 @@ def takes(step: Step) -> bool:
 
 
 def depthwise(step: Step) -> Step:
-    """`step` with au_depthwise_mve: its weights in sixteens of channels, its scales in the order of lanes."""
+    """`step` with au_depthwise_mve: weights and scales in sixteens of channels, scales in the order of lanes."""
     sixteens = _sixteens(step.number("in_channels"))
-    weights = step.array("weights").reshape(values_under(step), -1)[:, sixteens.clip(0)]
-    known = fours(step, sixteens[:, _CHANNELS_OF_LANES])
-    fields = step.op.fields | {"weights": CArray("int8_t", weights.transpose(1, 0, 2).reshape(-1)), "fours": known}
-    fields |= dict.fromkeys(("bias", "multiplier", "shift"))
+    weights = step.array("weights").reshape(values_under(step), -1)[:, sixteens.clip(0)].transpose(1, 0, 2)
+    in_words = weights.astype("<i1", order="C").view("<i4").reshape(len(sixteens), -1).astype(np.int64)
+    up, *scales = fours(step, sixteens[:, _CHANNELS_OF_LANES]).values
+    known = np.concatenate([in_words, np.reshape(scales, (len(sixteens), -1))], axis=1)
+    tables = {"fours": words(np.concatenate([[up], known.reshape(-1)]))}
+    fields = step.op.fields | tables | dict.fromkeys(("weights", "bias", "multiplier", "shift"))
     return dataclasses.replace(step, kernel=DEPTHWISE, source=DEPTHWISE, op=CStruct(step.op.ctype, fields))
 
 

@@ -20,7 +20,12 @@ from firmware_bridge.device.targets import Target
 from firmware_bridge.plan.network import plan_network
 from firmware_bridge.tflite.reader import parse_tflite
 
-SIZES = {"convolutions": (14, 13, 3), "depthwise convolutions": (14, 12, 3), "narrow ones": (9, 5, 8)}
+SIZES = {
+    "convolutions": (14, 13, 3),
+    "depthwise convolutions": (14, 12, 3),
+    "narrow ones": (9, 5, 8),
+    "wide ones": (9, 11, 16),
+}
 LAYERS = {
     "convolutions": [
         Layer((3, 3), 8, stride=(2, 2)),
@@ -59,6 +64,17 @@ LAYERS = {
         Layer((3, 3), multiplier=1, stride=(2, 2)),
         Layer((3, 3), multiplier=1, stride=(1, 2)),
         Layer((3, 3), multiplier=1),
+    ],
+    "wide ones": [
+        Layer((3, 3), multiplier=1),
+        Layer((1, 1), 40),
+        Layer((3, 3), multiplier=1, dilation=(1, 2)),
+        Layer((3, 3), multiplier=1),
+        Layer((1, 1), 33),
+        Layer((3, 3), multiplier=1, stride=(1, 2)),
+        Layer((1, 1), 48),
+        Layer((3, 3), multiplier=1, stride=(2, 2)),
+        Layer((3, 3), multiplier=1, stride=(1, 2)),
     ],
 }
 CORES = [("cortex-m4", "dsp8"), ("cortex-m4", "dsp16"), ("cortex-m55", "mve")]

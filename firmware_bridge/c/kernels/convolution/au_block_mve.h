@@ -121,37 +121,27 @@ static inline au_four_t au_sums(const au_piece_t *pieces, const au_piece_t *last
 }
 
 /* The same of no more than sixteen values, followed by zeros, and as many weights, behind which others may lie. */
-static inline au_four_t au_sums_of_few(int8x16_t here, int8x16_t beside, const int8_t *weights, uint32_t filled)
-{
-    au_four_t four;
-    const int8_t *weight = weights;
-    int32_t s0;
-    int32_t s1;
-    __asm volatile(
-        "vldrb.8 q4, [%[weight]]\n\t"
-        "add %[weight], %[weight], %[filled]\n\t"
-        "vldrb.8 q5, [%[weight]]\n\t"
-        "add %[weight], %[weight], %[filled]\n\t"
-        "vmladav.s8 %[s0], %q[x0], q4\n\t"
-        "vmladav.s8 %[s1], %q[x0], q5\n\t"
-        "vmov %q[here][2], %q[here][0], %[s0], %[s1]\n\t"
-        "vmladav.s8 %[s0], %q[x1], q4\n\t"
-        "vmladav.s8 %[s1], %q[x1], q5\n\t"
-        "vldrb.8 q4, [%[weight]]\n\t"
-        "add %[weight], %[weight], %[filled]\n\t"
-        "vldrb.8 q5, [%[weight]]\n\t"
-        "vmov %q[beside][2], %q[beside][0], %[s0], %[s1]\n\t"
-        "vmladav.s8 %[s0], %q[x0], q4\n\t"
-        "vmladav.s8 %[s1], %q[x0], q5\n\t"
-        "vmov %q[here][3], %q[here][1], %[s0], %[s1]\n\t"
-        "vmladav.s8 %[s0], %q[x1], q4\n\t"
-        "vmladav.s8 %[s1], %q[x1], q5\n\t"
-        "vmov %q[beside][3], %q[beside][1], %[s0], %[s1]\n\t"
-        : [here] "=&w"(four.here), [beside] "=&w"(four.beside), [s0] "=&Te"(s0), [s1] "=&Te"(s1), [weight] "+r"(weight)
-        : [x0] "w"(here), [x1] "w"(beside), [filled] "r"(filled)
-        : "q4", "q5", "memory");
-    return four;
-}
+#define AU_SUMS_OF_FEW                                    \
+    "vldrb.8 q4, [%[weight]]\n\t"                         \
+    "add %[weight], %[weight], %[filled]\n\t"             \
+    "vldrb.8 q5, [%[weight]]\n\t"                         \
+    "add %[weight], %[weight], %[filled]\n\t"             \
+    "vmladav.s8 %[s0], %q[x0], q4\n\t"                    \
+    "vmladav.s8 %[s1], %q[x0], q5\n\t"                    \
+    "vmov %q[here][2], %q[here][0], %[s0], %[s1]\n\t"     \
+    "vmladav.s8 %[s0], %q[x1], q4\n\t"                    \
+    "vmladav.s8 %[s1], %q[x1], q5\n\t"                    \
+    "vldrb.8 q4, [%[weight]]\n\t"                         \
+    "add %[weight], %[weight], %[filled]\n\t"             \
+    "vldrb.8 q5, [%[weight]]\n\t"                         \
+    "add %[weight], %[weight], %[filled]\n\t"             \
+    "vmov %q[beside][2], %q[beside][0], %[s0], %[s1]\n\t" \
+    "vmladav.s8 %[s0], %q[x0], q4\n\t"                    \
+    "vmladav.s8 %[s1], %q[x0], q5\n\t"                    \
+    "vmov %q[here][3], %q[here][1], %[s0], %[s1]\n\t"     \
+    "vmladav.s8 %[s0], %q[x1], q4\n\t"                    \
+    "vmladav.s8 %[s1], %q[x1], q5\n\t"                    \
+    "vmov %q[beside][3], %q[beside][1], %[s0], %[s1]\n\t"
 
 /* Sums become values. */
 static inline au_four_t au_finish_columns(au_scaling_t how, au_four_t sums, const int32_t *four)
@@ -166,25 +156,32 @@ static inline au_four_t au_finish_columns(au_scaling_t how, au_four_t sums, cons
 #else
     const int32_t *next = four;
 #define AU_EACH(lines) lines("%q[here]") lines("%q[beside]")
-#define AU_FINISH_COLUMNS(scaled)                                                                                    \
-    __asm volatile(                                                                                                  \
-        "vldrw.32 q7, [%[four], #24]\n\t"                                                                            \
-        "vadd.i32 %q[here], %q[here], q7\n\t"                                                                        \
-        "vadd.i32 %q[beside], %q[beside], q7\n\t" scaled AU_EACH(AU_PLACE) "vdup.32 q4, %[high]\n\t"                 \
-                                                                           "vdup.32 q5, %[low]\n\t"                  \
-                                                                           "vmin.s32 %q[here], %q[here], q4\n\t"     \
-                                                                           "vmax.s32 %q[here], %q[here], q5\n\t"     \
-                                                                           "vmin.s32 %q[beside], %q[beside], q4\n\t" \
-                                                                           "vmax.s32 %q[beside], %q[beside], q5\n\t" \
-        : [here] "+w"(values.here), [beside] "+w"(values.beside), [four] "+l"(next)                                  \
-        : [zero] "r"(how.zero), [low] "r"(how.low), [high] "r"(how.high)                                             \
-        : "q4", "q5", "q6", "q7", "memory")
+#define AU_COLUMNS_AWAY AU_KNOWN AU_EACH(AU_UP) AU_EACH(AU_AWAY)
+#define AU_COLUMNS_UP AU_KNOWN AU_EACH(AU_UP)
+#define AU_COLUMNS_DOWN AU_KNOWN_OF_DOWN AU_EACH(AU_DOWN)
+#define AU_BEFORE_LIMITS(scaled)                     \
+    "vldrw.32 q7, [%[four], #24]\n\t"                \
+    "vadd.i32 %q[here], %q[here], q7\n\t"            \
+    "vadd.i32 %q[beside], %q[beside], q7\n\t" scaled \
+    AU_EACH(AU_PLACE)
+#define AU_LIMITS(low, high)                  \
+    "vdup.32 q4, " high "\n\t"                \
+    "vdup.32 q5, " low "\n\t"                 \
+    "vmin.s32 %q[here], %q[here], q4\n\t"     \
+    "vmax.s32 %q[here], %q[here], q5\n\t"     \
+    "vmin.s32 %q[beside], %q[beside], q4\n\t" \
+    "vmax.s32 %q[beside], %q[beside], q5\n\t"
+#define AU_FINISH_COLUMNS(scaled)                                                              \
+    __asm volatile(AU_BEFORE_LIMITS(scaled) AU_LIMITS("%[low]", "%[high]")                     \
+                   : [here] "+w"(values.here), [beside] "+w"(values.beside), [four] "+l"(next) \
+                   : [zero] "r"(how.zero), [low] "r"(how.low), [high] "r"(how.high)            \
+                   : "q4", "q5", "q6", "q7", "memory")
     if (how.away) {
-        AU_FINISH_COLUMNS(AU_KNOWN AU_EACH(AU_UP) AU_EACH(AU_AWAY));
+        AU_FINISH_COLUMNS(AU_COLUMNS_AWAY);
     } else if (how.up) {
-        AU_FINISH_COLUMNS(AU_KNOWN AU_EACH(AU_UP));
+        AU_FINISH_COLUMNS(AU_COLUMNS_UP);
     } else {
-        AU_FINISH_COLUMNS(AU_KNOWN_OF_DOWN AU_EACH(AU_DOWN));
+        AU_FINISH_COLUMNS(AU_COLUMNS_DOWN);
     }
 #endif
     return values;

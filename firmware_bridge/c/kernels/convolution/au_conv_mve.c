@@ -14,14 +14,43 @@ static void few_values(const au_conv_t *conv, const au_scaling_t *scaling, const
     const int32_t *four = how.fours;
     au_value_t *out = place->out;
     au_value_t *beside = place->beside;
-    for (int32_t left = (int32_t)conv->out_channels; left > 0; left -= 4) {
-        const au_four_t values = au_finish_columns(how, au_sums_of_few(x0, x1, weights, filled), four);
-        au_put(values, out, beside, (uint32_t)left);
+    int32_t left = (int32_t)conv->out_channels;
+    au_four_t values;
+    int32_t s0;
+    int32_t s1;
+#define SUMS \
+    [here] "=&w"(values.here), [beside] "=&w"(values.beside), [s0] "=&Te"(s0), [s1] "=&Te"(s1), [weight] "+r"(weights)
+#if AU_SINGLE_ROUNDING
+    for (; left > 0; left -= 4) {
+        __asm volatile(AU_SUMS_OF_FEW : SUMS : [x0] "w"(x0), [x1] "w"(x1), [filled] "r"(filled) : "q4", "q5", "memory");
+        au_put(au_finish_columns(how, values, four), out, beside, (uint32_t)left);
         out += 4;
         beside += 4;
-        weights += 4u * filled;
         four += AU_WORDS_OF_FOUR_LANES;
     }
+#else
+    const int32_t limits[2] = {how.low, how.high};
+#define FOURS(scaled)                                                                                               \
+    __asm volatile("1:\n\t" AU_SUMS_OF_FEW AU_BEFORE_LIMITS(scaled) "ldrd %[s0], %[s1], [%[limits]]\n\t" AU_LIMITS( \
+                       "%[s0]", "%[s1]") "vctp.32 %[left]\n\t"                                                      \
+                                         "vpstt\n\t"                                                                \
+                                         "vstrbt.32 %q[here], [%[out]]\n\t"                                         \
+                                         "vstrbt.32 %q[beside], [%[next]]\n\t"                                      \
+                                         "add %[out], %[out], #4\n\t"                                               \
+                                         "add %[next], %[next], #4\n\t"                                             \
+                                         "subs %[left], %[left], #4\n\t"                                            \
+                                         "bgt 1b\n"                                                                 \
+                   : SUMS, [four] "+l"(four), [out] "+l"(out), [next] "+l"(beside), [left] "+r"(left)               \
+                   : [x0] "w"(x0), [x1] "w"(x1), [filled] "r"(filled), [zero] "r"(how.zero), [limits] "r"(limits)   \
+                   : "q4", "q5", "q6", "q7", "cc", "memory")
+    if (how.away) {
+        FOURS(AU_COLUMNS_AWAY);
+    } else if (how.up) {
+        FOURS(AU_COLUMNS_UP);
+    } else {
+        FOURS(AU_COLUMNS_DOWN);
+    }
+#endif
 }
 
 void au_conv_mve(const void *op, const au_value_t *const *rows, au_value_t *out)

@@ -2,6 +2,7 @@
  * kernel, whose products add up in 16 bits. */
 #include "au_depthwise.h"
 #include "au_finish_mve.h"
+#include "au_nine_mve.h"
 
 /* Sums of channels 0, 4, 8, 12; of 2, 6, 10, 14; of 1, 5, 9, 13; of 3, 7, 11, 15: bytes multiply into even and odd
  * lanes, and 16 bits widen into even and odd ones. */
@@ -79,41 +80,6 @@ static inline sixteen_t add_any(sixteen_t biases, const au_value_t *const *under
     return sums;
 }
 
-/* Add the products of 3 x 3 values: in each of three rows one `offset` behind where `under` points, and two more, each
- * `apart` from the one before. */
-static inline sixteen_t add_nine(sixteen_t biases, const au_value_t *const *under, uint32_t offset, uint32_t apart,
-                                 const int8_t *weights)
-{
-    sixteen_t sums = biases;
-    const int8_t *weight = weights;
-    const au_value_t *top;
-    const au_value_t *middle;
-    const au_value_t *bottom;
-    const au_value_t *next;
-#define TWO(one, other) "vldrb.8 q4, [" one "]\n\tvldrb.8 q7, [" other "]\n\t" ADD_TWO
-    __asm volatile(
-        "ldrd %[top], %[middle], [%[under]]\n\t"
-        "ldr %[bottom], [%[under], #8]\n\t"
-        "add %[top], %[top], %[offset]\n\t"
-        "add %[middle], %[middle], %[offset]\n\t"
-        "add %[bottom], %[bottom], %[offset]\n\t"
-        "add %[next], %[top], %[apart]\n\t" TWO("%[top]", "%[next]") "add %[next], %[next], %[apart]\n\t" TWO(
-            "%[next]",
-            "%[middle]") "add %[middle], %[middle], %[apart]\n\t"
-                         "add %[next], %[middle], %[apart]\n\t" TWO(
-                             "%[middle]",
-                             "%[next]") "add %[next], %[bottom], %[apart]\n\t" TWO("%[bottom]",
-                                                                                   "%[next]") "add %[next], %[next], "
-                                                                                              "%[apart]\n\t"
-                                                                                              "vldrb.8 q4, "
-                                                                                              "[%[next]]\n\t" ADD_ONE
-        : [s0] "+w"(sums.s0), [s2] "+w"(sums.s2), [s1] "+w"(sums.s1), [s3] "+w"(sums.s3), [weight] "+r"(weight),
-          [top] "=&r"(top), [middle] "=&r"(middle), [bottom] "=&r"(bottom), [next] "=&r"(next)
-        : [under] "r"(under), [offset] "r"(offset), [apart] "r"(apart)
-        : "q4", "q5", "q6", "q7", "memory");
-    return sums;
-}
-
 /* Sixteen sums become values; the first `there` exist. */
 static inline void finish(const au_scaling_t *how, sixteen_t sums, const int32_t *fours, uint32_t there,
                           au_value_t *out)
@@ -176,22 +142,21 @@ static inline void finish(const au_scaling_t *how, sixteen_t sums, const int32_t
 }
 
 /* The values under one output column, kernel row by kernel row: where the first channel of each is. */
-static void find(const au_depthwise_t *conv, const au_value_t *const *rows, int32_t left, const au_value_t **under)
+static inline void find(const au_depthwise_t *conv, const au_value_t *const *rows, int32_t left,
+                        const au_value_t **under)
 {
-    const int32_t channels = (int32_t)conv->in_channels;
-    const uint32_t width = conv->in_width;
+    const uint32_t kernel_h = conv->kernel_h;
     const uint32_t kernel_w = conv->kernel_w;
-    const int32_t dilation = (int32_t)conv->dilation_w;
-    const au_value_t *const outside = conv->outside;
-    const au_value_t **next = under;
-    for (uint32_t ky = 0; ky < conv->kernel_h; ++ky) {
-        const au_value_t *const row = rows[ky];
-        int32_t column = left;
-        for (uint32_t kx = 0; kx < kernel_w; ++kx) {
-            *next = ((uint32_t)column < width) ? (row + (column * channels)) : outside;
-            ++next;
-            column += dilation;
+    int32_t column = left;
+    for (uint32_t kx = 0; kx < kernel_w; ++kx) {
+        const bool inside = (uint32_t)column < conv->in_width;
+        const uint32_t offset = (uint32_t)column * conv->in_channels;
+        const au_value_t **next = under + kx;
+        for (uint32_t ky = 0; ky < kernel_h; ++ky) {
+            *next = inside ? (rows[ky] + offset) : conv->outside;
+            next += kernel_w;
         }
+        column += (int32_t)conv->dilation_w;
     }
 }
 
@@ -201,71 +166,131 @@ static inline uint32_t first_of(uint32_t channel, uint32_t channels)
     return ((channel + 16u) <= channels) ? channel : ((channels < 16u) ? 0u : (channels - 16u));
 }
 
-/* `columns` output columns of `channels`, whose input lies `step` apart. A kernel of `nine` lies inside, and `under`
- * points to the three rows below the first. */
-static inline void make(const au_depthwise_t *conv, const au_scaling_t *scaling, const au_value_t *const *under,
-                        bool nine, uint32_t columns, uint32_t channels, uint32_t step, au_value_t *out)
+/* One output column. */
+AU_OUT_OF_LINE static void make(const au_depthwise_t *conv, const au_scaling_t *scaling, const au_value_t *const *under,
+                                au_value_t *out)
 {
     const au_scaling_t how = *scaling;
+    const uint32_t channels = conv->in_channels;
     const uint32_t count = (uint32_t)conv->kernel_h * conv->kernel_w;
-    const uint32_t apart = (uint32_t)conv->in_channels * conv->dilation_w;
-    au_value_t *next = out;
-    uint32_t offset = 0;
-    for (uint32_t column = 0; column < columns; ++column) {
-        const int8_t *weights = conv->weights;
-        const int32_t *fours = how.fours;
-        for (uint32_t channel = 0; channel < channels; channel += 16u) {
-            const uint32_t first = first_of(channel, channels);
-            sixteen_t sums = biases(fours);
-            if (nine) {
-                sums = add_nine(sums, under, offset + first, apart, weights);
-            } else {
-                sums = add_any(sums, under, count, offset + first, channels, weights);
+    const int32_t *known = how.fours;
+    for (uint32_t channel = 0; channel < channels; channel += 16u) {
+        const uint32_t first = first_of(channel, channels);
+        const int8_t *const weights = (const int8_t *)known;
+        known += 4u * count;
+        finish(&how, add_any(biases(known), under, count, first, channels, weights), known, channels, out + first);
+        known += 4u * AU_WORDS_OF_FOUR_LANES;
+    }
+}
+
+#ifdef AU_HAS_NINE
+/* How many of `left` output columns, the first of which begins at `column`, lie inside; one if that does not. */
+static inline uint32_t alike(const au_depthwise_t *conv, int32_t column, uint32_t left)
+{
+    const int32_t end = (int32_t)conv->in_width - (2 * (int32_t)conv->dilation_w);
+    uint32_t columns = 1;
+    if ((column >= 0) && (column < end)) {
+        const uint32_t inside = (((uint32_t)(end - column) - 1u) / conv->stride_w) + 1u;
+        columns = (inside < left) ? inside : left;
+    }
+    return columns;
+}
+
+/* find() for kernels of 3 x 3. */
+static inline void find_nine(const au_depthwise_t *conv, const au_value_t *const *rows, int32_t left,
+                             const au_value_t **under)
+{
+    int32_t column = left;
+    for (uint32_t kx = 0; kx < 3u; ++kx) {
+        const bool inside = (uint32_t)column < conv->in_width;
+        const uint32_t offset = (uint32_t)column * conv->in_channels;
+        under[kx] = inside ? (rows[0] + offset) : conv->outside;
+        under[kx + 3u] = inside ? (rows[1] + offset) : conv->outside;
+        under[kx + 6u] = inside ? (rows[2] + offset) : conv->outside;
+        column += (int32_t)conv->dilation_w;
+    }
+}
+
+/* The last sixteen channels, some of which are among those before them, of output columns from `out` on; the others are
+ * made as `columns` says. */
+static inline void make_last(const au_scaling_t *how, au_columns_t *columns, const au_value_t **under, au_value_t *out)
+{
+    const uint32_t groups = columns->groups;
+    const uint32_t rest = columns->out_apart;
+    const uint32_t before = (16u * (groups - 1u)) + rest;
+    const int32_t *const known = columns->known;
+    for (uint32_t i = 0; i < 9u; ++i) {
+        under[i] += before;
+    }
+    columns->known += groups * (36u + (4u * AU_WORDS_OF_FOUR_LANES));
+    columns->groups = 1;
+    columns->end += rest;
+    columns->apart += 16u * (groups - 1u);
+    columns->out_apart = before;
+    au_nine(how, columns, under, out + before);
+    columns->known = known;
+    columns->groups = groups;
+    columns->apart -= 16u * (groups - 1u);
+    columns->out_apart = rest;
+}
+
+/* A row of a kernel 3 x 3, for sixteen channels and more. Of eight, two columns side by side are sixteen; weights and
+ * scales are there twice. */
+AU_OUT_OF_LINE static void row_of_nine(const au_depthwise_t *conv, const au_value_t *const *rows, au_value_t *out)
+{
+    const au_scaling_t how = au_scaling(conv->fours, conv->out_zero, conv->low, conv->high);
+    const au_value_t *under[AU_MAX_UNDER];
+    const uint32_t channels = conv->in_channels;
+    const uint32_t stride = conv->stride_w;
+    const bool eight = channels == 8u;
+    const uint32_t wide = eight ? 16u : (channels & ~15u);
+    const uint32_t rest = channels % (eight ? 8u : 16u);
+    au_columns_t columns = {how.fours, wide / 16u, out, eight ? 0u : ((stride * channels) - wide), how.zero, how.low,
+                            how.high,  NULL,       rest};
+    int32_t left = -(int32_t)conv->pad_left;
+    uint32_t x = 0;
+    while (x < conv->out_width) {
+        au_value_t *const next = out + (x * channels);
+        uint32_t made = alike(conv, left, conv->out_width - x);
+        find_nine(conv, rows, left, under);
+        if (eight && (made == 1u)) {
+            make(conv, &how, under, next);
+        } else {
+            made = eight ? (made & ~1u) : made;
+            columns.end = next + (made * channels) - rest;
+            au_nine(&how, &columns, under, next);
+            if (rest != 0u) {
+                make_last(&how, &columns, under, next);
             }
-            finish(&how, sums, fours, channels, next + first);
-            weights += 16u * count;
-            fours += 4u * AU_WORDS_OF_FOUR_LANES;
         }
-        next += channels;
-        offset += step;
+        x += made;
+        left += (int32_t)(made * stride);
+    }
+}
+#endif
+
+AU_OUT_OF_LINE static void any_row(const au_depthwise_t *conv, const au_value_t *const *rows, au_value_t *out)
+{
+    const au_scaling_t how = au_scaling(conv->fours, conv->out_zero, conv->low, conv->high);
+    const au_value_t *under[AU_MAX_UNDER];
+    int32_t left = -(int32_t)conv->pad_left;
+    for (uint32_t x = 0; x < conv->out_width; ++x) {
+        find(conv, rows, left, under);
+        make(conv, &how, under, out + (x * conv->in_channels));
+        left += (int32_t)conv->stride_w;
     }
 }
 
 void au_depthwise_mve(const void *op, const au_value_t *const *rows, au_value_t *out)
 {
     const au_depthwise_t *const conv = (const au_depthwise_t *)op;
-    const au_value_t *under[AU_MAX_UNDER];
-    const uint32_t channels = conv->in_channels;
-    const uint32_t stride = conv->stride_w;
-    const int32_t end = (int32_t)conv->in_width - ((int32_t)(conv->kernel_w - 1u) * (int32_t)conv->dilation_w);
-    const au_scaling_t how = au_scaling(conv->fours, conv->out_zero, conv->low, conv->high);
-    /* Of eight channels, two columns side by side are sixteen; weights and scales are there twice. */
-    const uint32_t at_once = ((channels == 8u) && (stride == 1u)) ? 2u : 1u;
-    const bool nine = (conv->kernel_h == 3u) && (conv->kernel_w == 3u) && ((at_once * channels) >= 16u);
-    int32_t left = -(int32_t)conv->pad_left;
-    au_value_t *next = out;
-    uint32_t x = 0;
-    while (x < conv->out_width) {
-        uint32_t columns = 0; /* that lie inside from here on */
-        if (nine && (left >= 0) && (left < end)) {
-            const uint32_t inside = (((uint32_t)(end - left) - 1u) / stride) + 1u;
-            columns = conv->out_width - x;
-            columns = ((inside < columns) ? inside : columns) & (0u - at_once);
-        }
-        const bool in_rows = columns != 0u;
-        const uint32_t together = in_rows ? at_once : 1u;
-        columns = in_rows ? columns : 1u;
-        if (in_rows) {
-            const uint32_t at = (uint32_t)left * channels;
-            for (uint32_t row = 0; row < 3u; ++row) {
-                under[row] = rows[row] + at;
-            }
-        } else {
-            find(conv, rows, left, under);
-        }
-        make(conv, &how, under, in_rows, columns / together, together * channels, together * stride * channels, next);
-        x += columns;
-        next += columns * channels;
-        left += (int32_t)(columns * stride);
+#ifdef AU_HAS_NINE
+    const bool eight = (conv->in_channels == 8u) && (conv->stride_w == 1u);
+    if ((conv->kernel_h == 3u) && (conv->kernel_w == 3u) && (eight || (conv->in_channels >= 16u))) {
+        row_of_nine(conv, rows, out);
+    } else
+#endif
+    {
+        any_row(conv, rows, out);
     }
 }
