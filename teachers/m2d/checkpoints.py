@@ -62,8 +62,15 @@ def encoder_state(path: Path, expected: Mapping[str, Tensor]) -> dict[str, Tenso
         If the file is missing, damaged or no checkpoint, or a tensor is missing, of another shape than
         `expected`, or not finite.
     """
-    state = {name: value for name, value in _encoder_tensors(path).items() if name in expected}
-    state = {"norm_stats": expected["norm_stats"]} | state
+    return checked_state(path, encoder_tensors(path), expected)
+
+
+def checked_state(path: Path, found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return those of the tensors found in a file that a network has, held against its own.
+
+    Parameters and errors are those of :func:`encoder_state`.
+    """
+    state = {"norm_stats": expected["norm_stats"]} | {name: found[name] for name in expected if name in found}
     for name, wanted in expected.items():
         if name not in state:
             raise InputError(f"{path}: {name} is missing; this is no M2D encoder, name another file")
@@ -80,7 +87,8 @@ def encoder_state(path: Path, expected: Mapping[str, Tensor]) -> dict[str, Tenso
     return state
 
 
-def _encoder_tensors(path: Path) -> dict[str, Tensor]:
+def encoder_tensors(path: Path) -> dict[str, Tensor]:
+    """Return the tensors of a published checkpoint by the names that they have in the network, unchecked."""
     content = read_checkpoint(path)
     if isinstance(content, dict) and isinstance(content.get("model"), dict):
         content = content["model"]

@@ -78,6 +78,21 @@ def fit_columns(table: Tensor, rows: int, columns: int) -> Tensor:
     return torch.cat([table[:, :1], grid[:, :, :columns].flatten(1, 2)], dim=1)
 
 
+def transformer_blocks(width: int, depth: int, heads: int) -> nn.ModuleList:
+    """Return the pre-norm blocks of M2D's networks."""
+    norm = partial(nn.LayerNorm, eps=1e-6)
+    return nn.ModuleList(Block(width, heads, qkv_bias=True, norm_layer=norm) for _ in range(depth))
+
+
+def draw_weights(module: nn.Module) -> None:
+    """Draw the weights of every linear layer and convolution in a module as M2D does."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Linear | nn.Conv2d):
+            nn.init.xavier_uniform_(layer.weight.data.flatten(1))  # a view: the patch layer counts as linear
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+
+
 @register(OFFER)
 class M2DEncoder(Encoder):
     """Masked Modeling Duo's online encoder (Niizumi et al. 2023, section III), under the published names.
@@ -103,20 +118,10 @@ class M2DEncoder(Encoder):
         self.register_buffer("norm_stats", torch.tensor(NORM_STATS))
         patch = config.patch_size
         self.patch_embed = nn.ModuleDict({"proj": nn.Conv2d(1, width, kernel_size=patch, stride=patch)})
-        self.blocks = nn.ModuleList(
-            Block(width, config.heads, qkv_bias=True, norm_layer=partial(nn.LayerNorm, eps=1e-6))
-            for _ in range(config.depth)
-        )
+        self.blocks = transformer_blocks(width, config.depth, config.heads)
         self.norm = nn.LayerNorm(width, eps=1e-6)
-        self._draw_weights()
-
-    def _draw_weights(self) -> None:
         nn.init.normal_(self.cls_token, std=0.02)
-        for module in self.modules():
-            if isinstance(module, nn.Linear | nn.Conv2d):
-                nn.init.xavier_uniform_(module.weight.data.flatten(1))  # a view: the patch layer counts as linear
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
+        draw_weights(self)
 
     @classmethod
     def scratch_config(cls, size: str, listening: Listening) -> M2DConfig:
