@@ -14,6 +14,11 @@ CONTENTS = {
     "data": ("auscult.data", "app", "Check a corpus, write it as a table, or make a synthetic one."),
     "teachers": ("teachers.command", "teachers_command", "List the teachers: weights, licence, paper."),
     "recipes": ("auscult.recipes", "recipes_command", "List the recipes: the options of a training by name."),
+    "pretrain": (
+        "teachers.pretraining.command",
+        "pretrain_command",
+        "Pre-train an encoder on sound without labels: M2D, M2D-X.",
+    ),
     "finetune": ("teachers.command", "finetune_command", "Train a teacher with fused layers on lung sounds."),
     "distill": ("auscult.distill", "distill_command", "Distil a teacher into a small student."),
     "runs": ("auscult.runs", "runs_command", "List the runs in a folder: what was trained, and how well it does."),

@@ -81,6 +81,7 @@ def _distilled(settings: DistillSettings, folder: Path, cache: Path) -> Run:
         student,
         settings,
         data,
+        model=student.config.to_dict(),
         teacher=credit(teacher_run, start.credit),
         thresholds=thresholds,
         validation=label_scores(validation.labels, logits, logits >= thresholds, data.listening.labels),

@@ -3,12 +3,12 @@
 import hashlib
 import json
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,9 @@ from lungsound.terminal import progress
 
 if TYPE_CHECKING:  # boards have no pandas
     import pandas as pd
+
+A = TypeVar("A")
+B = TypeVar("B")
 
 _FORMATS = {"corpus": 1, "recording": 2}  # of a normalisation; raise it when the same windows give other numbers
 _WORTH_A_POOL = 16  # recordings; fewer are done before the processes have started
@@ -131,7 +134,7 @@ def prepare(
         with whole_file(file) as temporary, new_array(temporary, shape) as first_byte:
             fill = partial(_fill, file=temporary, first_byte=first_byte, logmel=logmel, seconds=seconds, sound=sound)
             recordings, what = _by_recording(windows), "preparing sound" if sound else "preparing log-mels"
-            for _ in progress(_in_parallel(fill, recordings), what, total=len(recordings)):
+            for _ in progress(in_parallel(fill, recordings), what, total=len(recordings)):
                 pass
         return open_array(file, shape, verify=False)
 
@@ -252,15 +255,18 @@ def _by_recording(windows: "pd.DataFrame") -> list[_Recording]:
     ]
 
 
-def _in_parallel(fill: Callable[[_Recording], None], recordings: list[_Recording]) -> Iterator[None]:
-    """Fill recording by recording on all cores; in processes, as short array operations hold Python's lock."""
+def in_parallel(work: Callable[[A], B], recordings: Sequence[A]) -> Iterator[B]:
+    """Yield what `work` makes of each recording, in their order, on all cores.
+
+    In processes, as short array operations hold Python's lock.
+    """
     if len(recordings) < _WORTH_A_POOL:
-        yield from map(fill, recordings)
+        yield from map(work, recordings)
         return
     from concurrent.futures import ProcessPoolExecutor
 
     with ProcessPoolExecutor(initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)) as pool:
-        yield from pool.map(fill, recordings, chunksize=4)
+        yield from pool.map(work, recordings, chunksize=4)
 
 
 def _fill(

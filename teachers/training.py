@@ -81,6 +81,7 @@ def _trained(settings: FinetuneSettings, folder: Path, cache: Path) -> Run:
         teacher,
         settings,
         data,
+        model=teacher.config.to_dict(),
         teacher=start.credit,
         thresholds=thresholds,
         validation=label_scores(validation.labels, logits, logits >= thresholds, data.listening.labels),

@@ -4,35 +4,46 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
+from torch import nn
+
+from lungsound.corpora.selection import Selection
 from lungsound.files.plain_json import dumps, loads
 from lungsound.files.versions import versions
-from lungsound.training.data import TrainingData
+from lungsound.listening import Listening
 from lungsound.training.runs import WEIGHTS_FILE, Kind, Run
 from lungsound.training.settings import Settings
+from lungsound.training.weights import save_weights
 
 _STORED_ELSEWHERE = ("data", "student", "teacher_run", "seed")
 
 
-class Network(Protocol):
-    """What was trained."""
+class Material(Protocol):
+    """What was trained on."""
 
     @property
-    def config(self) -> Any:
-        """A configuration with a ``to_dict``."""
+    def listening(self) -> Listening:
+        """The network's input."""
         ...
 
-    def save_weights(self, path: Path) -> None:
-        """Write the weights as safetensors."""
+    @property
+    def selection(self) -> Selection:
+        """The corpora and their split."""
+        ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """See :class:`lungsound.training.runs.Run`."""
         ...
 
 
 def finished_run(
     folder: Path,
     kind: Kind,
-    network: Network,
+    network: nn.Module,
     settings: Settings,
-    data: TrainingData,
+    data: Material,
     *,
+    model: dict[str, Any],
     teacher: dict[str, Any],
     thresholds: tuple[float, ...],
     validation: dict[str, Any],
@@ -45,13 +56,13 @@ def finished_run(
         The run folder.
     kind : {"student", "teacher", "encoder"}
         What was trained.
-    network : Network
+    network : nn.Module
         With the weights of the best epoch.
     settings : Settings
         A dataclass of what the training was told.
-    data : TrainingData
-        What it was trained on; its listening is the network's.
-    teacher, thresholds, validation
+    data : Material
+        What it was trained on.
+    model, teacher, thresholds, validation
         See :class:`lungsound.training.runs.Run`.
 
     Returns
@@ -59,13 +70,13 @@ def finished_run(
     Run
         Read back from disk.
     """
-    network.save_weights(folder / WEIGHTS_FILE)
+    save_weights(network, folder / WEIGHTS_FILE)
     told: dict[str, Any] = asdict(settings)  # type: ignore[call-overload]
     run = Run(
         path=folder,
         kind=kind,
         listening=data.listening,
-        model=network.config.to_dict(),
+        model=model,
         data=settings.data.data,
         synthetic=data.selection.synthetic,
         split=settings.data.split_record(data.selection),

@@ -126,7 +126,7 @@ def make_trainer(
     gradient_clip : float, optional
         Largest norm of the gradient.
     """
-    _quieten()
+    quieten()
     kept = {"dirpath": folder / CHECKPOINTS, "enable_version_counter": False, "save_on_train_epoch_end": True}
     return lightning.Trainer(
         max_epochs=epochs,
@@ -184,19 +184,7 @@ def fit(trainer: Any, module: Any, train: Any, validation: Any, folder: Path) ->
     KeyboardInterrupt
         If the user stops it; Lightning alone would end the program without a word.
     """
-    on_interrupt = signal.getsignal(signal.SIGINT)
-    last, training = resume_path(folder), Begun()
-    trainer.callbacks.append(training)
-    try:
-        with full_disk_is_input_error(folder):
-            trainer.fit(module, train, validation, ckpt_path=last, weights_only=True)
-    except SystemExit as stopped:
-        signal.signal(signal.SIGINT, on_interrupt)
-        raise KeyboardInterrupt from stopped
-    except UNREADABLE as error:
-        if last is None or training.begun or isinstance(error, InputError):
-            raise
-        raise damaged(last, error) from error
+    go_on(trainer, module, folder, train_dataloaders=train, val_dataloaders=validation)
     best = folder / CHECKPOINTS / "best.ckpt"
     state = read_training_checkpoint(best)["state_dict"]
     try:
@@ -204,6 +192,31 @@ def fit(trainer: Any, module: Any, train: Any, validation: Any, folder: Path) ->
     except UNREADABLE as error:
         raise damaged(best, error) from error
     return best
+
+
+def go_on(trainer: Any, module: Any, folder: Path, **data: Any) -> None:
+    """Train a module from the last checkpoint of a run folder, or from the beginning; errors are those of :func:`fit`.
+
+    Parameters
+    ----------
+    trainer, module, folder
+        See :func:`fit`.
+    **data
+        Loaders or a data module, as Lightning's trainer takes them.
+    """
+    on_interrupt = signal.getsignal(signal.SIGINT)
+    last, training = resume_path(folder), Begun()
+    trainer.callbacks.append(training)
+    try:
+        with full_disk_is_input_error(folder):
+            trainer.fit(module, ckpt_path=last, weights_only=True, **data)
+    except SystemExit as stopped:
+        signal.signal(signal.SIGINT, on_interrupt)
+        raise KeyboardInterrupt from stopped
+    except UNREADABLE as error:
+        if last is None or training.begun or isinstance(error, InputError):
+            raise
+        raise damaged(last, error) from error
 
 
 class SeedEachEpoch(lightning.Callback):
@@ -250,7 +263,7 @@ class TellEachEpoch(lightning.Callback):
         err.print(f"{epoch}  {figures}  {seconds:.1f} s", highlight=False, markup=False)
 
 
-def _quieten() -> None:
+def quieten() -> None:
     """Silence Lightning's advice, which the user of a command cannot follow."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -260,5 +273,7 @@ def _quieten() -> None:
         "Checkpoint directory",
         ".*LeafSpec",
         "in eval mode at the start",  # frozen parts are meant to be
+        "returned a view tensor",  # nothing is changed in place here
+        "your dataloader is not resumable",  # its sampler begins where the checkpoint was written
     ):
         warnings.filterwarnings("ignore", message=f".*{advice}")

@@ -34,6 +34,12 @@ EXAMPLES = {
 SMALL = ["--data", "icbhi2017:{corpus}", "--protocol", "stream", "--seconds", 2, "--validation", 0.34, "--epochs", 1]
 SLOW_EXAMPLES = {
     "finetune": [[*SMALL, "--runs", "{new}/runs"]],
+    "pretrain": [
+        [
+            *["--data", "icbhi2017:{corpus}", "--validation", 0.34, "--size", "tiny", "--frames", 32, "--min-clips", 4],
+            *["--batch-size", 4, "--epochs", 1, "--warm-up", 0, "--runs", "{new}/runs"],
+        ]
+    ],
     "distill": [
         [*SMALL, "--width", 0.0625, "--teacher-run", "{teacher}", "--runs", "{new}/runs"],
         [*SMALL, "--width", 0.0625, "--teacher", "none", "--runs", "{new}/runs"],
