@@ -84,9 +84,9 @@ def register(
 
 
 def readers() -> dict[str, Reader]:
-    """Return all readers by name: those of every module in this package, and whatever else was registered."""
-    for module in pkgutil.iter_modules(lungsound.corpora.__path__):
-        importlib.import_module(f"{lungsound.corpora.__name__}.{module.name}")
+    """Return all readers by name: those of every module in or below this package, and whatever else was registered."""
+    for module in pkgutil.walk_packages(lungsound.corpora.__path__, f"{lungsound.corpora.__name__}."):
+        importlib.import_module(module.name)
     return dict(sorted(_READERS.items()))
 
 

@@ -60,7 +60,10 @@ def test_check_says_what_is_missing(auscult, table):
     [
         (["data", "check", "table:{table}.none"], "table.csv.none: no such file; name the file of table"),
         (["data", "check", "folders:{folder}/nowhere"], "no such folder; name the folder of folders"),
-        (["data", "check", "tabel:{table}"], "choose from audacity, audio, folders, hls_cmds, icbhi2017"),
+        (
+            ["data", "check", "tabel:{table}"],
+            "choose from audacity, audio, coswara, coughvid, folders, hls_cmds, icbhi2017",
+        ),
         (["data", "export", "table:{table}", "-o", "{folder}/out.csv"], "and 21 more faults"),
         (["data", "export", "table:{table}", "-o", "{folder}/out.xlsx"], "more faults"),
         (["evaluate", "{folder}", "--data", "table:{table}"], "neither a run"),

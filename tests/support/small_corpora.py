@@ -105,8 +105,52 @@ def audacity(root: Path) -> Small:
     return Small(root, root / "a.wav", {"track": root / "a.txt"})
 
 
+def coughvid(root: Path) -> Small:
+    """Write the layout of CoughVID as OPERA has it: WAV files, and lists of uuids."""
+    for name in ("aa-1", "bb-2"):
+        _sound(root / "wav" / f"{name}.wav")
+    table = root / "metadata_compiled.csv"
+    table.write_text(",uuid,cough_detected,gender,status\n0,aa-1,0.99,male,healthy\n1,bb-2,0.98,female,COVID-19\n")
+    (root / "train_uuids.txt").write_text("aa-1\n")
+    (root / "test_uuids.txt").write_text("bb-2\n")
+    return Small(root, root / "wav" / "aa-1.wav", {"table": table, "list": root / "train_uuids.txt"})
+
+
+def coswara(root: Path) -> Small:
+    """Write the layout of Coswara."""
+    for name in ("Ab1", "Cd2"):
+        for sound in ("cough-shallow", "cough-heavy", "vowel-a"):
+            _sound(root / "Extracted_data" / "20200413" / name / f"{sound}.wav")
+    table, quality = root / "combined_data.csv", root / "annotations" / "cough-heavy_labels_pandas.csv"
+    table.write_text("id,a,covid_status,g,smoker\nAb1,30,healthy,male,y\nCd2,40,positive_mild,female,False\n")
+    quality.parent.mkdir()
+    quality.write_text("FILENAME, QUALITY\nAb1_cough-heavy, 2\nCd2_cough-heavy, 0\n")
+    audio = root / "Extracted_data" / "20200413" / "Ab1" / "cough-shallow.wav"
+    return Small(root, audio, {"table": table, "quality": quality})
+
+
+def kauh(root: Path) -> Small:
+    """Write the layout of KAUH."""
+    names = "BP1_Asthma,I E W,P L L R,70,M", "DP2_N,N,P R M,40,F"
+    for name in names:
+        _sound(root / "Audio Files" / f"{name}.wav")
+    return Small(root, root / "Audio Files" / f"{names[0]}.wav", {})
+
+
+def respiratory_tr(root: Path) -> Small:
+    """Write the layout of RespiratoryDatabase@TR."""
+    for name in ("H002_L1", "H003_R6"):
+        _sound(root / "RespiratoryDatabase@TR" / f"{name}.wav")
+    table = root / "Labels.csv"
+    table.write_text("Patient ID,Diagnosis\nH002,COPD3\nH003,COPD0\n", encoding="utf-8-sig")
+    return Small(root, root / "RespiratoryDatabase@TR" / "H002_L1.wav", {"table": table})
+
+
+OPERA = (coughvid, coswara, kauh, respiratory_tr)
+"""Corpora of the OPERA benchmark."""
+
 SMALL: dict[str, Callable[[Path], Small]] = {
-    write.__name__: write for write in (icbhi2017, synthetic, sprsound, hls_cmds, table, folders, audacity)
+    write.__name__: write for write in (icbhi2017, synthetic, sprsound, hls_cmds, table, folders, audacity, *OPERA)
 }
 """A function for each corpus that can be read, which writes it into a folder."""
 

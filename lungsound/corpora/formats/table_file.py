@@ -47,7 +47,7 @@ class TableFile:
     decimal_comma: bool
 
 
-def read_table(path: Path, faults: list[str]) -> TableFile:
+def read_table(path: Path, faults: list[str], *, numbered: bool = False) -> TableFile:
     """Read a table.
 
     CSV is UTF-8 or UTF-16 with a byte order mark, separated by commas, semicolons or tabs. Lines without any value are
@@ -59,6 +59,8 @@ def read_table(path: Path, faults: list[str]) -> TableFile:
         Of the table.
     faults : list of str
         Gets a sentence for every row that has another number of values; these are left out.
+    numbered : bool
+        The first column may have no name: it holds the numbers of rows, as pandas writes them.
 
     Raises
     ------
@@ -69,6 +71,8 @@ def read_table(path: Path, faults: list[str]) -> TableFile:
     heading = [name.strip() for name in next(lines, [])]
     while heading and not heading[-1]:  # spreadsheets write empty columns at the end
         heading.pop()
+    if numbered and heading and not heading[0]:
+        heading[0] = "number"
     _check_heading(path, heading)
     rows, cells = [], 0
     for number, values in enumerate(lines, 2):

@@ -18,7 +18,7 @@ from lungsound.errors import InputError
 
 EVERY_FILE = [
     *((name, "audio") for name in SMALL),
-    *((name, "text") for name in SMALL if name != "folders"),
+    *((name, "text") for name in SMALL if name not in ("folders", "kauh")),
     *(("icbhi2017", name) for name in ("ICBHI_challenge_train_test.txt", "filename_differences.txt",
                                        "subset_manifest.csv", "ICBHI_Challenge_diagnosis.txt", "demographic_info.txt")),
 ]  # fmt: skip

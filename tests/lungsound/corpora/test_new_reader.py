@@ -53,7 +53,16 @@ def test_errors_name_it():
 
 def test_every_module_of_the_package_is_looked_through():
     known = readers()
-    assert {"audacity", "folders", "hls_cmds", "icbhi2017", "sprsound", "synthetic", "table"} <= known.keys()
+    assert {
+        "audacity",
+        "coughvid",
+        "folders",
+        "hls_cmds",
+        "icbhi2017",
+        "sprsound",
+        "synthetic",
+        "table",
+    } <= known.keys()
     for reader in known.values():
         assert reader.what
         assert reader.layout.endswith(".")
