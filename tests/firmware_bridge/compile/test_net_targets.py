@@ -233,10 +233,19 @@ def test_other_flags_of_the_compiler_make_the_same_bytes(
 
 
 @pytest.mark.slow
-def test_kernels_without_their_assembly_make_the_same_bytes(installed: Callable[[str], Target], tmp_path: Path):
+@pytest.mark.parametrize(
+    ("target", "flags"),
+    [
+        ("cortex-m4", ("-fno-omit-frame-pointer", "-DAU_WITHOUT_ASSEMBLY")), ("cortex-m55", ("-DAU_WITHOUT_ASSEMBLY",)),
+        ("cortex-m55", ("-O0",)),
+    ],
+)  # fmt: skip
+def test_kernels_without_their_assembly_make_the_same_bytes(
+    target: str, flags: tuple[str, ...], installed: Callable[[str], Target], tmp_path: Path
+):
     content = build_tflite(mobilenet(np.random.default_rng(0)))
-    flags = ("-fno-omit-frame-pointer", "-DAU_WITHOUT_ASSEMBLY")
-    assert _Measured(content, installed("cortex-m4"), "dsp8", tmp_path, flags=flags).differing == 0
+    core = installed(target)
+    assert _Measured(content, core, core.kernels, tmp_path, flags=flags).differing == 0
 
 
 @pytest.mark.slow
