@@ -78,7 +78,7 @@ def test_wrong_usage_is_exit_code_2(auscult, words):
         (["data", "check", "icbhi2017", "--root", "{empty}"], "{empty}"),
         (
             ["data", "check", "nonsense", "--root", "{empty}"],
-            "audacity, coswara, coughvid, folders, hls_cmds, icbhi2017",
+            "audacity, audio, coswara, coughvid, folders, hls_cmds, icbhi2017",
         ),
         (["evaluate", "{empty}", "--data", "synthetic"], "neither a run"),
         (["check", "{empty}"], "manifest.json"),
