@@ -10,6 +10,7 @@ from lungsound.command.console import print_json
 from lungsound.command.data_option import Corpus, Data
 from lungsound.corpora.registry import open_corpus, parse_data, read_corpus, readers
 from lungsound.errors import InputError
+from lungsound.files.record import Range
 from lungsound.terminal import out
 
 MOST_PROBLEMS = 20
@@ -90,12 +91,12 @@ def shard(
     data: Data,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the shards go.")],
     split: Annotated[str, typer.Option(help="Part of the corpora that is written, or all.")] = "train",
-    sample_rate: Annotated[int, typer.Option(min=1000, max=768_000, help="Hz.")] = 16_000,
-    seconds: Annotated[float, typer.Option(min=0.1, max=3600, help="Longest clip; recordings are cut to it.")] = 10.0,
+    sample_rate: Annotated[int, options.number(Range(1000, 768_000), "Hz.")] = 16_000,
+    seconds: Annotated[float, options.number(Range(0.1, 3600), "Longest clip; recordings are cut to it.")] = 10.0,
     encoding: Annotated[
         str, typer.Option(help="npy (16-bit samples, read fastest) or flac (half the disk, decoded at every reading).")
     ] = "npy",
-    shard_seconds: Annotated[float, typer.Option(min=1, help="Sound of one tar file.")] = 5000.0,
+    shard_seconds: Annotated[float, options.number(Range(1, 1e6), "Sound of one tar file.")] = 5000.0,
     leave_out_damaged: Annotated[
         bool, typer.Option("--leave-out-damaged", help="Leave recordings out that cannot be read; list them.")
     ] = False,
