@@ -239,7 +239,7 @@ static inline void make_last(const au_scaling_t *how, au_columns_t *columns, con
 AU_OUT_OF_LINE static void row_of_nine(const au_depthwise_t *conv, const au_value_t *const *rows, au_value_t *out)
 {
     const au_scaling_t how = au_scaling(conv->fours, conv->out_zero, conv->low, conv->high);
-    const au_value_t *under[AU_MAX_UNDER];
+    const au_value_t *under[9];
     const uint32_t channels = conv->in_channels;
     const uint32_t stride = conv->stride_w;
     const bool eight = channels == 8u;
