@@ -1,48 +1,95 @@
-"""Every family of students as C: each value beside LiteRT on this computer, each output byte on two cores in QEMU."""
+"""Every family of students with random weights: beside torch as float, int8 and ONNX, beside LiteRT as C."""
 
 import numpy as np
 import pytest
-from exported_student import exported_student
-from host import compile_on_host, run_on_host
-from one_op_tflite import litert
+from beside_litert import Case, differing_on_core, differing_on_host
+from made_once import made_once
+from random_student import features_for, float_logits, listening_of, random_student
 
-from firmware_bridge.bench_target import bench_target
-from firmware_bridge.folder.emit import write_network
-from firmware_bridge.plan.network import plan_network
-from firmware_bridge.tflite.reader import parse_tflite
+from export.bundle.runtimes import probabilities
+from export.graph.read import read_graph
+from export.onnx.models import onnx_float, onnx_int8
+from export.onnx.runtime import OnnxRuntime
+from export.tflite.bias import corrected_biases
+from export.tflite.float_model import write_graph
+from export.tflite.int8_model import int8_tflite
+from export.tflite.ranges import calibrate
+from export.tflite.runtime import LiteRT
+from students.student import Student
 
 pytestmark = pytest.mark.slow
 
 FAMILIES = ("cnn10", "cnn14", "resnet22", "mobilenetv1", "mobilenetv2", "mobilenetv3")
-"""Those beside CNN6 and stream, which other tests here take everywhere."""
+"""Those beside CNN6 and stream, which other tests take everywhere."""
+LISTENING = listening_of(70, 33)
+"""Odd enough that halvings leave rows and columns out."""
+HEARD, UNSEEN = features_for(LISTENING, 8, 5), features_for(LISTENING, 6, 77)
 
 
-def exported(family: str) -> tuple[bytes, np.ndarray]:
-    """An int8 student of two heads that hears 2.5 s, and windows for it."""
-    return exported_student(1 / 16, 2, 2.5, trunk=family)
+def student_of(family: str) -> Student:
+    """A student of few channels."""
+    return random_student(LISTENING, trunk=family, heads=2, width=1 / 16)
+
+
+@made_once
+def exported(family: str) -> tuple[bytes, bytes, np.ndarray]:
+    """Its float and its int8 .tflite, and torch's logits in float64."""
+    student = student_of(family)
+    expected = float_logits(student, UNSEEN)
+    model = write_graph(read_graph(student, 70, 33))
+    ranges = calibrate(model, HEARD)
+    # Corrected biases cost half of the time: one family is enough to see what they do.
+    corrected = corrected_biases(model, ranges, HEARD) if family == "resnet22" else model
+    return model, int8_tflite(corrected, ranges), expected
+
+
+def case_of(family: str, windows: int) -> Case:
+    """Its int8 .tflite; windows of noise that is heard, and one of extremes."""
+    content = exported(family)[1]
+    source = LiteRT(content).input
+    assert source is not None
+    extremes = np.random.default_rng(3).choice(np.asarray([-128, 127], np.int8), (1, *UNSEEN.shape[1:]))
+    return content, np.concatenate([source.quantize(UNSEEN[1:windows]), extremes])[..., None]
+
+
+def assert_close(got: np.ndarray, expected: np.ndarray) -> None:
+    np.testing.assert_allclose(got, expected, rtol=0, atol=3e-5 * max(1.0, np.abs(expected).max()))
+
+
+def off(got: np.ndarray, expected: np.ndarray) -> float:
+    """The largest error of a probability."""
+    return float(np.abs(probabilities(got) - probabilities(expected)).max())
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_the_c_makes_every_value_of_the_reference_kernels(family, tmp_path):
-    content, windows = exported(family)
-    network = plan_network(parse_tflite(family, content))
-    wanted = litert(content, windows[..., None])
-    write_network(tmp_path, network)
-    made = run_on_host(compile_on_host(tmp_path), windows[..., None])
-    assert len(made.streams) == len(network.program.streams) - 1
-    for index, values in made.streams.items():
-        stream = network.program.streams[index]
-        # Rows that the output does not need may be missing at the end.
-        assert (values != wanted[stream.tensor][:, : values.shape[1]]).sum() == 0, stream.name
-    assert (made.outputs != wanted[network.graph.outputs[0]]).sum() == 0
-    assert len(np.unique(made.outputs)) > 4
+def test_float_tflite_is_torch(family):
+    model, _, expected = exported(family)
+    assert_close(LiteRT(model).run(UNSEEN), expected)
 
 
-@pytest.mark.parametrize("target", ["cortex-m4", "cortex-m55"])
-@pytest.mark.parametrize("family", FAMILIES)
-def test_a_core_makes_the_bytes_of_the_reference_kernels(family, target, installed, tmp_path):
-    installed(target)
-    path = tmp_path / "net.tflite"
-    path.write_bytes(exported(family)[0])
-    found = bench_target(path, target)
-    assert (found["differing_bytes"], found["output_bytes"]) == (0, 10)
+def test_int8_and_onnx_are_near_torch():
+    """One family is enough: ONNX has its own export and calibration, which take their time."""
+    _, tflite, expected = exported("resnet22")
+    runtime = LiteRT(tflite, "reference")
+    assert runtime.input is not None
+    assert runtime.output is not None
+    assert off(runtime.output.dequantize(runtime.run(runtime.input.quantize(UNSEEN))), expected) <= 0.08
+    model = onnx_float(student_of("resnet22"), LISTENING)
+    assert_close(OnnxRuntime(model.SerializeToString()).run(UNSEEN), expected)
+    assert off(OnnxRuntime(onnx_int8(model, HEARD).SerializeToString()).run(UNSEEN), expected) <= 0.16
+
+
+def test_the_c_makes_every_value_of_the_reference_kernels(tmp_path):
+    cases = [case_of(family, 4) for family in FAMILIES]
+    assert differing_on_host(cases, tmp_path) == [0] * len(FAMILIES)
+    for content, windows in cases:
+        assert len(np.unique(LiteRT(content, "reference").run(windows))) > 4
+
+
+@pytest.mark.parametrize(
+    ("target", "kernels", "families"),
+    [("cortex-m4", "dsp8", FAMILIES), ("cortex-m55", "mve", ("mobilenetv3",))],
+)
+def test_a_core_makes_every_value_of_the_reference_kernels(target, kernels, families, installed, tmp_path):
+    cases = [(content, windows[:1]) for content, windows in (case_of(family, 2) for family in families)]
+    assert differing_on_core(cases, installed(target), kernels, tmp_path) == [0] * len(families)

@@ -1,45 +1,20 @@
 """Graphs whose layers meet in every way: every value of every tensor against LiteRT's reference kernels."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from beside_litert import Case, differing_on_core, differing_on_host
 from exported_student import exported_student
-from host import run_all_on_host
 from layered_models import layered
-from one_op_tflite import Model, Node, Spec, build, litert
+from one_op_tflite import Model, Node, Spec, build
 from operator_cases import windows_of
-from traced_net import all_differing
 
 from firmware_bridge.device.targets import Target
-from firmware_bridge.plan.network import plan_network
 from firmware_bridge.tflite.reader import parse_tflite
 
 CORES = [("cortex-m4", "dsp8"), ("cortex-m4", "dsp16"), ("cortex-m55", "mve"), ("cortex-m0", "c99")]
-
-
-Case = tuple[bytes, np.ndarray]
-"""A .tflite file and windows [n, *input]."""
-
-
-def _on_host(cases: Sequence[Case], folder: Path) -> list[int]:
-    networks = [plan_network(parse_tflite("graph.tflite", content)) for content, _ in cases]
-    found = []
-    runs = run_all_on_host(networks, [windows for _, windows in cases], folder)
-    for network, run, case in zip(networks, runs, cases, strict=True):
-        wanted = litert(*case)
-        tensors = {network.program.streams[stream].tensor: values for stream, values in run.streams.items()}
-        found.append(sum(int((values != wanted[key][:, : values.shape[1]]).sum()) for key, values in tensors.items()))
-    return found
-
-
-def _on_core(cases: Sequence[Case], target: Target, kernels: str, folder: Path, push_limit: int = 0) -> list[int]:
-    networks = [
-        plan_network(parse_tflite("graph.tflite", content), kernels, push_limit=push_limit) for content, _ in cases
-    ]
-    windows, wanted = [windows for _, windows in cases], [litert(*case) for case in cases]
-    return all_differing(networks, target, windows, wanted, folder)
 
 
 def _layered(seeds: range) -> list[Case]:
@@ -49,7 +24,7 @@ def _layered(seeds: range) -> list[Case]:
 
 @pytest.mark.slow
 def test_random_layers_make_every_value_on_the_host(tmp_path: Path):
-    assert _on_host(_layered(range(25)), tmp_path) == [0] * 25
+    assert differing_on_host(_layered(range(25)), tmp_path) == [0] * 25
 
 
 @pytest.mark.slow
@@ -58,7 +33,7 @@ def test_random_layers_make_every_value_on_the_host(tmp_path: Path):
 def test_random_layers_make_every_value_on_a_core(
     seeds: range, target: str, kernels: str, installed: Callable[[str], Target], tmp_path: Path
 ):
-    assert _on_core(_layered(seeds), installed(target), kernels, tmp_path) == [0] * 5
+    assert differing_on_core(_layered(seeds), installed(target), kernels, tmp_path) == [0] * 5
 
 
 @pytest.mark.slow
@@ -73,7 +48,7 @@ def test_whole_models_make_every_value_on_a_core(
         source = parse_tflite(name, content)
         shape = source.tensors[source.inputs[0]].shape
         cases.append((content, np.random.default_rng(1).integers(-128, 128, (2, *shape), np.int8)))
-    assert _on_core(cases, installed(target), kernels, tmp_path) == [0, 0, 0]
+    assert differing_on_core(cases, installed(target), kernels, tmp_path) == [0, 0, 0]
 
 
 @pytest.mark.slow
@@ -83,7 +58,7 @@ def test_a_limit_on_pushes_changes_no_value_on_a_core(
     push_limit: int, target: str, kernels: str, installed: Callable[[str], Target], tmp_path: Path
 ):
     content, windows = exported_student(1 / 16, heads=2)
-    assert _on_core([(content, windows[1:3])], installed(target), kernels, tmp_path, push_limit) == [0]
+    assert differing_on_core([(content, windows[1:3])], installed(target), kernels, tmp_path, push_limit) == [0]
 
 
 def _two_that_read_alike() -> Model:
@@ -127,6 +102,6 @@ def test_what_looks_alike_is_not_taken_for_the_same(
     models = _two_that_read_alike(), _pool_behind_a_reshape()
     cases = [(build(model), windows_of(np.random.default_rng(1), model)) for model in models]
     if target == "host":
-        assert _on_host(cases, tmp_path) == [0, 0]
+        assert differing_on_host(cases, tmp_path) == [0, 0]
     else:
-        assert _on_core(cases, installed(target), kernels, tmp_path) == [0, 0]
+        assert differing_on_core(cases, installed(target), kernels, tmp_path) == [0, 0]
