@@ -128,7 +128,7 @@ def distill_command(
         from distill.losses import LossWeights
         from distill.settings import DistillSettings
         from distill.start import describe, run_name
-        from distill.training import begin, distill
+        from distill.training import begin, distill, refuse_what_no_size_mends
         from lungsound.networks.leaf_config import front_end_named
         from students.student import Student, StudentConfig
         from teachers.training import finetuned
@@ -163,18 +163,10 @@ def distill_command(
         )
         if asked.front_end:
             refuse_ignored(context, ["normalisation"], "ignored with a learnt --front-end; leave it out")
-        config, budget = _student(context, asked, from_run), None
-        if target is not None:
-            heard = replace(chosen, labels=_labels(label, data, teacher_run)).listening()
-            device = Device(find_target(target), budget_of(ram, flash), overlapping)
-            config, budget = choose(config, student, heard, device, whole_hop=not is_given(context, "hop"))
-        if not is_given(context, "hop"):
-            chosen = replace(chosen, hop_seconds=Student(config).whole_hop(chosen.listening()))
-        chosen = replace(chosen, labels=_labels(label, data, teacher_run or from_run))
         settings = DistillSettings(
             str(teacher_run) if teacher_run else None,
-            chosen,
-            config,
+            replace(chosen, labels=_labels(label, data, teacher_run or from_run)),
+            _student(context, asked, from_run),
             losses,
             epochs,
             batch_size,
@@ -185,22 +177,35 @@ def distill_command(
             student_weights=str(student_weights) if student_weights else None,
             watch=watch,
             recipe=Recipe.open(recipe).credit() if recipe else None,
-            budget=budget,
         )
+        taught = None
         if losses.teacher and teacher_run is None:
-            begin(settings)  # what cannot be is refused before a teacher is trained
             size = size or usual_size(teacher)
             taught = FinetuneSettings(
                 teacher,
                 size,
                 str(weights) if weights else None,
                 data=replace(
-                    chosen, logmel=teacher_logmel or usual_logmel(teacher, size, weights), normalisation="corpus"
+                    settings.data,
+                    logmel=teacher_logmel or usual_logmel(teacher, size, weights),
+                    normalisation="corpus",
                 ),
                 epochs=teacher_epochs,
                 learning_rate=usual_learning_rate(size, weights),
                 seed=seed,
             )
+        if target is not None:
+            device = Device(find_target(target), budget_of(ram, flash), overlapping)
+            refuse_what_no_size_mends(settings, taught)
+            heard = settings.data.listening()
+            sized, budget = choose(settings.student, student, heard, device, whole_hop=not is_given(context, "hop"))
+            settings = replace(settings, student=sized, budget=budget)
+        if not is_given(context, "hop"):
+            hop = Student(settings.student).whole_hop(settings.data.listening())
+            settings = replace(settings, data=replace(settings.data, hop_seconds=hop))
+        if taught is not None:
+            begin(settings)  # what cannot be is refused before a teacher is trained
+            taught = replace(taught, data=replace(taught.data, hop_seconds=settings.data.hop_seconds))
             settings = replace(settings, teacher_run=str(finetuned(taught, runs, cache_folder()).path))
         place = new_run_folder(runs, run_name(settings))
     with place as folder:

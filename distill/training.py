@@ -21,6 +21,8 @@ from lungsound.training.trainer import fit, make_trainer
 from lungsound.training.window_dataset import WindowDataset, batches, predict
 from students.student import Student
 from teachers.finetune import SpecAugment
+from teachers.settings import FinetuneSettings
+from teachers.start import start_of as teacher_start_of
 
 LEARNT_FRONT_END = (
     "the front end is learnt: gains changed the samples, SpecAugment masked the learnt spectrogram with 0"
@@ -105,6 +107,31 @@ def begin(settings: DistillSettings) -> tuple[Start, Literal["min", "max"]]:
     """
     start = start_of(settings)
     return start, watched(settings.watch, settings.data.listening().labels, logged_losses(settings.losses))
+
+
+def refuse_what_no_size_mends(settings: DistillSettings, taught: FinetuneSettings | None) -> None:
+    """Refuse what a training would refuse whatever its student's size, before one is looked for.
+
+    Parameters
+    ----------
+    settings : DistillSettings
+        Of the training; the student does not count.
+    taught : FinetuneSettings or None
+        Of the teacher that is trained first.
+
+    Raises
+    ------
+    InputError
+        If the watched figure is never logged, the corpora cannot be read or lack a label, or the teacher cannot be.
+    """
+    watched(settings.watch, settings.data.labels, logged_losses(settings.losses))
+    if taught is None:
+        teacher_run_of(settings)
+    else:
+        teacher_start_of(taught)
+    selection = settings.data.select()
+    for part in ("train", "validation"):
+        selection.windows(part, settings.data.protocols, settings.data.listening())
 
 
 def logged_losses(losses: LossWeights) -> list[str]:

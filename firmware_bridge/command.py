@@ -154,8 +154,8 @@ def bytes_of(size: str, option: str) -> int:
         If it names none.
     """
     match = _SIZE.fullmatch(size.strip().upper())
-    if match is None:
-        raise InputError(f"{option}: {size[:40]!r} is no number of bytes; write 65536, 64K or 1M, {_MOST} at most")
+    if match is None or not int(match[1]):
+        raise InputError(f"{option}: {size[:40]!r} is no number of bytes; write 65536, 64K or 1M, 1 to {_MOST}")
     return int(match[1]) * _UNITS[match[2]]
 
 

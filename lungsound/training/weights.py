@@ -3,7 +3,9 @@
 import argparse
 import hashlib
 import pickle
+import re
 import struct
+import warnings
 import zipfile
 import zlib
 from pathlib import Path
@@ -19,6 +21,7 @@ from lungsound.files.atomic import whole_file
 from lungsound.files.seal import UNSEALED, is_sealed, sealed
 
 _SEAL = "sha256"
+_OBJECT = re.compile(r"GLOBAL ([\w.]+)")
 
 UNREADABLE = (
     zipfile.BadZipFile,
@@ -131,10 +134,25 @@ def read_checkpoint(path: Path) -> Any:
     try:
         check_records(path)
         # Full checkpoints carry the options of their training; a Namespace only holds attributes.
-        with torch.serialization.safe_globals([argparse.Namespace]):
+        with torch.serialization.safe_globals([argparse.Namespace]), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's words to those who wrote the file
             return torch.load(path, map_location="cpu", weights_only=True)
     except UNREADABLE as error:
-        reason = str(error).strip().split("\n")[0][:120] or type(error).__name__
         raise InputError(
-            f"{path}: damaged, or not a file of tensors alone ({reason}); download the checkpoint again"
+            f"{path}: damaged, or not a file of tensors alone ({_reason(path, error)}); download the checkpoint again"
         ) from error
+
+
+def _reason(path: Path, error: Exception) -> str:
+    """Return in a few words why torch does not read a file."""
+    with path.open("rb") as file:
+        begins = file.read(2)
+    if not begins:
+        return "it is empty"
+    if begins == b"PK" and not zipfile.is_zipfile(path):
+        return "its end is missing"
+    if named := _OBJECT.search(str(error)):
+        return f"it holds {named[1]}, which would run code"
+    if isinstance(error, pickle.UnpicklingError | LookupError):
+        return "it is no pickle of tensors"
+    return str(error).strip().split("\n")[0][:120] or type(error).__name__

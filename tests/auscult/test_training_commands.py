@@ -1,11 +1,14 @@
 """Trainings as a user asks for them: what is refused, and from the command to the scores."""
 
 import json
+import os
+import pickle
 import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from published_panns import published_file
 
 from lungsound.errors import InputError
@@ -123,10 +126,42 @@ def test_student_weights_that_do_not_fit(auscult, tmp_path, student, said):
     assert not (tmp_path / "runs").exists()
 
 
-def test_damaged_student_weights(auscult, tmp_path):
-    (tmp_path / "weights.pth").write_bytes(b"PK\x03\x04 cut")
-    words = ["distill", "--teacher", "none", "--student-weights", tmp_path / "weights.pth", "--runs", tmp_path / "runs"]
-    code, out, complaint = auscult(*words)
+class Attack:
+    """What a pickle would run that is trusted."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return os.system, (f"touch {self.path}",)
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda path: path.write_bytes(b""), "damaged, or not a file of tensors alone (it is empty)"),
+        (lambda path: path.write_text("hello"), "damaged, or not a file of tensors alone (it is no pickle of tensors)"),
+        (lambda path: path.write_bytes(path.read_bytes()[:20_000]), "not a file of tensors alone (its end is missing)"),
+        (lambda path: torch.save({"model": Attack(path.with_name("ran"))}, path), "system, which would run code)"),
+        (lambda path: path.write_bytes(pickle.dumps(Attack(path.with_name("ran")))), "(it is no pickle of tensors)"),
+        (lambda path: torch.save([1, 2], path), "holds no 'model' with tensors; get Cnn6_mAP=0.343.pth"),
+        (lambda path: torch.save({"model": {"a": torch.zeros(2)}}, path), "no CNN6 of PANNs (lacks conv_block1"),
+        (
+            lambda path: published_file(path, **{"bn0.bias": torch.full((64,), torch.nan)}),
+            "bn0.bias is not laid out in full, or not finite",
+        ),
+        (lambda path: path.unlink(), "missing; get Cnn6_mAP=0.343.pth from https://zenodo.org"),
+    ],
+)
+def test_student_weights_that_are_damaged_or_none(auscult, tmp_path, damage, said):
+    path = tmp_path / "weights.pth"
+    published_file(path)
+    damage(path)
+    code, out, complaint = auscult(
+        "distill", "--teacher", "none", "--student-weights", path, "--runs", tmp_path / "runs"
+    )
     assert (code, out) == (1, "")
-    assert "weights.pth: damaged, or not a file of tensors alone" in " ".join(complaint.split())
+    assert said in " ".join(complaint.split())
+    assert [line.partition(":")[0] for line in complaint.splitlines()] == ["student", "error"]
     assert not (tmp_path / "runs").exists()
+    assert not (tmp_path / "ran").exists()

@@ -62,6 +62,9 @@ def test_what_would_be_ignored_beside_a_budget_or_without_one_is_wrong_usage(aus
     [
         (["--ram", "1K"], "no cnn6 fits: the smallest, cnn6 of width 0.015625, needs"),
         (["--ram", "many"], "--ram: 'many' is no number of bytes"),
+        (["--ram", "0"], "--ram: '0' is no number of bytes; write 65536, 64K or 1M, 1 to 999999999M"),
+        (["--flash", "16X"], "--flash: '16X' is no number of bytes"),
+        (["--ram", "64K", "--student", "stream", "--hop", 1], "give a hop of 0.768 or 1.024 s"),
         (["--ram", "8K", "--student", "rnn"], "no student called 'rnn'"),
         (["--ram", "64K", "--student", "stream", "--seconds", 1], "30 frames are too few for stream"),
     ],
@@ -69,6 +72,30 @@ def test_what_would_be_ignored_beside_a_budget_or_without_one_is_wrong_usage(aus
 def test_an_impossible_budget_is_one_sentence(auscult, tmp_path, words, sentence, monkeypatch):
     monkeypatch.setattr("auscult.sizing.search.MOST", 1)
     code, said, told = auscult(*M4, *words, "--runs", tmp_path / "runs")
+    assert (code, said) == (1, "")
+    assert sentence in " ".join(told.split())
+    assert len([line for line in told.splitlines() if line.startswith("error: ")]) == 1
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ([*M4, "--watch", "nonsense"], "--watch nonsense: never logged; choose one of val_auroc"),
+        ([*M4, "--data", "sprsound:nowhere"], "nowhere: no such folder; name the folder of sprsound"),
+        ([*M4, "--data", "sprsound:nowhere", "--label", "rhonchi"], "nowhere: no such folder"),
+        ([*M4, "--data", "{corpus}", "--label", "sneeze"], "not annotated with sneeze; it offers crackle, wheeze"),
+        ([*M4[:1], *M4[3:], "--teacher-run", "nowhere", "--label", "crackle"], "nowhere: no finished run here"),
+        ([*M4[:1], *M4[3:], "--teacher", "nobody"], "nobody"),
+        ([*M4[:1], *M4[3:], "--weights", "nowhere/w.pth"], "nowhere/w.pth: "),
+    ],
+)
+def test_what_no_size_mends_is_refused_before_one_is_looked_for(
+    auscult, small_options, tmp_path, words, sentence, monkeypatch
+):
+    monkeypatch.setattr("auscult.sizing.choice.choose", lambda *_, **__: pytest.fail("chosen before it was refused"))
+    words = [word.format(corpus=small_options.data[0]) for word in words]
+    code, said, told = auscult(*words, "--ram", "8K", "--runs", tmp_path / "runs")
     assert (code, said) == (1, "")
     assert sentence in " ".join(told.split())
     assert len([line for line in told.splitlines() if line.startswith("error: ")]) == 1
