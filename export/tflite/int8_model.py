@@ -11,6 +11,7 @@ from export.tflite.quiet_channels import with_room_for_biases
 from export.tflite.ranges import Ranges
 from export.tflite.structure import Step, Structure
 from lungsound.errors import InputError
+from lungsound.terminal import without_notes
 
 LOGIT_LIMIT = 8.0
 """Where logits saturate: probabilities below 0.0004 and above 0.9996 need no codes, those between need finer ones."""
@@ -46,8 +47,14 @@ def int8_tflite(float_model: bytes, ranges: Ranges) -> bytes:
     chosen = chosen_ranges(float_model, ranges)
     statistics = {name: {"min": np.float32(low), "max": np.float32(high)} for name, (low, high) in chosen.items()}
     # Biases beyond int32 are mended behind it.
-    with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()), np.errstate(invalid="ignore"):
-        # The quantizer opens the model in a way that LiteRT warns of, and shows a bar of its own whatever it is told.
+    with (
+        without_notes(),
+        contextlib.redirect_stderr(io.StringIO()),
+        warnings.catch_warnings(),
+        np.errstate(invalid="ignore"),
+    ):
+        # The quantizer opens the model in a way that LiteRT notes and warns of, and shows a bar of its own whatever it
+        # is told.
         warnings.filterwarnings("ignore", message=".*experimental_preserve_all_tensors")
         converter = quantizer.Quantizer(float_model, recipe.static_wi8_ai8())
         result = converter.quantize(statistics, enable_progress_bar=False, enable_progress_report=False)

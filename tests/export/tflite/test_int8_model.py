@@ -1,6 +1,9 @@
+import os
+
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
+from ai_edge_quantizer import quantizer
 from random_student import features_for, listening_of, random_student
 
 from export.tflite.bias import corrected_biases
@@ -56,6 +59,19 @@ def models(request):
 def test_no_float_is_left(models):
     kinds = {detail["dtype"] for detail in opened(models[1]).get_tensor_details()}
     assert kinds == {np.int8, np.int32}
+
+
+def test_the_quantizer_says_nothing_on_stderr(models, monkeypatch, capfd):
+    """LiteRT notes its delegate below Python, and once a process: here at the same place."""
+    quantize = quantizer.Quantizer.quantize
+
+    def noting(*words, **options):
+        os.write(2, b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\n")
+        return quantize(*words, **options)
+
+    monkeypatch.setattr(quantizer.Quantizer, "quantize", noting)
+    int8_tflite(models[0], calibrate(models[0], FEATURES[:2]))
+    assert capfd.readouterr().err == ""
 
 
 def test_operators_are_those_of_the_firmware(models):
