@@ -47,7 +47,8 @@ def test_every_corpus_gives_the_same_two_tables(shared, name, folder):
 
 def test_an_unknown_name_lists_the_known_ones(tmp_path):
     with pytest.raises(
-        InputError, match=r"'icbhi': unknown; choose from audacity, coswara, coughvid, folders, hls_cmds, icbhi2017"
+        InputError,
+        match=r"'icbhi': unknown; choose from audacity, audio, coswara, coughvid, folders",
     ):
         open_corpus("icbhi", tmp_path)
 
