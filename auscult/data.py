@@ -106,7 +106,7 @@ def shard(
     seed: options.Seed = 0,
     json_output: options.Json = False,
 ) -> None:
-    """Write corpora as tar files in WebDataset's layout, which pre-training reads in order. Started again, it goes on.
+    """Cut corpora to clips and write these as tar files in WebDataset's layout. Started again, it goes on.
 
     JSON keys: shards (folder), files, clips, bytes, labels (names), left_out (sentences).
     """

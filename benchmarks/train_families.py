@@ -23,9 +23,7 @@ from typing import Any, get_args
 import numpy as np
 import pandas as pd
 import torch
-from numpy.typing import NDArray
 from rich.table import Table
-from sklearn.metrics import roc_auc_score
 
 from auscult.evaluate import FloatRun, evaluate
 from distill.losses import LossWeights
@@ -38,6 +36,7 @@ from lungsound.files.cache import cache_folder
 from lungsound.listening import PROTOCOLS
 from lungsound.logmel import Normalisation
 from lungsound.scores.evaluation import logit_columns
+from lungsound.scores.paired import interval, patient_weights, weighted_auroc
 from lungsound.terminal import err, print_table
 from lungsound.training.data import DataOptions
 from lungsound.training.runs import RUN_FILE, Run
@@ -45,9 +44,6 @@ from students.student import Student, StudentConfig
 
 PARTS = ("validation", "intra")
 DRAWS = 200
-
-Labels = NDArray[np.int64]
-Logits = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -128,9 +124,7 @@ def row_of(run: Run, selection: Selection, part: str, protocol: str) -> dict[str
 def auroc_intervals(table: pd.DataFrame, labels: tuple[str, ...]) -> dict[str, tuple[float, float, float]]:
     """Return AUROC by label and of any, pooled and ``within`` devices if there are several, with 95 % intervals."""
     truth, logits = table[list(labels)].to_numpy(), table[logit_columns(labels)].to_numpy()
-    patients, index = np.unique(table["patient"].astype(str), return_inverse=True)
-    drawn = np.random.default_rng(0).multinomial(len(patients), np.full(len(patients), 1 / len(patients)), DRAWS)
-    weights = [np.ones(len(table)), *(times[index] for times in drawn)]
+    weights = np.vstack([np.ones(len(table)), patient_weights(table["patient"], DRAWS)])
     devices = table["device"].astype(str).to_numpy()
     groups = {"": [np.full(len(table), True)]}
     if len(names := np.unique(devices)) > 1:
@@ -139,17 +133,10 @@ def auroc_intervals(table: pd.DataFrame, labels: tuple[str, ...]) -> dict[str, t
     found = {}
     for label, (true, logit) in (sides | {"any": (truth.max(axis=1), logits.max(axis=1))}).items():
         for suffix, members in groups.items():
-            whole, *areas = [mean_auroc(true, logit, weight, members) for weight in weights]
-            found[f"{label}{suffix}"] = (whole, *np.nanquantile(areas, [0.025, 0.975]).tolist())
+            areas = [weighted_auroc(true[member], logit[member], weights[:, member]) for member in members]
+            whole, *drawn = np.ma.masked_invalid(areas).mean(axis=0).filled(np.nan)
+            found[f"{label}{suffix}"] = (float(whole), *interval(np.array(drawn)))
     return found
-
-
-def mean_auroc(true: Labels, logit: Logits, weight: Logits, members: list[NDArray[np.bool_]]) -> float:
-    """Return the mean of the AUROC of groups, of those that hold both kinds; NaN if none does."""
-    kept = [member & (weight > 0) for member in members]
-    both = [member for member in kept if 0 < true[member].sum() < member.sum()]
-    areas = [roc_auc_score(true[member], logit[member], sample_weight=weight[member]) for member in both]
-    return float(np.mean(areas)) if areas else float("nan")
 
 
 def table_of(rows: list[dict[str, Any]]) -> Table:
@@ -158,13 +145,13 @@ def table_of(rows: list[dict[str, Any]]) -> Table:
     for column in ("student", "seed", "epochs", "corpus", "part", "protocol", "Score", "AUROC"):
         table.add_column(column)
     for row in rows:
-        areas = "\n".join(f"{label} {interval(*values)}" for label, values in row["auroc"].items())
+        areas = "\n".join(f"{label} {words(*values)}" for label, values in row["auroc"].items())
         where = (str(row[key]) for key in ("student", "seed", "epochs", "corpus", "part", "protocol"))
-        table.add_row(*where, interval(*row["score"]), areas)
+        table.add_row(*where, words(*row["score"]), areas)
     return table
 
 
-def interval(value: float, low: float, high: float) -> str:
+def words(value: float, low: float, high: float) -> str:
     """Return a figure with its interval."""
     return f"{value:.3f} [{low:.3f}, {high:.3f}]"
 

@@ -167,7 +167,7 @@ def feature_key(windows: "pd.DataFrame", logmel: LogMelSpec, seconds: float, *, 
     """
     spec = {"sound": logmel.sample_rate} if sound else logmel.with_statistics(0.0, 1.0).to_dict()
     paths, path_of_row = np.unique(windows["path"].to_numpy(str), return_inverse=True)
-    files = [_identity(path) for path in paths.tolist()]
+    files = [identity(path) for path in paths.tolist()]
     digest = hashlib.sha256(json.dumps([_FORMATS[logmel.normalisation], spec, float(seconds), files]).encode())
     digest.update(path_of_row.astype("<i8").tobytes())
     digest.update(windows[["start", "end"]].to_numpy("<f8").tobytes())
@@ -255,18 +255,31 @@ def _by_recording(windows: "pd.DataFrame") -> list[_Recording]:
     ]
 
 
-def in_parallel(work: Callable[[A], B], recordings: Sequence[A]) -> Iterator[B]:
-    """Yield what `work` makes of each recording, in their order, on all cores.
+def in_parallel(
+    work: Callable[[A], B], items: Sequence[A], *, worth_a_pool: int = _WORTH_A_POOL, at_once: int = 4
+) -> Iterator[B]:
+    """Yield what `work` makes of each item, in their order, on all cores.
 
     In processes, as short array operations hold Python's lock.
+
+    Parameters
+    ----------
+    work : callable
+        What is to be done; it goes to other processes.
+    items : sequence
+        Recordings, or what takes as long.
+    worth_a_pool : int
+        Fewer items are done before the processes have started.
+    at_once : int
+        Items that a process takes at once.
     """
-    if len(recordings) < _WORTH_A_POOL:
-        yield from map(work, recordings)
+    if len(items) < worth_a_pool:
+        yield from map(work, items)
         return
     from concurrent.futures import ProcessPoolExecutor
 
     with ProcessPoolExecutor(initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)) as pool:
-        yield from pool.map(work, recordings, chunksize=4)
+        yield from pool.map(work, items, chunksize=at_once)
 
 
 def _fill(
@@ -284,7 +297,14 @@ def _fill(
             handle.write(features.data)
 
 
-def _identity(path: str) -> tuple[str, int, int]:
+def identity(path: str) -> tuple[str, int, int]:
+    """Return what a file counts by: its path, its size and the time of its last change, in nanoseconds.
+
+    Raises
+    ------
+    InputError
+        If there is no such file.
+    """
     try:
         found = Path(path).stat()
     except OSError as error:

@@ -3,11 +3,9 @@
 import hashlib
 import io
 import json
-import signal
 import tarfile
 import zlib
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -22,6 +20,7 @@ from lungsound.audio import read_pcm
 from lungsound.corpora.selection import Selection
 from lungsound.corpora.splits import ALL
 from lungsound.errors import InputError
+from lungsound.features import identity, in_parallel
 from lungsound.files.atomic import whole_file
 from lungsound.files.lock import LOCK_FILE, held
 from lungsound.files.record import check_values
@@ -117,23 +116,13 @@ def write_shards(
         if tar_file(folder, len(shards)).exists():
             raise InputError(f"{folder}: holds more shards than these recordings fill; name another folder")
         write = partial(_write_shard, folder=folder, options=options)
-        done = list(progress(_in_parallel(write, shards), "writing shards", total=len(shards)))
+        written = in_parallel(write, list(enumerate(shards)), worth_a_pool=_WORTH_A_POOL, at_once=1)
+        done = list(progress(written, "writing shards", total=len(shards)))
         clips, sums = tuple(shard.clips for shard in done), tuple(shard.digest for shard in done)
         rate, seconds, encoding = options.sample_rate, options.seconds, options.encoding
         index = FolderIndex(FORMAT, rate, seconds, encoding, options.seed, data, split, labels, clips, sums)
         index.write(folder)
     return index, [sentence for shard in done for sentence in shard.left_out]
-
-
-def _in_parallel(
-    write: Callable[[int, tuple[_Recording, ...]], ShardIndex], shards: list[tuple[_Recording, ...]]
-) -> Iterator[ShardIndex]:
-    """Write shards on all cores."""
-    if len(shards) < _WORTH_A_POOL:
-        yield from map(write, range(len(shards)), shards)
-        return
-    with ProcessPoolExecutor(initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)) as pool:
-        yield from pool.map(write, range(len(shards)), shards)
 
 
 def _shared_labels(selection: Selection) -> tuple[str, ...]:
@@ -152,9 +141,9 @@ def _shards(
         chosen = parts.part(corpus, split)
         recordings.append(chosen.recordings.assign(name=f"{chosen.name}/" + chosen.recordings["recording"]))
         digits = chosen.events[list(labels)].to_numpy(dtype=int).tolist()
-        where = (chosen.events[key] for key in ("recording", "start", "end"))
-        for name, start, end, row in zip(*where, digits, strict=True):
-            events.setdefault(f"{chosen.name}/{name}", []).append((start, end, "".join(map(str, row))))
+        where = (chosen.events[key] for key in ("path", "start", "end"))
+        for path, start, end, row in zip(*where, digits, strict=True):
+            events.setdefault(path, []).append((start, end, "".join(map(str, row))))
     table = pd.concat(recordings, ignore_index=True)
     if table.empty:
         raise InputError(f"no recordings in part {split!r}; name another part, or {ALL!r}")
@@ -162,9 +151,7 @@ def _shards(
     seconds = 0.0
     for _, row in table.iloc[np.random.default_rng(options.seed).permutation(len(table))].iterrows():
         gathered.append(
-            _Recording(
-                row["name"], row["path"], *_identity(row["path"]), tuple(events.get(row["name"], ())), len(labels)
-            )
+            _Recording(row["name"], *identity(row["path"]), tuple(events.get(row["path"], ())), len(labels))
         )
         seconds += float(row["seconds"])
         if seconds >= options.shard_seconds:
@@ -174,16 +161,9 @@ def _shards(
         yield tuple(gathered)
 
 
-def _identity(path: str) -> tuple[int, int]:
-    try:
-        found = Path(path).stat()
-    except OSError as error:
-        raise InputError(f"{path}: no such file; check the corpus' folder") from error
-    return found.st_size, found.st_mtime_ns
-
-
-def _write_shard(shard: int, recordings: tuple[_Recording, ...], folder: Path, options: ShardOptions) -> ShardIndex:
+def _write_shard(numbered: tuple[int, tuple[_Recording, ...]], folder: Path, options: ShardOptions) -> ShardIndex:
     """Write one shard and its index, unless they are there."""
+    shard, recordings = numbered
     plan = hashlib.sha256(json.dumps([FORMAT, asdict(options), [asdict(r) for r in recordings]]).encode()).hexdigest()
     file, beside = tar_file(folder, shard), index_file(folder, shard)
     if (there := _whole_shard(file, beside, plan)) is not None:

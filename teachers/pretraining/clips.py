@@ -147,7 +147,8 @@ def store(table: pd.DataFrame, logmel: LogMelSpec, least: int, cache: Path) -> C
     values = stored_once(cache, file, opened, make)
     lengths = values[:count].astype(np.int64)
     clips = Clips(table, bare, lengths, np.cumsum(lengths) - lengths, values[count:].reshape(-1, bare.n_mels))
-    if (shortest := int(lengths.argmin())) is not None and lengths[shortest] < least:
+    shortest = int(lengths.argmin())
+    if lengths[shortest] < least:
         where = table.loc[shortest]
         raise InputError(
             f"{where['path']}: the clip from {where['start']:g} s has {lengths[shortest]} frames, less than a patch of "

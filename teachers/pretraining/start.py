@@ -1,5 +1,6 @@
 """What a pre-training starts from, and what its result is called."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from teachers.cards import TeacherCard
@@ -41,9 +42,8 @@ def start_of(settings: PretrainSettings, teacher: OfflineTeacher | None) -> tupl
         return duo, (mean, std) if settings.statistics == "weights" else None
     mels = settings.data.listening().logmel.n_mels
     config = M2DConfig.of_size(settings.size, (mels, settings.frames), (settings.patch[0], settings.patch[1]))
-    rate = settings.data.listening().logmel.sample_rate
-    if rate == 32000:
-        config = M2DConfig(config.embed_dim, config.depth, config.heads, config.input_size, config.patch_size, rate)
+    if (rate := settings.data.listening().logmel.sample_rate) == 32000:
+        config = replace(config, sample_rate=rate)
     duo = Duo(DuoConfig(config, PREDICTORS[settings.size], settings.variant, settings.averaged, offline))
     if settings.target_start == "online":
         duo.copy_to_target()

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import soundfile
 import webdataset
 from hypothesis import given
 from hypothesis import strategies as st
@@ -64,6 +65,22 @@ def test_labels_are_those_of_the_events_within(corpus, shards):
         wanted = [float(inside[label].any()) for label in clips.facts.labels]
         assert clip.labels.tolist() == wanted
     assert {"crackle", "wheeze"} <= set(clips.facts.labels)
+
+
+def test_recordings_of_one_name_keep_their_own_events(tmp_path):
+    data = []
+    for number, (cough, snore) in enumerate(((1, 0), (0, 1))):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        soundfile.write(folder / "a.wav", np.full(8000, 0.1 + 0.1 * number), 4000)
+        (folder / "t.csv").write_text(f"path,start,end,cough,snore\na.wav,0,2,{cough},{snore}\n")
+        data.append(f"table:{folder / 't.csv'}")
+    selection = Selection.open(data, drop_shared=False, validation=0.2, seed=0)
+    write_shards(selection, "all", tuple(data), tmp_path / "shards", OPTIONS)
+    clips = ShardedClips(tmp_path / "shards")
+    told = {round(clip.pcm[0] / 32768, 1): clip.labels.tolist() for clip in (clips[0], clips[1])}
+    assert clips.facts.labels == ("cough", "snore")
+    assert told == {0.1: [1, 0], 0.2: [0, 1]}
 
 
 def test_webdataset_reads_them(shards):
