@@ -2,13 +2,12 @@
 
 import hashlib
 import json
-import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,17 +18,14 @@ from lungsound.files.arrays import new_array, open_array
 from lungsound.files.atomic import whole_file
 from lungsound.files.stored import stored_once
 from lungsound.logmel import LogMelSpec, log_mel
+from lungsound.parallel import in_parallel
 from lungsound.recording_mean import HeardRecording
 from lungsound.terminal import progress
 
 if TYPE_CHECKING:  # boards have no pandas
     import pandas as pd
 
-A = TypeVar("A")
-B = TypeVar("B")
-
 _FORMATS = {"corpus": 1, "recording": 2}  # of a normalisation; raise it when the same windows give other numbers
-_WORTH_A_POOL = 16  # recordings; fewer are done before the processes have started
 _VALUES_AT_ONCE = 2**22  # 32 MiB of float64
 
 
@@ -253,33 +249,6 @@ def _by_recording(windows: "pd.DataFrame") -> list[_Recording]:
         _Recording(str(path), np.asarray(rows).tolist(), [(protocol[row], start[row], end[row]) for row in rows])
         for path, rows in rows_of_path.items()
     ]
-
-
-def in_parallel(
-    work: Callable[[A], B], items: Sequence[A], *, worth_a_pool: int = _WORTH_A_POOL, at_once: int = 4
-) -> Iterator[B]:
-    """Yield what `work` makes of each item, in their order, on all cores.
-
-    In processes, as short array operations hold Python's lock.
-
-    Parameters
-    ----------
-    work : callable
-        What is to be done; it goes to other processes.
-    items : sequence
-        Recordings, or what takes as long.
-    worth_a_pool : int
-        Fewer items are done before the processes have started.
-    at_once : int
-        Items that a process takes at once.
-    """
-    if len(items) < worth_a_pool:
-        yield from map(work, items)
-        return
-    from concurrent.futures import ProcessPoolExecutor
-
-    with ProcessPoolExecutor(initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)) as pool:
-        yield from pool.map(work, items, chunksize=at_once)
 
 
 def _fill(

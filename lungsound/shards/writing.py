@@ -20,10 +20,11 @@ from lungsound.audio import read_pcm
 from lungsound.corpora.selection import Selection
 from lungsound.corpora.splits import ALL
 from lungsound.errors import InputError
-from lungsound.features import identity, in_parallel
+from lungsound.features import identity
 from lungsound.files.atomic import whole_file
 from lungsound.files.lock import LOCK_FILE, held
 from lungsound.files.record import check_values
+from lungsound.parallel import in_parallel
 from lungsound.shards.index import FORMAT, Encoding, FolderIndex, ShardIndex, index_file, tar_file
 from lungsound.terminal import progress
 

@@ -149,7 +149,8 @@ def _reason(path: Path, error: Exception) -> str:
         begins = file.read(2)
     if not begins:
         return "it is empty"
-    if begins == b"PK" and not zipfile.is_zipfile(path):
+    # is_zipfile raises BadZipFile of its own for some damage, which then is the error.
+    if begins == b"PK" and not isinstance(error, zipfile.BadZipFile) and not zipfile.is_zipfile(path):
         return "its end is missing"
     if named := _OBJECT.search(str(error)):
         return f"it holds {named[1]}, which would run code"

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from lungsound.audio import read_pcm, to_float
 from lungsound.corpus import Corpus
 from lungsound.errors import InputError
-from lungsound.features import feature_key, in_parallel
+from lungsound.features import feature_key
 from lungsound.files.arrays import new_array, open_array
 from lungsound.files.atomic import whole_file
 from lungsound.files.stored import stored_once
 from lungsound.logmel import LogMelSpec, log_mel
+from lungsound.parallel import in_parallel
 from lungsound.terminal import progress
 
 CLIP_COLUMNS = ("source", "recording", "path", "start", "end")

@@ -158,13 +158,13 @@ def test_a_board_needs_no_torch():
 
 
 @pytest.mark.parametrize(
-    ("size", "count"), [("0", 0), ("65536", 65536), ("64K", 65536), ("64KB", 65536), ("1m", 1 << 20)]
+    ("size", "count"), [("1", 1), ("65536", 65536), ("64K", 65536), ("64KB", 65536), ("1m", 1 << 20)]
 )
 def test_sizes(size, count):
     assert bytes_of(size, "--ram") == count
 
 
-@pytest.mark.parametrize("size", ["", "K", "-1", "1.5K", "64KX", "64BK", "9" * 5000, "\u0663K", "64\u212a"])
+@pytest.mark.parametrize("size", ["", "0", "0K", "K", "-1", "1.5K", "64KX", "64BK", "9" * 5000, "\u0663K", "64\u212a"])
 def test_what_is_no_size_is_refused(size):
     with pytest.raises(InputError, match=r"^--ram: .* is no number of bytes"):
         bytes_of(size, "--ram")

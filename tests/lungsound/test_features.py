@@ -2,6 +2,7 @@
 
 import errno
 import os
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from lungsound import features
 from lungsound.errors import InputError
 from lungsound.features import feature_key, pcm_windows, prepare, statistics
 from lungsound.logmel import SPECS, log_mel
+from lungsound.parallel import in_parallel
 
 SPEC = SPECS["device_4k"]
 
@@ -71,7 +73,7 @@ def test_log_mels_are_the_reference_of_that_sound(windows, tmp_path):
 
 def test_processes_give_what_one_process_gives(windows, tmp_path, monkeypatch):
     alone = np.array(prepare(windows, SPEC, 4.0, tmp_path / "alone"))
-    monkeypatch.setattr(features, "_WORTH_A_POOL", 1)
+    monkeypatch.setattr(features, "in_parallel", partial(in_parallel, worth_a_pool=1))
     np.testing.assert_array_equal(prepare(windows, SPEC, 4.0, tmp_path / "together"), alone)
 
 
@@ -122,7 +124,7 @@ def nothing_left(cache):
 
 @pytest.mark.parametrize("pool", [1, 100])
 def test_a_damaged_recording_is_named_and_nothing_written(windows, tmp_path, monkeypatch, pool):
-    monkeypatch.setattr(features, "_WORTH_A_POOL", pool)
+    monkeypatch.setattr(features, "in_parallel", partial(in_parallel, worth_a_pool=pool))
     content = (tmp_path / "2.wav").read_bytes()
     (tmp_path / "2.wav").write_bytes(content[:-100])
     with pytest.raises(InputError, match=r"2\.wav: cut short"):
