@@ -61,8 +61,8 @@ CNN6 = StudentConfig("cnn6", width=1 / 8)
 
 FAMILIES = {
     "cnn6": Trained(CNN6, 67.0),
-    "mobilenetv2": Trained(StudentConfig("mobilenetv2", width=1 / 8), 121.0),
-    "mn04": Trained(StudentConfig("mobilenetv3", width=0.4), 197.0, "efficientat_8k", published=True),
+    "mobilenetv2": Trained(StudentConfig("mobilenetv2", width=1 / 8), 280.0),
+    "mn04": Trained(StudentConfig("mobilenetv3", width=0.4), 360.0, "efficientat_8k", published=True),
     "stream": Trained(StudentConfig("stream", width=0.25, depth=6), 33.0),
 }
 
