@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from auscult.plan import Flash, Ram
+from auscult.plan import Flash, Instructions, Ram
 from firmware_bridge.command import Overlapping, budget_of
 from firmware_bridge.device.targets import find_target
 from lungsound.command import options
 from lungsound.command.console import print_json, run
 from lungsound.command.data_option import Data
+from lungsound.command.earlier_run import labels_of, logmel_of, normalisation_of
 from lungsound.command.recipes import Recipe, recipe_option
 from lungsound.command.report import scores_table
 from lungsound.command.usage import data_given, is_given, refuse_beside_resume, refuse_ignored
@@ -32,8 +33,10 @@ if TYPE_CHECKING:  # torch takes seconds to import, which help and completion ne
 DEFAULT = DataOptions()
 TEACHER = FinetuneSettings()
 NONE = "none"
-SIZES = ("width", "depth", "from_run", "student_weights", "front_end")
-"""Parameters that say how large a student is, or how it hears."""
+SIZES = ("width", "depth", "from_run", "student_weights")
+"""Parameters that say how large a student is."""
+BUDGET = ("ram", "flash", "instructions_per_second")
+"""Parameters that say what a device can spare."""
 OF_A_TEACHER_TRAINED_FIRST = ("weights", "size", "teacher_logmel", "teacher_epochs")
 """Parameters that say how a teacher is trained, where none is there yet."""
 
@@ -52,10 +55,11 @@ def distill_command(
     heads: options.Heads = 4,
     target: Annotated[
         str | None,
-        typer.Option(help="Core that the student is for: it becomes as large as --ram and --flash allow."),
+        typer.Option(help="Core that the student is for: it becomes as large as what the core can spare allows."),
     ] = None,
     ram: Ram = None,
     flash: Flash = None,
+    instructions_per_second: Instructions = None,
     overlapping: Overlapping = False,
     from_run: options.FromRun = None,
     student_weights: Annotated[
@@ -116,9 +120,10 @@ def distill_command(
     if resume is not None:
         refuse_beside_resume(context)
     elif target is None:
-        refuse_ignored(context, ("ram", "flash", "overlapping"), "ignored without --target; leave it out")
-    elif ram is None and flash is None:
-        raise typer.BadParameter("needs --ram, --flash or both, which say what it can spare", param_hint="--target")
+        refuse_ignored(context, (*BUDGET, "overlapping"), "ignored without --target; leave it out")
+    elif not any(is_given(context, name) for name in BUDGET):
+        needs = "needs --ram, --flash or --instructions-per-second, which say what it can spare"
+        raise typer.BadParameter(needs, param_hint="--target")
     else:
         refuse_ignored(context, SIZES, "ignored with --target, which chooses the student's size; leave it out")
     with activity() as doing:
@@ -145,13 +150,13 @@ def distill_command(
         chosen = DataOptions(
             tuple(data),
             tuple(protocol),
-            _logmel(context, logmel, from_run),
+            logmel_of(context, logmel, from_run),
             seconds,
             hop,
             drop_shared,
             validation,
             split_seed,
-            normalisation=cast(Normalisation, _normalisation(context, normalisation, from_run)),
+            normalisation=cast(Normalisation, normalisation_of(context, normalisation, from_run)),
         )
         asked = StudentConfig(
             trunk="cnn6" if target and student == "all" else student,
@@ -163,9 +168,11 @@ def distill_command(
         )
         if asked.front_end:
             refuse_ignored(context, ["normalisation"], "ignored with a learnt --front-end; leave it out")
+            why = f"chooses a student for firmware, which refuses --front-end {front_end}; leave one of them out"
+            refuse_ignored(context, ["target"], why)
         settings = DistillSettings(
             str(teacher_run) if teacher_run else None,
-            replace(chosen, labels=_labels(label, data, teacher_run or from_run)),
+            replace(chosen, labels=labels_of(label, data, teacher_run or from_run)),
             _student(context, asked, from_run),
             losses,
             epochs,
@@ -195,7 +202,8 @@ def distill_command(
                 seed=seed,
             )
         if target is not None:
-            device = Device(find_target(target), budget_of(ram, flash), overlapping)
+            core = find_target(target)
+            device = Device(core, budget_of(ram, flash, instructions_per_second, core), overlapping)
             refuse_what_no_size_mends(settings, taught)
             heard = settings.data.listening()
             sized, budget = choose(settings.student, student, heard, device, whole_hop=not is_given(context, "hop"))
@@ -212,29 +220,6 @@ def distill_command(
         err.print(f"student: {describe(settings)}, into {folder}", highlight=False)
         finished = distill(settings, folder, cache_folder())
     _tell(finished, json_output)
-
-
-def _logmel(context: typer.Context, logmel: str, from_run: Path | None) -> str:
-    """Return the log-mel that was asked for; where nobody did, that of the run that is trained on."""
-    if from_run is None or is_given(context, "logmel"):
-        return logmel
-    return str(Run.load(from_run).options["logmel"])
-
-
-def _normalisation(context: typer.Context, asked: str, from_run: Path | None) -> str:
-    """Return the normalisation that was asked for; where nobody did, that of the run that is trained on."""
-    if from_run is None or is_given(context, "normalisation"):
-        return asked
-    return Run.load(from_run).listening.logmel.normalisation
-
-
-def _labels(asked: list[str] | None, data: list[str], run: Path | None) -> tuple[str, ...]:
-    """Return the labels that were asked for; where nobody did, the teacher's or first run's, or the usual."""
-    from lungsound.corpora.selection import usual_labels
-
-    if asked:
-        return tuple(asked)
-    return Run.load(run).listening.labels if run else usual_labels(data)
 
 
 def _student(context: typer.Context, asked: "StudentConfig", from_run: Path | None) -> "StudentConfig":

@@ -17,9 +17,10 @@ from firmware_bridge.command import (
     budget_of,
 )
 from firmware_bridge.device.targets import find_target
+from firmware_bridge.plan.effort import Effort, effort_of, facts_of
 from firmware_bridge.plan.footprint import Footprint
 from firmware_bridge.plan.model import Model
-from firmware_bridge.plan.network import report, report_text
+from firmware_bridge.plan.network import report_text
 from lungsound.command import options
 from lungsound.command.console import print_json
 from lungsound.command.usage import is_given, refuse_ignored
@@ -33,6 +34,9 @@ OF_A_STUDENT = ("width", "depth", "head", "heads", "logmel", "normalisation", "s
 
 Ram = Annotated[str | None, typer.Option(help="Bytes of RAM that the device can spare: 65536, 64K, 1M.")]
 Flash = Annotated[str | None, typer.Option(help="The same of flash.")]
+Instructions = Annotated[
+    str | None, typer.Option(help="Instructions that it can spare for a second of sound: 20000000, 20M.")
+]
 
 
 def plan_command(
@@ -56,6 +60,7 @@ def plan_command(
     hop: options.Hop = 2.0,
     ram: Ram = None,
     flash: Flash = None,
+    instructions_per_second: Instructions = None,
     kernels: KernelsName = None,
     rounding: Rounding = "double",
     push_macs: PushMacs = 0,
@@ -66,17 +71,20 @@ def plan_command(
     """Say what a model takes of a device before anything is built, and whether it fits.
 
     A model that does not fit is refused (exit code 1) with the layer and the number that break the budget, and the
-    largest width that would fit. With --student nothing needs to be trained: weights are random, RAM and
+    largest width that would fit. Instructions are an estimate from above, made of costs that were fitted to QEMU's
+    counts; no cycles. With --student nothing needs to be trained: weights are random, RAM and
     multiply-accumulates those of any weights, flash but for the softmax's table (1 KB; after a training often less)
     and a few bytes of equal tables, which are stored once.
 
     JSON keys: target, kernels, rounding, windows (open at once), ram_bytes, ram (bytes by part), flash_bytes, flash
     (bytes by part), sharing (of a trunk by windows that overlap or null: possible, why_not, ram_bytes,
-    macs_per_second, apart_ram_bytes (with a trunk each), apart_macs_per_second), network (the report of every
-    layer). With --student: student (with random weights: trunk, width, depth, head, heads, parameters).
+    macs_per_second, apart_ram_bytes (with a trunk each), apart_macs_per_second), instructions (an estimate: why_not
+    (where there is none), network (a decision), front_end (a decision), network_a_second, front_end_a_second,
+    a_second), network (the report of every layer). With --student: student (with random weights: trunk, width, depth,
+    head, heads, parameters).
     """
-    budget = budget_of(ram, flash)
     core = find_target(target)
+    budget = budget_of(ram, flash, instructions_per_second, core)
     asked: dict[str, Any] = {}
     if student is None:
         if source is None:
@@ -112,11 +120,17 @@ def plan_command(
     network = model.plan(core.choose_kernels(kernels), rounding, push_macs)
     footprint = Footprint(model, network, overlapping)
     budget.check(footprint)
+    effort = effort_of(footprint, core)
+    answer = answer_of(footprint, core) | {"instructions": facts_of(effort)} | asked
+    if isinstance(effort, Effort):
+        for layer, count in zip(answer["network"]["layers"], effort.steps, strict=True):
+            layer["instructions"] = count
     if json_output:
-        print_json(answer_of(footprint, core) | asked)
+        print_json(answer)
         return
-    told = report_text(report(footprint.network))
     if student is not None:
         size = asked["student"]["parameters"]
         out.print(f"{model.path}, {size:,} parameters, random weights", highlight=False, markup=False)
-    out.print(f"{footprint.text()}\n\n{told}", highlight=False, markup=False, end="")
+    told = effort.text(core.name) if isinstance(effort, Effort) else effort
+    told = f"{footprint.text()}\n{told}\n\n{report_text(answer['network'])}"
+    out.print(told, highlight=False, markup=False, end="")

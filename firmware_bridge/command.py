@@ -1,6 +1,8 @@
 """The `firmware` and `targets` commands."""
 
 import re
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +13,7 @@ from firmware_bridge.device.targets import KERNELS, Target, find_target, missing
 from firmware_bridge.folder.naming import check_name
 from firmware_bridge.folder.written_files import check_replaceable
 from firmware_bridge.plan.budget import Budget
+from firmware_bridge.plan.effort import no_estimate
 from firmware_bridge.plan.footprint import Footprint
 from firmware_bridge.plan.model import Model
 from firmware_bridge.plan.network import PUSH_MACS, ROUNDINGS, report
@@ -68,6 +71,8 @@ Name = Annotated[
 _SIZE = re.compile(r"([0-9]{1,9}) ?([KM]?)(?:I?B)?")
 _MOST = "999999999M"
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20}
+_COUNT = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) ?([KMG]?)")
+_THOUSANDS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
 
 
 def firmware_command(
@@ -159,16 +164,38 @@ def bytes_of(size: str, option: str) -> int:
     return int(match[1]) * _UNITS[match[2]]
 
 
-def budget_of(ram: str | None, flash: str | None) -> Budget:
-    """Return what ``--ram`` and ``--flash`` say.
+def instructions_of(count: str) -> int:
+    """Return the number of instructions that `count` names: 20000000, 20000K or 20M (all the same).
 
     Raises
     ------
     InputError
-        If one is no number of bytes.
+        If it names none.
     """
-    sizes = ("--ram", ram), ("--flash", flash)
-    return Budget(*(None if size is None else bytes_of(size, option) for option, size in sizes))
+    match = _COUNT.fullmatch(count.strip().upper())
+    if match is None:
+        raise InputError(
+            f"--instructions-per-second: {count[:40]!r} is no number of instructions; write 20000000, 20M or 0.5G"
+        )
+    return round(Decimal(match[1]) * _THOUSANDS[match[2]])
+
+
+def budget_of(ram: str | None, flash: str | None, instructions: str | None, target: Target) -> Budget:
+    """Return what ``--ram``, ``--flash`` and ``--instructions-per-second`` say of a core.
+
+    Raises
+    ------
+    InputError
+        If one is no such number, or instructions are limited of a core for which there is no estimate.
+    """
+    sizes = {"--ram": ram, "--flash": flash}
+    known = {option: None if size is None else bytes_of(size, option) for option, size in sizes.items()}
+    budget = Budget(known["--ram"], known["--flash"])
+    if instructions is None:
+        return budget
+    if why := no_estimate(target):
+        raise InputError(f"--instructions-per-second: {why}; leave it out")
+    return replace(budget, instructions=instructions_of(instructions), target=target)
 
 
 def answer_of(footprint: Footprint, target: Target) -> dict[str, Any]:

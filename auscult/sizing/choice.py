@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from auscult.sizing.search import Device, Largest, Member, largest
+from firmware_bridge.plan.effort import effort_of, facts_of
 from firmware_bridge.plan.footprint import Footprint
 from lungsound.errors import InputError
 from lungsound.listening import Listening
@@ -50,7 +51,7 @@ def choose(
             found = largest(replace(asked, trunk=family, depth=None), hears, device, doing)
         else:
             found = _of_all(asked, hears, device, doing)
-    _say(found)
+    _say(found, device)
     return found.chosen.config, _note(found.chosen.footprint, device)
 
 
@@ -60,9 +61,11 @@ def _note(footprint: Footprint, device: Device) -> dict[str, Any]:
         "kernels": device.target.kernels,
         "ram_bytes": device.budget.ram,
         "flash_bytes": device.budget.flash,
+        "instructions_per_second": device.budget.instructions,
         "overlapping": device.overlapping,
         "planned_ram_bytes": sum(footprint.ram.values()),
         "planned_flash_bytes": sum(footprint.flash.values()),
+        "planned_instructions_per_second": facts_of(effort_of(footprint, device.target))["a_second"],
     }
 
 
@@ -71,7 +74,7 @@ def _of_all(
 ) -> Largest:
     """Print each family's largest, or why it has none, and return the one with most parameters."""
     fitting = []
-    err.print(f"{'':<42}{'RAM':>9}{'flash':>10}{'parameters':>13}{'M MAC/s':>10}", highlight=False)
+    err.print(f"{'':<42}{'RAM':>9}{'flash':>10}{'parameters':>13}{'M MAC/s':>10}{'M instr./s':>12}", highlight=False)
     for name in families():
         try:
             found = largest(replace(asked, trunk=name, depth=None), hears, device, doing)
@@ -79,19 +82,24 @@ def _of_all(
             err.print(str(error), style="yellow", highlight=False, markup=False)
             continue
         fitting.append(found)
-        err.print(_row(found.chosen), highlight=False, markup=False)
+        err.print(_row(found.chosen, device), highlight=False, markup=False)
     if not fitting:
-        raise InputError("no student of any family fits; give more --ram or --flash, or a shorter window (--seconds)")
+        raise InputError(
+            "no student of any family fits; give more --ram, --flash or --instructions-per-second, or a shorter window "
+            "(--seconds)"
+        )
     return max(fitting, key=lambda found: found.chosen.parameters)
 
 
-def _row(member: Member) -> str:
+def _row(member: Member, device: Device) -> str:
     ram, flash = (sum(parts.values()) for parts in (member.footprint.ram, member.footprint.flash))
     macs = member.footprint.macs_per_second / 1e6
-    return f"{member.name:<42}{ram:>9,}{flash:>10,}{member.parameters:>13,}{macs:>10.2f}"
+    effort = effort_of(member.footprint, device.target)
+    count = "" if isinstance(effort, str) else f"{sum(effort.a_second.values()) / 1e6:.2f}"
+    return f"{member.name:<42}{ram:>9,}{flash:>10,}{member.parameters:>13,}{macs:>10.2f}{count:>12}"
 
 
-def _say(found: Largest) -> None:
+def _say(found: Largest, device: Device) -> None:
     chosen = found.chosen
     ram, flash = (sum(parts.values()) for parts in (chosen.footprint.ram, chosen.footprint.flash))
     err.print(
@@ -100,6 +108,9 @@ def _say(found: Largest) -> None:
         highlight=False,
         markup=False,
     )
+    effort = effort_of(chosen.footprint, device.target)
+    told = effort if isinstance(effort, str) else effort.text(device.target.name)
+    err.print(f"it takes {told}" if told is not effort else told, highlight=False, markup=False)
     if found.larger is None:
         err.print("it is the largest of its family", highlight=False)
         return

@@ -18,6 +18,10 @@ STEPS, MOST = 64, 256
 _FIRST = 16
 """Sixty-fourths of the width that a search begins with."""
 
+_GROUP = 16
+"""Sixty-fourths beyond a student that runs too many instructions, among which another may run less: where channels make
+up whole groups of 4, 8 or 16, faster kernels take them."""
+
 _LARGEST_FLASH = 1 << 28
 """Bytes; see :class:`firmware_bridge.plan.model.Model`."""
 
@@ -211,7 +215,22 @@ class _Line:
                 step = fits + 1
             elif breaks - fits > 1:
                 step = guessed = max(fits + 1, self._guess(tried, fits, breaks))
+        while wider := self._wider(found):
+            found = wider
         return found
+
+    def _wider(self, found: Member | None) -> Member | None:
+        """Return one that fits though the next wider one runs too many instructions; None if there is none."""
+        if found is None or self.device.budget.instructions is None:
+            return None
+        now = round(found.config.width * STEPS)
+        for step in range(min(now + _GROUP, MOST), now, -1):
+            guess = of_share(found.footprint, Fraction(step, now))
+            if guess is not None and self.device.budget.fits(guess):
+                tried = self.member(step)
+                if self.device.budget.fits(tried.footprint):
+                    return tried
+        return None
 
     def _guess(self, known: Member, fits: int, breaks: int) -> int:
         """Return the largest width between two that is likely to fit, or the first if none is."""

@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any
 
+from firmware_bridge.device.targets import Target
+from firmware_bridge.plan.effort import Effort, effort_of
 from firmware_bridge.plan.footprint import Footprint, listed
 from firmware_bridge.plan.network import plan_network, report
 from firmware_bridge.plan.scaled import channels_of_widest_layer, scaled, unit_of
 from lungsound.errors import InputError
+
+RAM, FLASH, INSTRUCTIONS = "bytes of RAM", "bytes of flash", "instructions a second of sound"
 
 
 @dataclass(frozen=True)
@@ -18,13 +21,25 @@ class Budget:
     ----------
     ram, flash : int or None
         Bytes; None for any number.
+    instructions : int or None
+        For each second of sound; None for any number.
+    target : Target or None
+        The core that runs them; there must be one where they are limited.
     """
 
     ram: int | None = None
     flash: int | None = None
+    instructions: int | None = None
+    target: Target | None = None
 
     def fits(self, footprint: Footprint) -> bool:
-        """Return whether all of an application fits."""
+        """Return whether all of an application fits.
+
+        Raises
+        ------
+        InputError
+            If instructions are limited and there is no estimate of them.
+        """
         return not self._over(footprint)
 
     def breaks(self, footprint: Footprint) -> list[str]:
@@ -32,10 +47,12 @@ class Budget:
         broken = []
         for what, parts, there in self._over(footprint):
             layers = report(footprint.network)["layers"]
-            worst = max(layers, key=lambda layer: _part(layer, what))
+            shares = self._shares(footprint, what)
+            most = max(shares)
+            worst = layers[shares.index(most)]
             broken.append(
-                f"needs {sum(parts.values())} bytes of {what} ({listed(parts)}) and there are {there}; "
-                f"{worst['operator']} '{worst['tensor']}' takes most of the network ({_part(worst, what)} bytes)"
+                f"needs {sum(parts.values())} {what} ({listed(parts)}) and there are {there}; "
+                f"{worst['operator']} '{worst['tensor']}' takes most of the network ({most} {what.split()[0]})"
             )
         return broken
 
@@ -45,17 +62,38 @@ class Budget:
         Raises
         ------
         InputError
-            Naming what is needed, what there is and the layer that takes most, of RAM and of flash, and the largest
-            width that would fit.
+            Naming what is needed, what there is and the layer that takes most, of RAM, of flash and of instructions,
+            and the largest width that would fit; or why there is no estimate of instructions.
         """
         if broken := self.breaks(footprint):
             raise InputError(f"{footprint.model.path}: {'; it also '.join(broken)}; {self._advice(footprint)}")
 
     def _over(self, footprint: Footprint) -> list[tuple[str, dict[str, int], int]]:
-        wanted = ("RAM", footprint.ram, self.ram), ("flash", footprint.flash, self.flash)
+        wanted = [(RAM, footprint.ram, self.ram), (FLASH, footprint.flash, self.flash)]
+        if self.instructions is not None:
+            wanted.append((INSTRUCTIONS, self._effort(footprint).a_second, self.instructions))
         return [
             (what, parts, there) for what, parts, there in wanted if there is not None and sum(parts.values()) > there
         ]
+
+    def _shares(self, footprint: Footprint, what: str) -> list[int]:
+        """Return what each layer takes of it."""
+        if what == INSTRUCTIONS:
+            return self._effort(footprint).steps_a_second
+        layers = report(footprint.network)["layers"]
+        if what == RAM:
+            return [layer["ring_bytes"] + layer["sums_bytes"] for layer in layers]
+        return [layer["constant_bytes"] for layer in layers]
+
+    def _effort(self, footprint: Footprint) -> Effort:
+        assert self.target is not None
+        path, leave = footprint.model.path, "leave --instructions-per-second out"
+        if footprint.model.interface is None:
+            raise InputError(f"{path}: says not what it listens to; give --listening FILE.json, or {leave}")
+        effort = effort_of(footprint, self.target)
+        if isinstance(effort, str):
+            raise InputError(f"{path}: {effort}; {leave}")
+        return effort
 
     def _advice(self, footprint: Footprint) -> str:
         share = self._largest_share(footprint)
@@ -95,8 +133,3 @@ def of_share(footprint: Footprint, share: Fraction) -> Footprint | None:
     if graph is None:
         return None
     return replace(footprint, window=plan_network(graph, window.kernels, window.rounding, window.push_limit))
-
-
-def _part(layer: dict[str, Any], what: str) -> int:
-    """Bytes of RAM or flash that a layer of the report takes."""
-    return int(layer["ring_bytes"] + layer["sums_bytes"] if what == "RAM" else layer["constant_bytes"])

@@ -152,7 +152,7 @@ def share(network: Network, hop: int) -> Network | str:
 def report(network: Network) -> dict[str, Any]:
     """Everything that is known without building: bytes, multiply-accumulates, and what waits for all of time."""
     program, schedule, memory = network.program, network.schedule, network.memory
-    held, runs = _held(network), _runs(network)
+    held, runs = _held(network), step_runs(network)
     layers = []
     for index, step in enumerate(program.steps):
         stream = program.streams[step.output]
@@ -206,7 +206,7 @@ def _held(network: Network) -> list[Held]:
     ]
 
 
-def _runs(network: Network) -> list[int]:
+def step_runs(network: Network) -> list[int]:
     """How often each step runs for one decision."""
     split = network.split
     if split is None:
@@ -251,7 +251,8 @@ def _limit_text(facts: dict[str, Any]) -> list[str]:
 
 
 def report_text(facts: dict[str, Any]) -> str:
-    """Return the report as text, a line a layer."""
+    """Return the report as text, a line a layer; layers that have ``instructions`` say these, too."""
+    estimated = any("instructions" in layer for layer in facts["layers"])
     lines = [
         f"{facts['model']}: kernels {facts['kernels']}, rounding {facts['rounding']}",
         f"context {facts['context_bytes']} bytes, constants {facts['constant_bytes']} bytes",
@@ -261,14 +262,17 @@ def report_text(facts: dict[str, Any]) -> str:
         *_limit_text(facts),
         *whole_text(facts["whole"]),
         "",
-        f"{'operator':<18}{'ring':>12}{'bytes':>8}{'sums':>7}{'constants':>11}{'M MAC':>9}  {'kernel':<21}tensor",
+        f"{'operator':<18}{'ring':>12}{'bytes':>8}{'sums':>7}{'constants':>11}{'M MAC':>9}"
+        f"{' M instr.' if estimated else ''}  {'kernel':<21}tensor",
     ]
     for layer in facts["layers"]:
         ring = f"{layer['ring_rows']} x {layer['row_values']}"
+        instructions = f"{layer['instructions'] / 1e6:>9.2f}" if estimated else ""
         remarks = "; ".join(filter(None, ("waits for all of time" if layer["whole"] else "", layer["note"])))
+        remarks = f" ({remarks})" if remarks else ""
         lines.append(
             f"{layer['operator']:<18}{ring:>12}{layer['ring_bytes']:>8}{layer['sums_bytes']:>7}{layer['constant_bytes']:>11}"
-            f"{layer['macs'] / 1e6:>9.2f}  {layer['kernel']:<21}{layer['tensor']}{f' ({remarks})' if remarks else ''}"
+            f"{layer['macs'] / 1e6:>9.2f}{instructions}  {layer['kernel']:<21}{layer['tensor']}{remarks}"
         )
     lines += [
         "",

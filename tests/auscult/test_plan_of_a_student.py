@@ -29,6 +29,10 @@ def test_a_student_takes_what_its_bundle_will_take(auscult, bundle, words):
     assert least <= found <= most
     macs = [[layer["macs"] for layer in plan["network"]["layers"]] for plan in plans]
     assert macs[0] == macs[1]
+    counts = [plan["instructions"] for plan in plans]
+    assert counts[0]["a_second"] == pytest.approx(counts[1]["a_second"], rel=0.03)
+    layers = sum(layer["instructions"] for layer in trained["network"]["layers"])
+    assert 0.9 * counts[1]["network"] < layers < counts[1]["network"]
     assert untrained["student"]["parameters"] == bundle.manifest.parameters
     assert "student" not in trained
     assert broken(promised(plan_command.__doc__), untrained) == []
@@ -47,6 +51,8 @@ def test_a_hop_that_nobody_gave_lets_windows_share_their_trunk(auscult):
     ("words", "said"),
     [
         ([*TINY, "--ram", "1K"], "cnn6 of width 0.0625: needs"),
+        ([*TINY, "--instructions-per-second", "2M"], "instructions a second of sound (network "),
+        ([*TINY, "--instructions-per-second", "3.8M"], "instructions); the largest width that would fit is"),
         (["--student", "rnn"], "no student called 'rnn'; choose one of"),
         (["--student", "cnn6", "--depth", 6], "cnn6 is sized by its width alone"),
         (["--student", "cnn6", "--logmel", "mine"], "log-mel 'mine': unknown"),

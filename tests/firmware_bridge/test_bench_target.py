@@ -8,6 +8,7 @@ import re
 import numpy as np
 import pytest
 from cnn6_tflite import cnn6
+from counted import assert_estimated
 from quick_tables import with_quick_tables
 from rich.console import Console
 from tiny_bundle import tiny_bundle
@@ -70,6 +71,7 @@ def test_a_bundle_is_measured_and_no_byte_differs(measured, name, rounding):
     assert found["worst_push_instructions"] < found["network_instructions"]
     assert found["instructions_per_second"] == pytest.approx(found["instructions"] / 2, abs=1)
     assert json.loads(dumps(found)) == found
+    assert_estimated(found)
 
 
 @pytest.mark.slow
@@ -78,6 +80,7 @@ def test_a_bundle_runs_on_every_other_core(installed, bundle, name):
     installed(name)
     found = bench_target(bundle.path, name)
     assert (found["differing_bytes"], found["differing_codes"]) == (0, 0)
+    assert_estimated(found)
 
 
 def test_instructions_repeat(measured, bundle):

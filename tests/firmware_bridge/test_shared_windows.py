@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cnn6_tflite import cnn6
+from counted import assert_estimated
 from exported_student import exported_student
 from host import SANITIZERS
 from streaming_models import streaming
@@ -162,6 +163,7 @@ def test_a_core_decides_every_window_as_if_cut_out(installed, student, target, r
     assert found["ram_bytes"] <= sum(plan.ram.values()) <= found["ram_bytes"] + 1024
     assert found["flash_bytes"] <= sum(plan.flash.values())
     assert found["listener_bytes"]["overlapping"] == plan.ram["networks"] + plan.ram["front_end"]
+    assert_estimated(found, hears)
 
 
 @pytest.mark.slow

@@ -68,7 +68,7 @@ def test_the_one_of_most_parameters_is_taken_of_those_that_fit(capsys):
 
 
 def test_where_nothing_fits_every_family_says_why(capsys):
-    with pytest.raises(InputError, match="no student of any family fits; give more --ram or --flash, or a shorter"):
+    with pytest.raises(InputError, match="no student of any family fits; give more --ram, --flash or --instr"):
         chosen(Budget(64, None))
     told = " ".join(capsys.readouterr().err.split())
     assert all(f"no {name} fits: the smallest, {name} of width 0.015625" in told for name in ("narrow", "wide"))

@@ -18,13 +18,27 @@ M4 = ("distill", "--teacher", "none", "--target", "cortex-m4")
 def test_what_was_chosen_takes_what_was_promised(auscult, small_options, place, tmp_path, monkeypatch):
     monkeypatch.setattr("auscult.sizing.search.MOST", 8)
     data = ["--data", f"icbhi2017:{place / 'corpus'}", "--seconds", 2, "--validation", 0.34, "--epochs", 1]
-    words = ["--ram", "8K", "--flash", 60_000, "--protocol", "stream", "--runs", tmp_path, "--json"]
+    words = [
+        "--ram",
+        "8K",
+        "--flash",
+        60_000,
+        "--instructions-per-second",
+        "9M",
+        "--protocol",
+        "stream",
+        "--runs",
+        tmp_path,
+        "--json",
+    ]
     code, said, told = auscult(*M4, *data, *words)
     assert code == 0, told
     run = Run.load(Path(json.loads(said)["run"]))
     settings = json.loads((run.path / "settings.json").read_text())
     budget, student = settings["budget"], settings["student"]
     assert (budget["target"], budget["ram_bytes"], budget["flash_bytes"]) == ("cortex-m4", 8192, 60_000)
+    assert budget["planned_instructions_per_second"] <= budget["instructions_per_second"] == 9_000_000
+    assert f"about {budget['planned_instructions_per_second']:,} instructions a second of sound on cortex-m4" in told
     assert f"chosen: cnn6 of width {student['width']:g}, " in told
     assert "the next larger, cnn6 of width" in told
     model = Model.open(export_run(run, tmp_path / "bundle").path)
@@ -40,6 +54,7 @@ def test_what_was_chosen_takes_what_was_promised(auscult, small_options, place, 
     [
         (["distill", "--ram", "8K"], "--ram"),
         (["distill", "--overlapping"], "--overlapping"),
+        (["distill", "--instructions-per-second", "9M"], "--instructions-per-second"),
         ([*M4], "--target"),
         ([*M4, "--ram", "8K", "--width", 0.5], "--width"),
         ([*M4, "--ram", "8K", "--depth", 5], "--depth"),
@@ -62,6 +77,12 @@ def test_what_would_be_ignored_beside_a_budget_or_without_one_is_wrong_usage(aus
     [
         (["--ram", "1K"], "no cnn6 fits: the smallest, cnn6 of width 0.015625, needs"),
         (["--ram", "many"], "--ram: 'many' is no number of bytes"),
+        (["--instructions-per-second", "few"], "--instructions-per-second: 'few' is no number of instructions"),
+        (["--instructions-per-second", "100K"], "no cnn6 fits: the smallest, cnn6 of width 0.015625, needs"),
+        (
+            ["--instructions-per-second", "9M", "--target", "host"],
+            "no estimate of instructions for host, as QEMU counts",
+        ),
         (["--ram", "0"], "--ram: '0' is no number of bytes; write 65536, 64K or 1M, 1 to 999999999M"),
         (["--flash", "16X"], "--flash: '16X' is no number of bytes"),
         (["--ram", "64K", "--student", "stream", "--hop", 1], "give a hop of 0.768 or 1.024 s"),

@@ -10,6 +10,7 @@ from auscult.sizing.search import Device, largest
 from auscult.sizing.untrained import parameters_of, untrained
 from firmware_bridge.device.targets import find_target
 from firmware_bridge.plan.budget import Budget
+from firmware_bridge.plan.effort import effort_of
 from firmware_bridge.plan.footprint import Footprint
 from lungsound.errors import InputError
 from lungsound.listening import Listening
@@ -21,6 +22,7 @@ from students.student import StudentConfig
 HEARS = Listening.with_whole_hop(SPECS["device_4k_16ms"], 1.0, 0.512)
 STEPS = (1, 2, 3, 4, 5, 6)
 """Sixty-fourths of the widths of the small grid."""
+M4 = find_target("cortex-m4")
 CARD = StudentCard("toy", "", "", "", "", "", depths=Depths(1, 2, usual=1))
 
 
@@ -56,13 +58,14 @@ def toy():
 
 @pytest.fixture(scope="module")
 def grid(toy):
-    """RAM, flash, parameters of every toy of a small grid that decides every hop, by width and depth."""
+    """What toys of a small grid take that decide every hop: RAM, flash, instructions a second, parameters."""
     members = {}
     for depth in (1, 2):
         for step in STEPS:
             config = toy_config(step / 64, depth)
-            footprint = planned(config, Device(find_target("cortex-m4"), Budget(), True))
-            members[config] = sum(footprint.ram.values()), sum(footprint.flash.values()), parameters_of(config)
+            footprint = planned(config, Device(M4, Budget(), True))
+            parts = footprint.ram, footprint.flash, effort_of(footprint, M4).a_second
+            members[config] = *(sum(part.values()) for part in parts), parameters_of(config)
     return members
 
 
@@ -74,39 +77,39 @@ def small(monkeypatch):
 
 @pytest.mark.parametrize("share", [0.0, 0.35, 0.7, 1.0])
 def test_it_is_the_largest_of_all(grid, small, share):
-    rams, flashes = (sorted(member[index] for member in grid.values()) for index in (0, 1))
-    ram, flash = (int(sizes[0] + share * (sizes[-1] - sizes[0])) for sizes in (rams, flashes))
-    for budget in (Budget(ram, None), Budget(None, flash), Budget(ram, flash)):
-        fitting = [
-            config
-            for config, (takes, keeps, _) in grid.items()
-            if takes <= (budget.ram or takes) and keeps <= (budget.flash or keeps)
-        ]
-        device = Device(find_target("cortex-m4"), budget, True)
+    needs = list(zip(*grid.values(), strict=True))[:3]
+    ram, flash, runs = (int(min(sizes) + share * (max(sizes) - min(sizes))) for sizes in needs)
+    for limits in ((ram, None, None), (None, flash, None), (None, None, runs), (ram, flash, runs)):
+
+        def fits(needed: tuple[int, ...], limits: tuple[int | None, ...] = limits) -> bool:
+            return all(there is None or need <= there for need, there in zip(needed, limits, strict=False))
+
+        fitting = [config for config, needed in grid.items() if fits(needed)]
+        device = Device(M4, Budget(*limits, M4), True)
         if not fitting:
             with pytest.raises(InputError, match="no toy fits: the smallest, toy of width"):
                 found(toy_config(), device)
             continue
         answer = found(toy_config(), device)
-        assert answer.chosen.parameters == max(grid[config][2] for config in fitting)
+        assert answer.chosen.parameters == max(grid[config][-1] for config in fitting)
         assert answer.chosen.config in fitting
-        more = [size for _, _, size in grid.values() if size > answer.chosen.parameters]
+        more = [needed[-1] for needed in grid.values() if needed[-1] > answer.chosen.parameters]
         assert (answer.larger.parameters if answer.larger else None) == min(more, default=None)
         if answer.larger:
-            takes = grid[answer.larger.config]
-            assert takes[0] > (budget.ram or takes[0]) or takes[1] > (budget.flash or takes[1])
-            assert any(str(needed) in " ".join(answer.breaks) for needed in takes[:2])
+            needed = grid[answer.larger.config]
+            assert not fits(needed)
+            assert any(str(need) in " ".join(answer.breaks) for need in needed[:3])
 
 
 def test_a_window_that_no_student_hears_is_said_so():
-    device = Device(find_target("cortex-m4"), Budget(1 << 20, None), False)
+    device = Device(M4, Budget(1 << 20, None), False)
     tiny = Listening.with_whole_hop(SPECS["device_4k"], 0.5, 0.256)
     with pytest.raises(InputError, match="14 frames are too few for stream"):
         largest(StudentConfig("stream"), lambda _: tiny, device, lambda _: None)
 
 
 def test_a_budget_that_nothing_fits_names_the_smallest_and_what_may_be_changed():
-    device = Device(find_target("cortex-m4"), Budget(1000, None), True)
+    device = Device(M4, Budget(1000, None), True)
     with pytest.raises(InputError, match=r"no toy fits: the smallest, toy of width 0.015625 and depth 1, ") as said:
         found(toy_config(), device)
     assert "bytes of RAM (networks " in str(said.value)
