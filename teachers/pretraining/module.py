@@ -127,8 +127,9 @@ class PretrainModule(lightning.LightningModule):
             self._diverged(losses.tolist(), float(norm))
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
-        """Step, then move the target network, and add up the figures of all processes."""
+        """Step, drop the gradients, move the target network, and add up the figures of all processes."""
         super().optimizer_step(*args, **kwargs)
+        self.zero_grad()  # now: Lightning would keep gradients in memory through the next step's forward pass
         told, done = self.settings, int(args[1] if len(args) > 1 else kwargs["batch_idx"])
         self.duo.average(moving_average(told.tau, told.tau_end, done, self.epoch_batches * told.epochs))
         mine = torch.stack(self._recent).mean(dim=0)

@@ -108,7 +108,10 @@ def make_trainer(settings: PretrainSettings, folder: Path, epoch_batches: int) -
     elif strategy == "ddp" or settings.processes > 1:
         strategy = "ddp"
     with _machine_lacks_nothing():
-        return _trainer(settings, folder, epoch_batches, strategy)
+        trainer = _trainer(settings, folder, epoch_batches, strategy)
+    # Determinism would also write NaN into new memory, to find faults: a hundredth of a step.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    return trainer
 
 
 def _trainer(settings: PretrainSettings, folder: Path, epoch_batches: int, strategy: Any) -> Any:
