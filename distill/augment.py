@@ -24,7 +24,8 @@ class RandomGain(nn.Module):
 
     def __init__(self, logmel: LogMelSpec, decibel: float) -> None:
         super().__init__()
-        self.spread = decibel * (math.log(10) / 10 if logmel.log == "ln" else 1.0) / logmel.std
+        of_power = decibel if logmel.spectrum == "power" else decibel / 2
+        self.spread = of_power * (math.log(10) / 10 if logmel.log == "ln" else 1.0) / logmel.std
 
     def forward(self, x: Tensor) -> Tensor:
         """Shift each of B normalised log-mels [B, 1, frames, mels] by its own constant."""

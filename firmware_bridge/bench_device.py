@@ -45,7 +45,7 @@ class Refused(Exception):
 def front_end_of(manifest: dict[str, Any]) -> Callable[[np.ndarray], np.ndarray]:
     """Return what turns int16 windows [..., samples] into int8 codes [..., frames, n_mels], as the manifest says."""
     heard, codes = manifest["listening"], manifest["input"]
-    unusual = {"kaldi", "symmetric", "recording"} & {*heard["logmel"].values()}
+    unusual = {"kaldi", "symmetric", "recording", "magnitude"} & {*heard["logmel"].values()}
     if not (unusual or any(map(heard["logmel"].get, ("preemphasis", "speed")))):
         return FrontEnd(manifest)
     try:

@@ -33,7 +33,7 @@ class LogMelSpec:
     area_norm : bool
         Divide each triangle by half its width in Hz (Slaney) or keep peak 1.
     log : {"ln", "db"}
-        ``ln(x + floor)`` or ``10 log10(max(x, floor))`` of the mel power.
+        ``ln(x + floor)`` or ``10 log10(max(x, floor))`` of the mel power, or of what `spectrum` says.
     floor : float
         See `log`.
     padding : {"reflect", "none"}
@@ -47,6 +47,8 @@ class LogMelSpec:
         Whether each band first loses its mean over the recording, see :mod:`lungsound.recording_mean`.
     speed : int
         The bands are those of the sound played so many times faster; all values in Hz are of the sound itself.
+    spectrum : {"power", "magnitude"}
+        Whether the bands sum squared magnitudes or, as YAMNet does, magnitudes.
     mean, std : float
         Constants of the training corpus; the normalised value is ``(logmel - mean) / std``.
     """
@@ -69,6 +71,7 @@ class LogMelSpec:
     hann: Literal["periodic", "symmetric"] = "periodic"
     normalisation: Normalisation = "corpus"
     speed: int = 1
+    spectrum: Literal["power", "magnitude"] = "power"
 
     def __post_init__(self) -> None:
         for ok, what in (
@@ -82,12 +85,15 @@ class LogMelSpec:
             (self.padding in ("reflect", "none"), "padding must be reflect or none"),
             (0 <= self.preemphasis <= 1, "preemphasis must lie between 0 and 1"),
             (self.hann in ("periodic", "symmetric"), "hann must be periodic or symmetric"),
+            (self.spectrum in ("power", "magnitude"), "spectrum must be power or magnitude"),
             (self.normalisation in get_args(Normalisation), "normalisation must be corpus or recording"),
             (self.floor > 0 and np.isfinite(self.floor), "floor must be positive"),
             (np.isfinite(self.mean) and self.std > 0 and np.isfinite(self.std), "mean must be finite, std positive"),
         ):
             if not ok:
                 raise InputError(f"log-mel specification: {what}, got {self}")
+        if self.normalisation == "recording" and self.spectrum == "magnitude":
+            raise InputError("a mean over the recording is of the power; train on a log-mel such as device_4k")
         if self.normalisation == "recording" and self.padding == "reflect":
             raise InputError(
                 "a mean over the recording needs frames that its windows share, and centred ones mirror each window's "
@@ -148,7 +154,7 @@ class LogMelSpec:
         return cls(**values)
 
 
-_LATER = {"preemphasis": 0.0, "hann": "periodic", "normalisation": "corpus", "speed": 1}
+_LATER = {"preemphasis": 0.0, "hann": "periodic", "normalisation": "corpus", "speed": 1, "spectrum": "power"}
 
 _M2D = LogMelSpec(16000, 400, 160, 400, 80, 50.0, 8000.0, "slaney", True, "ln", 2.0**-23, "reflect")
 _PANNS = LogMelSpec(32000, 1024, 320, 1024, 64, 50.0, 14000.0, "slaney", True, "db", 1e-10, "reflect")
@@ -168,6 +174,9 @@ SPECS: dict[str, LogMelSpec] = {
     # Breath lies lower than what AudioSet's weights know: its samples, heard as if they were 32 kHz.
     "efficientat_16k": replace(_EFFICIENTAT, sample_rate=16000, f_max=7500.0, speed=2),
     "efficientat_8k": replace(_EFFICIENTAT, sample_rate=8000, f_max=3750.0, speed=4),
+    "yamnet": LogMelSpec(
+        16000, 400, 160, 512, 64, 125.0, 7500.0, "kaldi", False, "ln", 1e-3, "none", spectrum="magnitude"
+    ),
     # multibreath's 64 ms windows every 32 ms for a quarter of the samples. No padding: windows of a
     # stream that overlap share their frames. The floor is the power that rounding to 16 bits puts into a bin:
     # 96 (sum of the squared window) * 2^-30 / 12.
@@ -196,7 +205,7 @@ def analysis_window(spec: LogMelSpec) -> NDArray[np.float64]:
 
 
 def mel_power(spec: LogMelSpec, wave: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Return the mel power spectrogram in float64.
+    """Return the mel power spectrogram in float64, or that of magnitudes.
 
     Parameters
     ----------
@@ -208,7 +217,7 @@ def mel_power(spec: LogMelSpec, wave: NDArray[np.floating[Any]]) -> NDArray[np.f
     Returns
     -------
     ndarray of float64, shape [..., frames, n_mels]
-        Sum over bins of filter times squared magnitude.
+        Sum over bins of filter times squared magnitude, or times magnitude, see ``spec.spectrum``.
 
     Raises
     ------
@@ -227,7 +236,8 @@ def mel_power(spec: LogMelSpec, wave: NDArray[np.floating[Any]]) -> NDArray[np.f
     for first in range(0, frames, _FRAMES_AT_ONCE):
         few = slice(first, first + _FRAMES_AT_ONCE)
         spectrum = np.fft.rfft(framed[..., few, :] * analysis_window(spec), axis=-1)
-        mel[..., few, :] = _sum_bands(spec, spectrum.real**2 + spectrum.imag**2)
+        power = spectrum.real**2 + spectrum.imag**2
+        mel[..., few, :] = _sum_bands(spec, np.sqrt(power) if spec.spectrum == "magnitude" else power)
     return mel
 
 

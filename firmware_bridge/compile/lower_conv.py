@@ -9,8 +9,8 @@ from firmware_bridge.compile.lowering import Lowering
 from firmware_bridge.compile.options import Window, read_activation, read_window
 from firmware_bridge.compile.program import CArray, CStruct, CValue, Step, Tap
 from firmware_bridge.compile.requantize import activation_range, multiplier_of
-from firmware_bridge.tflite.flatbuffer import FlatTable
 from firmware_bridge.tflite.graph import Op, Tensor
+from lungsound.files.flatbuffer import FlatTable
 
 # Of the union BuiltinOptions.
 _CONV_OPTIONS, _DEPTHWISE_OPTIONS, _FULLY_CONNECTED_OPTIONS = 1, 2, 8

@@ -10,9 +10,9 @@ import math
 import numpy as np
 
 from firmware_bridge.compile.program import CStruct, Step, Stream, Tap
-from firmware_bridge.tflite.flatbuffer import FlatTable
 from firmware_bridge.tflite.graph import Graph, Op, Tensor
 from lungsound.errors import InputError
+from lungsound.files.flatbuffer import FlatTable
 
 _MOST_ROWS = 65535
 _QUANTIZE_WHOLE = "quantize the whole model to int8, weights and activations, with fixed shapes"

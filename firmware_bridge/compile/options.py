@@ -6,8 +6,8 @@ Field numbers are those of TensorFlow Lite's schema.fbs, in the order in which i
 from dataclasses import dataclass
 
 from firmware_bridge.compile.lowering import Lowering
-from firmware_bridge.tflite.flatbuffer import FlatTable
 from firmware_bridge.tflite.graph import Op
+from lungsound.files.flatbuffer import FlatTable
 
 _ACTIVATIONS = {0: "NONE", 1: "RELU", 2: "RELU_N1_TO_1", 3: "RELU6"}
 _LARGEST = 1024

@@ -153,6 +153,8 @@ def _tables(spec: LogMelSpec, scale: float, zero_point: int) -> Tables:
         )
     if spec.preemphasis:
         raise InputError("front end: no device does pre-emphasis; train on another log-mel, such as device_4k")
+    if spec.spectrum == "magnitude":
+        raise InputError("front end: no device takes magnitudes; train on another log-mel, such as device_4k")
     if spec.hop > spec.n_fft:
         raise InputError(
             f"front end: a hop of {spec.hop} samples skips some; train on a log-mel whose hop is at most "

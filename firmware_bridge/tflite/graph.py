@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from firmware_bridge.tflite.flatbuffer import FlatTable
 from lungsound.errors import InputError
+from lungsound.files.flatbuffer import FlatTable
 
 _MOST_VALUES = 1 << 28
 

@@ -8,9 +8,9 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from firmware_bridge.tflite.flatbuffer import FlatTable
 from firmware_bridge.tflite.graph import Graph, Op, Tensor, check_indices
 from lungsound.errors import InputError
+from lungsound.files.flatbuffer import FlatTable
 
 _DTYPES = {
     0: "float32",

@@ -61,6 +61,7 @@ UNUSUAL = [
     replace(SPECS["device_4k_16ms"], normalisation="recording"),
     SPECS["efficientat_8k"],
     *(replace(SPECS["m2d"], **change) for change in ({"mel_scale": "kaldi"}, {"hann": "symmetric"}, {"speed": 2})),
+    replace(SPECS["m2d"], spectrum="magnitude"),
 ]
 
 
@@ -85,7 +86,7 @@ def test_its_front_end_gives_the_same_codes(spec, mean, std):
     np.testing.assert_array_equal(theirs, front_end(listening, quantization, pcm))
 
 
-@pytest.mark.parametrize("name", [name for name, spec in SPECS.items() if not spec.preemphasis])
+@pytest.mark.parametrize("name", [name for name, spec in SPECS.items() if spec.mel_scale != "kaldi"])
 def test_it_does_the_sums_of_the_front_end_that_bench_times(name):
     """To the last bit before any rounding: no matrix product, whose threads would be timed as well."""
     listening = Listening.with_whole_hop(SPECS[name], 1.0, 0.5)

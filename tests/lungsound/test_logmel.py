@@ -46,6 +46,7 @@ def small_specs(draw):
         preemphasis=draw(st.sampled_from([0.0, 0.97])),
         hann=draw(st.sampled_from(["periodic", "symmetric"])),
         speed=draw(st.sampled_from([1, 3])),
+        spectrum=draw(st.sampled_from(["power", "magnitude"])),
     )
 
 
@@ -58,6 +59,7 @@ def test_mel_power_is_the_written_formula(spec, samples):
     if spec.preemphasis:
         heard = np.array([wave[n] - spec.preemphasis * wave[n - 1] for n in range(1, len(wave))])
     period = spec.window if spec.hann == "periodic" else spec.window - 1
+    exponent = 2 if spec.spectrum == "power" else 1
     padded = [*heard[half:0:-1], *heard, *heard[-2 : -half - 2 : -1]] if half else list(heard)
     left = (spec.n_fft - spec.window) // 2
     expected = []
@@ -67,7 +69,7 @@ def test_mel_power_is_the_written_formula(spec, samples):
             for n in range(spec.n_fft - left)
         ]
         power = [
-            abs(sum(x * np.exp(-2j * math.pi * k * (n + left) / spec.n_fft) for n, x in enumerate(frame))) ** 2
+            abs(sum(x * np.exp(-2j * math.pi * k * (n + left) / spec.n_fft) for n, x in enumerate(frame))) ** exponent
             for k in range(spec.n_fft // 2 + 1)
         ]
         expected.append([math.fsum(w * p for w, p in zip(row, power, strict=True)) for row in mel_filters(spec)])
@@ -110,6 +112,11 @@ def test_breath_is_heard_as_if_its_samples_were_32_khz(name, rate):
 def test_a_speed_that_cannot_be_is_refused(speed):
     with pytest.raises(InputError, match="absurdly fast, or not at all"):
         replace(SPECS["efficientat_8k"], speed=speed)
+
+
+def test_a_mean_over_the_recording_of_magnitudes_is_refused():
+    with pytest.raises(InputError, match="of the power; train on a log-mel such as device_4k"):
+        replace(SPECS["yamnet"], normalisation="recording")
 
 
 def test_what_came_later_is_stored_where_it_is_not_the_usual():

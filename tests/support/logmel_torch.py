@@ -59,6 +59,8 @@ class LogMel(nn.Module):
             return_complex=True,
         )
         power = spectrum.real.square() + spectrum.imag.square()
+        if self.spec.spectrum == "magnitude":
+            power = power.clamp(min=1e-30).sqrt()  # its slope at 0 has no end
         return power.transpose(1, 2) @ self.filters.T
 
     def forward(self, wave: torch.Tensor) -> torch.Tensor:

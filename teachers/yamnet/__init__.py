@@ -1,0 +1,1 @@
+"""YAMNet: a MobileNetV1 that AudioSet trained, as an encoder."""
