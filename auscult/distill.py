@@ -67,8 +67,11 @@ def distill_command(
         typer.Option(help="Published weights (.pth) that the student starts from: its family's, which are of width 1."),
     ] = None,
     teacher_run: Annotated[
-        Path | None,
-        typer.Option(help="Finished run of a teacher, or of another student; else a teacher is trained first."),
+        list[Path] | None,
+        typer.Option(
+            help="Finished run of a teacher, or of another student; else a teacher is trained first. May be repeated: "
+            "the mean of their logits teaches."
+        ),
     ] = None,
     weights: Annotated[Path | None, typer.Option(help="Published checkpoint that the teacher starts from.")] = None,
     size: Annotated[
@@ -113,9 +116,9 @@ def distill_command(
     weights.safetensors and run.json; the epoch and the thresholds are chosen on validation.
 
     JSON keys: run (folder), synthetic, teacher (its card: name, licence, paper, note, weights; where known: run,
-    split_hash, from_run, weights_sha256), labels, thresholds, validation (with: n, auroc (by label), sensitivity (by
-    label), specificity (by label), f1 (by label), balanced_accuracy; of crackle and wheeze: sp, se, score, se_any,
-    score_any).
+    split_hash, from_run, weights_sha256), teachers (of several, the card of each), labels, thresholds, validation
+    (with: n, auroc (by label), sensitivity (by label), specificity (by label), f1 (by label), balanced_accuracy; of
+    crackle and wheeze: sp, se, score, se_any, score_any).
     """
     if resume is not None:
         refuse_beside_resume(context)
@@ -171,8 +174,8 @@ def distill_command(
             why = f"chooses a student for firmware, which refuses --front-end {front_end}; leave one of them out"
             refuse_ignored(context, ["target"], why)
         settings = DistillSettings(
-            str(teacher_run) if teacher_run else None,
-            replace(chosen, labels=labels_of(label, data, teacher_run or from_run)),
+            tuple(map(str, teacher_run or ())),
+            replace(chosen, labels=labels_of(label, data, teacher_run[0] if teacher_run else from_run)),
             _student(context, asked, from_run),
             losses,
             epochs,
@@ -186,7 +189,7 @@ def distill_command(
             recipe=Recipe.open(recipe).credit() if recipe else None,
         )
         taught = None
-        if losses.teacher and teacher_run is None:
+        if losses.teacher and not teacher_run:
             size = size or usual_size(teacher)
             taught = FinetuneSettings(
                 teacher,
@@ -267,6 +270,7 @@ def _tell(finished: Run, json_output: bool) -> None:
                 "run": str(finished.path),
                 "synthetic": finished.synthetic,
                 "teacher": finished.teacher,
+                "teachers": finished.teachers,
                 "labels": finished.listening.labels,
                 "thresholds": list(finished.thresholds),
                 "validation": finished.validation,

@@ -43,11 +43,17 @@ def measure(size: str, windows: int, width: float) -> dict[str, float]:
     teacher_features = prepare(table, heard.logmel, heard.seconds, cache)
     with tempfile.TemporaryDirectory() as folder:
         outputs = teacher_outputs(teacher, heard, part, Path(folder))
-        stored = {"logits": outputs.logits, "embedding": outputs.embedding}
+        stored = {"logits": outputs.logits, "embedding_1": outputs.embedding}
         dataset = WindowDataset(labels, part.features, listening.logmel, stored)
         inside = WindowDataset(labels, part.features, listening.logmel, {"heard": teacher_features})
         module = DistillModule(
-            Student(StudentConfig(width=width)), outputs.embedding.shape[1], LossWeights(), 1e-3, 0, torch.nn.Identity()
+            Student(StudentConfig(width=width)),
+            outputs.embedding.shape[1:],
+            LossWeights(),
+            1e-3,
+            0,
+            torch.nn.Identity(),
+            torch.nn.Identity(),
         )
         optimizer = torch.optim.AdamW(module.parameters())
 
@@ -67,7 +73,7 @@ def measure(size: str, windows: int, width: float) -> dict[str, float]:
             with_teacher = next(from_sound)
             with torch.inference_mode():
                 said = teacher(with_teacher["heard"][:, None])
-            step(with_teacher | {"logits": said.logits.clone(), "embedding": said.embedding.clone()})
+            step(with_teacher | {"logits": said.logits.clone(), "embedding_1": said.embedding.clone()})
             seconds[1] += time.perf_counter() - started
     return {"stored_s": seconds[0], "inside_s": seconds[1], "ratio": seconds[1] / seconds[0], "windows": len(table)}
 

@@ -1,6 +1,6 @@
 """The Lightning module that trains a student from labels and stored teacher outputs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -18,8 +18,8 @@ class DistillModule(LabelModule):
     ----------
     student : Student
         Trained in place.
-    teacher_dim : int
-        Size of the teacher's embedding; 0 trains without a projector.
+    teacher_dims : sequence of int
+        Size of each teacher's embedding; none trains without a projector.
     weights : LossWeights
         Of the three losses.
     learning_rate, weight_decay : float
@@ -31,7 +31,7 @@ class DistillModule(LabelModule):
     def __init__(
         self,
         student: Student,
-        teacher_dim: int,
+        teacher_dims: Sequence[int],
         weights: LossWeights,
         learning_rate: float,
         weight_decay: float,
@@ -40,7 +40,8 @@ class DistillModule(LabelModule):
     ) -> None:
         super().__init__(learning_rate, weight_decay)
         self.student = student
-        self.projector = nn.Linear(student.embedding_dim, teacher_dim) if teacher_dim else None
+        self.projector = nn.Linear(student.embedding_dim, sum(teacher_dims)) if teacher_dims else None
+        self._teacher_dims = tuple(teacher_dims)
         self.gain, self.mask = gain, mask
         self._weights = weights
 
@@ -55,7 +56,7 @@ class DistillModule(LabelModule):
         ----------
         batch : mapping
             ``x`` (normalised log-mels [B, 1, frames, mels], or sound [B, samples]), ``labels`` [B, C] and, where the
-            teacher counts, ``logits`` [B, C] and ``embedding`` [B, E].
+            teacher counts, ``logits`` [B, C] and each one's embedding [B, E], ``embedding_1`` and so on.
         """
         spectrogram = self.mask(self.student.spectrogram(self.gain(batch["x"])))
         feature_map = self.student.feature_map(spectrogram)
@@ -64,8 +65,10 @@ class DistillModule(LabelModule):
         if self._weights.logits:
             parts["logits"] = logit_loss(logits, batch["logits"], self._weights.temperature)
         if self.projector is not None:
-            projected = self.projector(self.student.pool(feature_map))
-            parts["embedding"] = embedding_loss(projected, batch["embedding"])
+            # One projection a teacher: in a long one of all, the cosine would be that of the longest embedding.
+            projected = self.projector(self.student.pool(feature_map)).split(self._teacher_dims, dim=-1)
+            losses = [embedding_loss(one, batch[f"embedding_{place}"]) for place, one in enumerate(projected, 1)]
+            parts["embedding"] = torch.stack(losses).mean()
         return parts
 
     def training_step(self, batch: dict[str, Tensor], batch_index: int) -> Tensor:

@@ -26,9 +26,10 @@ class DistillSettings:
 
     Attributes
     ----------
-    teacher_run : str, optional
-        Folder of a finished run of a teacher, or of another student; its training split should be the student's. It
-        may be missing, and does not count, where neither of the teacher's losses has a weight.
+    teacher_run : str or tuple of str, optional
+        Folder of a finished run of a teacher, or of another student; its training split should be the student's.
+        Several teach together, see :func:`distill.taught.mean_logits`. It may be missing, and does not count, where
+        neither of the teacher's losses has a weight.
     data : DataOptions
         Which sound.
     student : StudentConfig
@@ -60,7 +61,7 @@ class DistillSettings:
         The device that the student's width and depth were chosen for, what it can spare, and what was planned.
     """
 
-    teacher_run: str | None
+    teacher_run: tuple[str, ...] | str | None
     data: DataOptions = field(default_factory=DataOptions)
     student: StudentConfig = field(default_factory=StudentConfig)
     losses: LossWeights = field(default_factory=LossWeights)
@@ -85,3 +86,12 @@ class DistillSettings:
     def __post_init__(self) -> None:
         check_values(self)
         make_absolute(self, "teacher_run", "from_run", "student_weights")
+        if isinstance(self.teacher_run, tuple) and len(self.teacher_run) < 2:  # as it was when there could be but one
+            object.__setattr__(self, "teacher_run", self.teacher_run[0] if self.teacher_run else None)
+
+    @property
+    def teacher_runs(self) -> tuple[str, ...]:
+        """Folders of the runs that teach, as many as there are."""
+        if self.teacher_run is None:
+            return ()
+        return (self.teacher_run,) if isinstance(self.teacher_run, str) else self.teacher_run

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from distill.settings import DistillSettings
-from distill.taught import LABELS_ALONE, credit, student_name, teacher_run_of
+from distill.taught import credit, student_name, teacher_runs_of
 from lungsound.errors import InputError
 from lungsound.logmel import SPECS, LogMelSpec
 from lungsound.networks.cards import WeightsCard
@@ -41,8 +41,9 @@ class Start:
 
 def run_name(settings: DistillSettings) -> str:
     """Return what the run folder of a training is called: the student, and what it learns from."""
-    teacher = teacher_run_of(settings)
-    return student_name(settings.student, LABELS_ALONE if teacher is None else credit(teacher, None))
+    teachers = teacher_runs_of(settings)
+    taught = credit(teachers, None) if len(teachers) < 2 else {"name": f"{len(teachers)}-teachers"}
+    return student_name(settings.student, taught)
 
 
 def describe(settings: DistillSettings) -> str:
@@ -52,7 +53,8 @@ def describe(settings: DistillSettings) -> str:
     said += f"depth {student.depth}, " if student.depth else ""
     said += f"{_head(student)}, "
     said += f"behind {student.front_end.name}, from " if student.front_end else "from "
-    said += f"the teacher {settings.teacher_run}" if settings.losses.teacher else "labels alone"
+    teachers = "teachers" if len(settings.teacher_runs) > 1 else "teacher"
+    said += f"the {teachers} {', '.join(settings.teacher_runs)}" if settings.losses.teacher else "labels alone"
     started = settings.from_run or settings.student_weights
     return f"{said}, started from {started}" if started else said
 

@@ -1,10 +1,13 @@
 """The teacher's side of a distillation: whose outputs a student learns from, and who is to be credited."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from distill.settings import DistillSettings
@@ -46,20 +49,34 @@ class StudentAsTeacher(nn.Module):
         return TeacherOutput(self.student.head(feature_map), self.student.pool(feature_map))
 
 
-def teacher_run_of(settings: DistillSettings) -> Run | None:
-    """Return the run that a student learns from; None where it learns from labels alone.
+def teacher_runs_of(settings: DistillSettings) -> tuple[Run, ...]:
+    """Return the runs that a student learns from; none where it learns from labels alone.
 
     Raises
     ------
     InputError
-        If the teacher counts and there is none, it decides nothing, it listens to another window, or its logits count
-        and lack a label.
+        If a teacher counts and there is none, one is named twice, decides nothing or listens to another window, their
+        labels differ, or logits count and lack a label.
     """
     if not settings.losses.teacher:
-        return None
-    if settings.teacher_run is None:
+        return ()
+    if not settings.teacher_runs:
         raise InputError("the losses of logits and embedding need a teacher's run; give one, or both the weight 0")
-    run = Run.load(Path(settings.teacher_run))
+    folders = [Path(folder).resolve() for folder in settings.teacher_runs]
+    if twice := next((folder for folder in folders if folders.count(folder) > 1), None):
+        raise InputError(f"{twice}: named twice among the teachers, of which each counts once; name it once")
+    first, *others = runs = [_teacher_run(Path(folder), settings) for folder in settings.teacher_runs]
+    for run in others:
+        if set(run.listening.labels) != set(first.listening.labels):
+            raise InputError(
+                f"{run.path}: tells {', '.join(run.listening.labels)}, and {first.path} tells "
+                f"{', '.join(first.listening.labels)}; teachers that teach together tell the same labels"
+            )
+    return tuple(runs)
+
+
+def _teacher_run(folder: Path, settings: DistillSettings) -> Run:
+    run = Run.load(folder)
     if run.kind == "encoder":
         raise InputError(f"{run.path}: the run of an encoder alone; fine-tune it first (auscult finetune --from-run)")
     if run.listening.seconds != settings.data.seconds:
@@ -105,6 +122,16 @@ def outputs_of(teacher_run: Run, part: Part, labels: Sequence[str], cache: Path)
     return replace(outputs, logits=outputs.logits[:, [told.index(label) for label in labels if label in told]])
 
 
+def mean_logits(outputs: Sequence[TeacherOutputs]) -> NDArray[np.float32]:
+    """Return what teachers say together: the mean of their logits [N, C], in float64; of one alone its own.
+
+    For each label its sigmoid is the normalised geometric mean of their probabilities (Hinton et al. 2015, section 1).
+    """
+    if len(outputs) == 1:
+        return outputs[0].logits
+    return np.asarray(np.mean([said.logits for said in outputs], axis=0, dtype=np.float64), np.float32)
+
+
 def student_name(student: StudentConfig, teacher: dict[str, Any]) -> str:
     """Return what a student is called: its trunk, its front end where it is learnt, and what it learnt from."""
     trunk = f"{student.trunk}-{student.front_end.name}" if student.front_end else student.trunk
@@ -113,22 +140,44 @@ def student_name(student: StudentConfig, teacher: dict[str, Any]) -> str:
     return f"{trunk}-from-{teacher['name']}"
 
 
-def credit(teacher_run: Run | None, start: dict[str, Any] | None) -> dict[str, Any]:
-    """Return what a student's run stores of its teacher, and of the weights that it started from.
+def credits_of(teacher_runs: Sequence[Run]) -> tuple[dict[str, Any], ...]:
+    """Return what a student's run stores of each of its teachers."""
+    return tuple(map(_credit, teacher_runs))
+
+
+def _credit(run: Run) -> dict[str, Any]:
+    taught = run.teacher | {"run": str(run.path), "split_hash": run.split["hash"]}
+    if run.kind == "student":
+        taught["name"] = student_name(StudentConfig.from_dict(run.model), run.teacher)
+    return taught
+
+
+def _together(cards: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return one credit of several teachers: their names, and each licence, paper and origin once."""
+    names = Counter(card["name"] for card in cards)
+    told = {
+        key: "; ".join(dict.fromkeys(part for card in cards for part in card.get(key, "").split("; ") if part))
+        for key in ("licence", "paper", "weights", "run")
+    }
+    name = "+".join(name if count == 1 else f"{count}x-{name}" for name, count in names.items())
+    return {"name": name, "note": f"{len(cards)} teachers, the mean of their logits"} | told
+
+
+def credit(teacher_runs: Sequence[Run], start: dict[str, Any] | None) -> dict[str, Any]:
+    """Return what a student's run stores of what taught it, and of the weights that it started from.
 
     Parameters
     ----------
-    teacher_run : Run or None
-        What it learnt from beside the labels.
+    teacher_runs : sequence of Run
+        What it learnt from beside the labels; several are credited together.
     start : dict or None
         Name, licence, paper and origin of its first weights, where they were not drawn. Its licence goes with the
         student, too.
     """
     taught: dict[str, Any] = LABELS_ALONE
-    if teacher_run is not None:
-        taught = teacher_run.teacher | {"run": str(teacher_run.path), "split_hash": teacher_run.split["hash"]}
-        if teacher_run.kind == "student":
-            taught["name"] = student_name(StudentConfig.from_dict(teacher_run.model), teacher_run.teacher)
+    if teacher_runs:
+        first, *others = credits_of(teacher_runs)
+        taught = _together([first, *others]) if others else first
     if start is None:
         return dict(taught)
     licences = dict.fromkeys([*taught["licence"].split("; "), *start["licence"].split("; ")])

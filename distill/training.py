@@ -1,5 +1,6 @@
 """From settings to a finished student run."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -10,7 +11,7 @@ from distill.module import DistillModule
 from distill.settings import DistillSettings
 from distill.start import Start, note_another_logmel, start_of
 from distill.store import TeacherOutputs
-from distill.taught import credit, outputs_of, teacher_run_of, warn_of_another_split
+from distill.taught import credit, credits_of, mean_logits, outputs_of, teacher_runs_of, warn_of_another_split
 from lungsound.scores.metrics import choose_thresholds, label_scores
 from lungsound.scores.watch import WatchAuroc, watchable, watched
 from lungsound.training.data import TrainingData, prepare_training
@@ -51,14 +52,14 @@ def distill(settings: DistillSettings, folder: Path, cache: Path) -> Run:
     ------
     InputError
         If another process trains in the folder, another training began there, or the training diverges; see also
-        :func:`distill.taught.teacher_run_of` and :func:`begin`.
+        :func:`distill.taught.teacher_runs_of` and :func:`begin`.
     """
     with in_use(folder):
         return _distilled(settings, folder, cache)
 
 
 def _distilled(settings: DistillSettings, folder: Path, cache: Path) -> Run:
-    teacher_run = teacher_run_of(settings)
+    teachers = teacher_runs_of(settings)
     start, mode = begin(settings)
     note_another_logmel(start, settings)
     settings = _with_digest(settings, start, folder)
@@ -69,10 +70,9 @@ def _distilled(settings: DistillSettings, folder: Path, cache: Path) -> Run:
     save_settings(settings, folder, data.selection.hash)
     if start.logmel is not None:
         data = replace(data, listening=replace(data.listening, logmel=start.logmel))
-    outputs = None
-    if teacher_run is not None:
-        warn_of_another_split(teacher_run, data)
-        outputs = outputs_of(teacher_run, data.train, data.listening.labels, cache)
+    for run in teachers:
+        warn_of_another_split(run, data)
+    outputs = [outputs_of(run, data.train, data.listening.labels, cache) for run in teachers]
     student = _train(settings, watch, data, outputs, folder).eval()
     validation = data.validation
     logits = predict(student, validation.features, data.listening.logmel)
@@ -84,9 +84,10 @@ def _distilled(settings: DistillSettings, folder: Path, cache: Path) -> Run:
         settings,
         data,
         model=student.config.to_dict(),
-        teacher=credit(teacher_run, start.credit),
+        teacher=credit(teachers, start.credit),
         thresholds=thresholds,
         validation=label_scores(validation.labels, logits, logits >= thresholds, data.listening.labels),
+        teachers=credits_of(teachers) if len(teachers) > 1 else (),
     )
 
 
@@ -126,7 +127,7 @@ def refuse_what_no_size_mends(settings: DistillSettings, taught: FinetuneSetting
     """
     watched(settings.watch, settings.data.labels, logged_losses(settings.losses))
     if taught is None:
-        teacher_run_of(settings)
+        teacher_runs_of(settings)
     else:
         teacher_start_of(taught)
     selection = settings.data.select()
@@ -144,20 +145,22 @@ def _train(
     settings: DistillSettings,
     watch: tuple[str, Literal["min", "max"]],
     data: TrainingData,
-    outputs: TeacherOutputs | None,
+    outputs: Sequence[TeacherOutputs],
     folder: Path,
 ) -> Student:
     student = start_of(settings).student  # drawn here: the projector's weights come next from the same seed
     module = DistillModule(
         student,
-        outputs.embedding.shape[1] if outputs is not None and settings.losses.embedding else 0,
+        [said.embedding.shape[1] for said in outputs] if settings.losses.embedding else [],
         settings.losses,
         settings.learning_rate,
         settings.weight_decay,
         RandomSoundGain(settings.gain) if student.hears_sound else RandomGain(data.listening.logmel, settings.gain),
         SpecAugment(settings.frequency_mask, settings.time_mask),
     )
-    stored = {} if outputs is None else {"logits": outputs.logits, "embedding": outputs.embedding}
+    stored = {f"embedding_{place}": said.embedding for place, said in enumerate(outputs, 1)}
+    if outputs:
+        stored["logits"] = mean_logits(outputs)
     logmel = data.listening.logmel
     train = WindowDataset(data.train.labels, data.train.features, logmel, stored)
     validation = WindowDataset(data.validation.labels, data.validation.features, logmel)

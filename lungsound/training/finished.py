@@ -47,6 +47,7 @@ def finished_run(
     teacher: dict[str, Any],
     thresholds: tuple[float, ...],
     validation: dict[str, Any],
+    teachers: tuple[dict[str, str], ...] = (),
 ) -> Run:
     """Write a trained network and what it is into its run folder.
 
@@ -62,7 +63,7 @@ def finished_run(
         A dataclass of what the training was told.
     data : Material
         What it was trained on.
-    model, teacher, thresholds, validation
+    model, teacher, thresholds, validation, teachers
         See :class:`lungsound.training.runs.Run`.
 
     Returns
@@ -89,6 +90,7 @@ def finished_run(
         | {name: value for name, value in told.items() if name not in _STORED_ELSEWHERE},
         versions=versions(),
         notes=data.notes,
+        teachers=teachers,
     )
     run.save()
     return Run.load(folder)

@@ -21,6 +21,7 @@ Kind = Literal["student", "teacher", "encoder"]
 """What was trained: a student, a teacher, or an encoder alone, by pre-training."""
 
 
+_CREDIT = Keys({"name": str, "licence": str, "paper": str})
 _SPLIT = Keys({"name": str, "hash": str, "drop_shared": bool, "validation": Annotated[float, VALIDATION], "seed": int})
 
 
@@ -49,7 +50,8 @@ class Run:
     seed : int
         Of everything drawn at random in the training.
     teacher : dict
-        ``name``, ``licence``, ``paper`` and where its weights come from; ``none`` where there was none.
+        ``name``, ``licence``, ``paper`` and where its weights come from; ``none`` where there was none. Of several
+        teachers all of these, one after the other.
     thresholds : tuple of float
         Logits per label at and above which the label is given; chosen on validation. Empty where a training chooses
         none, see :meth:`decisive`.
@@ -61,6 +63,8 @@ class Run:
         Of the packages that decide the numbers.
     notes : tuple of str
         Why epoch and thresholds may mean less than they seem to, a sentence each.
+    teachers : tuple of dict
+        Where several taught together, what `teacher` would tell of each.
     """
 
     path: Path
@@ -72,14 +76,15 @@ class Run:
     split: Annotated[dict[str, Any], _SPLIT]
     protocols: tuple[str, ...]
     seed: Annotated[int, SEED]
-    teacher: Annotated[dict[str, str], Keys({"name": str, "licence": str, "paper": str})]
+    teacher: Annotated[dict[str, str], _CREDIT]
     thresholds: tuple[float, ...]
     validation: dict[str, dict[str, float | None] | float | None]
     options: Annotated[dict[str, Any], Keys({"logmel": str})]
     versions: dict[str, str]
     notes: tuple[str, ...] = ()
+    teachers: tuple[Annotated[dict[str, str], _CREDIT], ...] = ()
 
-    LATER: ClassVar = ("notes",)
+    LATER: ClassVar = ("notes", "teachers")
 
     def __post_init__(self) -> None:
         check_values(self)

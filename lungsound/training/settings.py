@@ -56,8 +56,15 @@ S = TypeVar("S", bound=Settings)
 def make_absolute(settings: Settings, *names: str) -> None:
     """Make paths of frozen settings absolute, so that they are found from every folder; for their ``__post_init__``."""
     for name in names:
-        if (path := getattr(settings, name)) is not None:
-            object.__setattr__(settings, name, str(Path(path).expanduser().absolute()))
+        given = getattr(settings, name)
+        if isinstance(given, tuple):
+            object.__setattr__(settings, name, tuple(map(_absolute, given)))
+        elif given is not None:
+            object.__setattr__(settings, name, _absolute(given))
+
+
+def _absolute(path: str) -> str:
+    return str(Path(path).expanduser().absolute())
 
 
 def save_settings(settings: Settings, folder: Path, split_hash: str) -> None:

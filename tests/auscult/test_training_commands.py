@@ -39,6 +39,15 @@ def test_an_option_that_would_be_ignored_is_wrong_usage(auscult, tmp_path, words
     assert [path.name for path in tmp_path.iterdir()] == ["empty"]
 
 
+def test_a_teacher_may_be_named_once_among_several(auscult, small_teacher, tmp_path):
+    code, said, complaint = auscult(
+        "distill", *2 * ["--teacher-run", small_teacher.path], "--seconds", 2.0, "--runs", tmp_path / "runs"
+    )
+    assert (code, said) == (1, "")
+    assert "named twice among the teachers" in " ".join(complaint.split())
+    assert not (tmp_path / "runs").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -41,7 +41,7 @@ def test_thresholds_may_be_missing(encoder_run):
 
 def test_whoever_needs_a_decision_says_so(encoder_run, small_settings, place):
     from auscult.evaluate import open_classifier
-    from distill.taught import teacher_run_of
+    from distill.taught import teacher_runs_of
     from export.command import export_run
 
     with pytest.raises(InputError, match="no thresholds"):
@@ -49,7 +49,7 @@ def test_whoever_needs_a_decision_says_so(encoder_run, small_settings, place):
     with pytest.raises(InputError, match="the run of an encoder"):
         export_run(encoder_run, place / "never")
     with pytest.raises(InputError, match="fine-tune it first"):
-        teacher_run_of(replace(small_settings, teacher_run=str(encoder_run.path)))
+        teacher_runs_of(replace(small_settings, teacher_run=str(encoder_run.path)))
 
 
 def test_a_teacher_starts_from_an_encoder(encoder_run, small_teacher, small_options, place, tmp_path):
