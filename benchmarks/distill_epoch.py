@@ -21,6 +21,7 @@ from distill.store import teacher_outputs
 from lungsound.features import prepare
 from lungsound.files.cache import cache_folder
 from lungsound.training.data import DataOptions, Part
+from lungsound.training.optimisation import Optimisation
 from lungsound.training.window_dataset import WindowDataset, batches
 from students.student import Student, StudentConfig
 from teachers.m2d.config import M2DConfig
@@ -50,8 +51,7 @@ def measure(size: str, windows: int, width: float) -> dict[str, float]:
             Student(StudentConfig(width=width)),
             outputs.embedding.shape[1:],
             LossWeights(),
-            1e-3,
-            0,
+            Optimisation(1e-3, 0),
             torch.nn.Identity(),
             torch.nn.Identity(),
         )

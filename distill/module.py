@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from distill.losses import LossWeights, embedding_loss, logit_loss
+from lungsound.training.optimisation import Optimisation
 from lungsound.training.trainer import LabelModule
 from students.student import Student
 
@@ -22,7 +23,7 @@ class DistillModule(LabelModule):
         Size of each teacher's embedding; none trains without a projector.
     weights : LossWeights
         Of the three losses.
-    learning_rate, weight_decay : float
+    optimisation : Optimisation
         See :class:`lungsound.training.trainer.LabelModule`.
     gain, mask : nn.Module
         Applied in training alone: to what the student hears, and to the spectrogram that its trunk sees.
@@ -33,12 +34,11 @@ class DistillModule(LabelModule):
         student: Student,
         teacher_dims: Sequence[int],
         weights: LossWeights,
-        learning_rate: float,
-        weight_decay: float,
+        optimisation: Optimisation,
         gain: nn.Module,
         mask: nn.Module,
     ) -> None:
-        super().__init__(learning_rate, weight_decay)
+        super().__init__(optimisation)
         self.student = student
         self.projector = nn.Linear(student.embedding_dim, sum(teacher_dims)) if teacher_dims else None
         self._teacher_dims = tuple(teacher_dims)

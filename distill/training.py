@@ -16,6 +16,7 @@ from lungsound.scores.metrics import choose_thresholds, label_scores
 from lungsound.scores.watch import WatchAuroc, watchable, watched
 from lungsound.training.data import TrainingData, prepare_training
 from lungsound.training.finished import finished_run
+from lungsound.training.optimisation import Optimisation
 from lungsound.training.runs import Run, in_use
 from lungsound.training.settings import SETTINGS_FILE, save_settings
 from lungsound.training.trainer import fit, make_trainer
@@ -153,8 +154,7 @@ def _train(
         student,
         [said.embedding.shape[1] for said in outputs] if settings.losses.embedding else [],
         settings.losses,
-        settings.learning_rate,
-        settings.weight_decay,
+        Optimisation(settings.learning_rate, settings.weight_decay),
         RandomSoundGain(settings.gain) if student.hears_sound else RandomGain(data.listening.logmel, settings.gain),
         SpecAugment(settings.frequency_mask, settings.time_mask),
     )

@@ -12,16 +12,16 @@ from lungsound.command import options
 from lungsound.command.console import print_json
 from lungsound.command.data_option import Data
 from lungsound.command.recipes import Recipe, recipe_option
-from lungsound.command.report import scores_table
+from lungsound.command.report import headline, scores_table
 from lungsound.command.usage import data_given, refuse_beside_resume, refuse_ignored
 from lungsound.errors import InputError
 from lungsound.files.cache import cache_folder
 from lungsound.terminal import activity, err, out, print_table
 from lungsound.training.data import DataOptions
 from lungsound.training.runs import Run, new_run_folder
-from lungsound.training.settings import LEARNING_RATE, load_settings
+from lungsound.training.settings import LEARNING_RATE, WEIGHT, Optimizer, Schedule, load_settings
 from teachers.offers import offers
-from teachers.settings import FinetuneSettings, Layers, Pooling, usual_learning_rate, usual_logmel, usual_size
+from teachers.settings import FinetuneSettings, Layers, Loss, Pooling, usual_learning_rate, usual_logmel, usual_size
 
 DEFAULT = FinetuneSettings()
 
@@ -61,6 +61,29 @@ def finetune_command(
         float | None,
         options.number(LEARNING_RATE, "Highest learning rate; else 1e-3 from scratch, 1e-4 from trained weights."),
     ] = None,
+    loss: Annotated[
+        str,
+        typer.Option(
+            metavar="labels|classes|weighted-classes",
+            help="Binary cross-entropy on each label, or cross-entropy on their combinations (of crackle and wheeze "
+            "the four classes), each weighted by the inverse of its share if you like.",
+        ),
+    ] = DEFAULT.loss,
+    optimizer: Annotated[
+        str, typer.Option(metavar="adamw|adam", help="Adam's decay is a penalty on all weights, vectors too.")
+    ] = DEFAULT.optimizer,
+    schedule: Annotated[
+        str,
+        typer.Option(
+            metavar="warm-up|cosine|cosine-40",
+            help="Of the rate: up over a tenth of the steps, then down on a half cosine; down alone; or down to 1e-6 "
+            "in 40 epochs and up again in the next 40, as the code for ICBHI 2017 has it.",
+        ),
+    ] = DEFAULT.schedule,
+    weight_decay: Annotated[float, options.number(WEIGHT, "Decay of the weights.")] = DEFAULT.weight_decay,
+    frequency_mask: options.FrequencyMask = DEFAULT.frequency_mask,
+    time_mask: options.TimeMask = DEFAULT.time_mask,
+    mask_probability: options.MaskProbability = DEFAULT.mask_probability,
     watch: options.Watch = DEFAULT.watch,
     seed: options.Seed = 0,
     recipe: Annotated[str | None, recipe_option("finetune")] = None,
@@ -74,7 +97,8 @@ def finetune_command(
 
     JSON keys: run (folder), synthetic, teacher (its card: name, licence, paper, note, weights; where known:
     from_run), labels, thresholds, validation (with: n, auroc (by label), sensitivity (by label), specificity (by
-    label), f1 (by label), balanced_accuracy; of crackle and wheeze: sp, se, score, se_any, score_any).
+    label), f1 (by label), balanced_accuracy; of crackle and wheeze: sp, se, score, se_any, score_any; of classes:
+    argmax (of the most probable class: sp, se, score, se_any, score_any)).
     """
     if resume is not None:
         refuse_beside_resume(context)
@@ -127,6 +151,13 @@ def finetune_command(
             freeze=freeze,
             watch=watch,
             recipe=Recipe.open(recipe).credit() if recipe else None,
+            loss=cast(Loss, loss),
+            optimizer=cast(Optimizer, optimizer),
+            schedule=cast(Schedule, schedule),
+            weight_decay=weight_decay,
+            frequency_mask=frequency_mask,
+            time_mask=time_mask,
+            mask_probability=mask_probability,
         )
         place = new_run_folder(runs, run_name(settings))
     with place as folder:
@@ -145,6 +176,9 @@ def finetune_command(
         )
         return
     print_table(scores_table("validation", {"teacher, float": run.validation}, synthetic=run.synthetic))
+    if isinstance(argmax := run.validation.get("argmax"), dict):
+        found = "  ".join(f"{name} {value}" for name, value in headline(argmax).items())
+        out.print(f"most probable class: {found}", highlight=False)
     out.print(f"run: {run.path}", highlight=False)
 
 

@@ -1,11 +1,12 @@
 """Fine-tuning of a teacher on labels."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from lungsound import cpu_wheels as cpu_wheels  # isort: skip  # before torchaudio
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
@@ -13,8 +14,9 @@ from torchaudio.transforms import FrequencyMasking, TimeMasking
 
 from lungsound.labels import LABELS
 from lungsound.scores.watch import WatchAuroc
+from lungsound.training.optimisation import Optimisation
 from lungsound.training.settings import AUROC
-from lungsound.training.trainer import LabelModule, fit, make_trainer
+from lungsound.training.trainer import VALIDATION_LOSS, LabelModule, fit, make_trainer
 from teachers.teacher import Teacher
 
 LOSSES = ("train_loss",)
@@ -28,29 +30,36 @@ class SpecAugment(nn.Module):
     ----------
     frequency_mask, time_mask : int
         Widths are drawn from 0 to these, in mels and in frames.
+    probability : float
+        With which a batch is masked at all; drawn for the whole batch, as the code for ICBHI 2017 does.
     """
 
-    def __init__(self, frequency_mask: int, time_mask: int) -> None:
+    def __init__(self, frequency_mask: int, time_mask: int, probability: float = 1.0) -> None:
         super().__init__()
+        self._probability = probability
         frequency, time = FrequencyMasking(frequency_mask, iid_masks=True), TimeMasking(time_mask, iid_masks=True)
         self._masks = nn.Sequential(frequency, frequency, time, time)
 
     def forward(self, x: Tensor) -> Tensor:
         """Mask normalised log-mels [B, 1, frames, mels] with 0, the mean of the training corpus."""
+        if self._probability < 1 and torch.rand(()) >= self._probability:
+            return x
         return self._masks(x.transpose(-1, -2)).transpose(-1, -2)  # type: ignore[no-any-return]
 
 
 class FinetuneModule(LabelModule):
-    """The Lightning module that trains a teacher with binary cross-entropy on each label.
+    """The Lightning module that trains a teacher.
 
     Parameters
     ----------
     teacher : Teacher
         Trained in place.
-    learning_rate, weight_decay : float
-        See :class:`lungsound.training.trainer.LabelModule`.
+    optimisation : Optimisation
+        Optimiser and schedule.
     augment : nn.Module
         Applied to ``x`` in training alone.
+    loss : callable
+        Of the head's outputs and the labels [B, L], a scalar; else binary cross-entropy on each label.
     frozen : sequence of nn.Module
         Parts of the teacher that keep their weights, and work as in evaluation: no dropout, stored batch statistics.
     """
@@ -58,15 +67,16 @@ class FinetuneModule(LabelModule):
     def __init__(
         self,
         teacher: Teacher,
-        learning_rate: float,
-        weight_decay: float,
+        optimisation: Optimisation,
         augment: nn.Module,
         *,
+        loss: Callable[[Tensor, Tensor], Tensor] = F.binary_cross_entropy_with_logits,
         frozen: Sequence[nn.Module] = (),
     ) -> None:
-        super().__init__(learning_rate, weight_decay)
+        super().__init__(optimisation)
         self.teacher = teacher
         self.augment = augment
+        self.loss = loss
         self._frozen = tuple(frozen)
         for part in self._frozen:
             part.requires_grad_(False)
@@ -85,10 +95,16 @@ class FinetuneModule(LabelModule):
 
     def training_step(self, batch: dict[str, Tensor], batch_index: int) -> Tensor:
         """Return the loss of an augmented batch."""
-        logits = self.logits(self.augment(batch["x"]))
-        loss = F.binary_cross_entropy_with_logits(logits, batch["labels"])
-        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(logits))
+        said = self.teacher.head(self.teacher.embed(self.augment(batch["x"])))
+        loss = self.loss(said, batch["labels"])
+        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(said))
         return loss
+
+    def validation_step(self, batch: dict[str, Tensor], batch_index: int) -> Tensor:
+        """Log the loss and return the logits of labels, so that callbacks can score them."""
+        said = self.teacher.head(self.teacher.embed(batch["x"]))
+        self.log(VALIDATION_LOSS, self.loss(said, batch["labels"]), batch_size=len(said))
+        return self.teacher.labels(said)  # type: ignore[no-any-return]
 
 
 def train_teacher(
@@ -98,12 +114,11 @@ def train_teacher(
     folder: Path,
     *,
     epochs: int,
-    learning_rate: float,
     seed: int,
+    optimisation: Optimisation,
+    augment: nn.Module,
+    loss: Callable[[Tensor, Tensor], Tensor] = F.binary_cross_entropy_with_logits,
     labels: Sequence[str] = LABELS,
-    weight_decay: float = 0.05,
-    frequency_mask: int = 10,
-    time_mask: int = 40,
     watch: tuple[str, Literal["min", "max"]] = (AUROC, "max"),
     frozen: Sequence[nn.Module] = (),
 ) -> Path:
@@ -120,12 +135,10 @@ def train_teacher(
         The run folder.
     epochs, seed
         See :func:`lungsound.training.trainer.make_trainer`.
-    learning_rate, weight_decay
-        See :class:`lungsound.training.trainer.LabelModule`.
+    optimisation, augment, loss
+        See :class:`FinetuneModule`.
     labels : sequence of str
         Names of the labels.
-    frequency_mask, time_mask : int
-        See :class:`SpecAugment`.
     watch : tuple of str
         The logged figure that chooses the best epoch, and whether it is largest or smallest there.
     frozen : sequence of nn.Module
@@ -136,8 +149,7 @@ def train_teacher(
     Path
         The checkpoint of the best epoch.
     """
-    augment = SpecAugment(frequency_mask, time_mask)
-    module = FinetuneModule(teacher, learning_rate, weight_decay, augment, frozen=frozen)
+    module = FinetuneModule(teacher, optimisation, augment, loss=loss, frozen=frozen)
     monitor, mode = watch
     trainer = make_trainer(
         folder, epochs, seed, monitor=monitor, mode=mode, callbacks=[WatchAuroc(labels)], gradient_clip=1.0

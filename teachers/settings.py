@@ -7,10 +7,25 @@ from typing import Annotated, ClassVar, Literal
 from lungsound.files.record import Range, check_values
 from lungsound.training.data import DataOptions
 from lungsound.training.runs import Run
-from lungsound.training.settings import AUROC, BATCH_SIZE, EPOCHS, LEARNING_RATE, SEED, make_absolute
+from lungsound.training.settings import (
+    AUROC,
+    BATCH_SIZE,
+    EPOCHS,
+    LEARNING_RATE,
+    MASK,
+    PROBABILITY,
+    SEED,
+    WEIGHT,
+    Optimizer,
+    Schedule,
+    make_absolute,
+)
 
 Layers = tuple[Annotated[int, Range(1, 1000)], ...] | Literal["all"]
 Pooling = Literal["frames", "tokens", "mean"]
+
+Loss = Literal["labels", "classes", "weighted-classes"]
+"""Binary cross-entropy on each label; cross-entropy on their combinations; the same, the rare ones weighted more."""
 
 PUBLISHED = "published"
 FROM_SCRATCH_RATE, PRETRAINED_RATE = 1e-3, 1e-4
@@ -48,6 +63,12 @@ class FinetuneSettings:
         count then.
     freeze : bool
         Train the fusion and the head alone.
+    loss : {"labels", "classes", "weighted-classes"}
+        On what, see :mod:`teachers.classes`.
+    optimizer, schedule, weight_decay
+        See :class:`lungsound.training.optimisation.Optimisation`.
+    frequency_mask, time_mask, mask_probability
+        See :class:`teachers.finetune.SpecAugment`.
     watch : str
         The logged figure that chooses the epoch.
     recipe : dict, optional
@@ -69,9 +90,20 @@ class FinetuneSettings:
     freeze: bool = False
     watch: str = AUROC
     recipe: dict[str, str] | None = None
+    loss: Loss = "labels"
+    optimizer: Optimizer = "adamw"
+    schedule: Schedule = "warm-up"
+    weight_decay: Annotated[float, WEIGHT] = 0.05
+    frequency_mask: Annotated[int, MASK] = 10
+    time_mask: Annotated[int, MASK] = 40
+    mask_probability: Annotated[float, PROBABILITY] = 1.0
 
     command: ClassVar = "finetune"
-    LATER: ClassVar = ("from_run", "freeze", "watch", "recipe")
+    CHOICES: ClassVar = (
+        *("loss", "optimizer", "schedule", "weight_decay", "frequency_mask", "time_mask", "mask_probability"),
+    )
+    """How a training is done that was once done in one way: what is usual now."""
+    LATER: ClassVar = ("from_run", "freeze", "watch", "recipe", *CHOICES)
 
     def __post_init__(self) -> None:
         check_values(self)

@@ -118,13 +118,14 @@ def _from_run(settings: FinetuneSettings, run: Run, listening: Listening) -> Sta
     else:
         before = TeacherConfig.from_dict(run.model)
         config = _config(settings, before.encoder, listening)
-        if replace(config, classes=before.classes) != before:
+        if replace(config, classes=before.classes, combinations=before.combinations) != before:
             raise InputError(
                 f"{run.path}: its teacher fuses layers {before.layers} ({before.pooling}, "
                 f"{'learnt' if before.learnable else 'fixed'} weights); a training from it does the same"
             )
-        teacher = Teacher(config)
-        load_weights(teacher, run.weights, but=() if run.listening.labels == listening.labels else ("head.",))
+        same = run.listening.labels == listening.labels and (settings.loss == "labels") == (before.combinations is None)
+        teacher = Teacher(before if same else config)
+        load_weights(teacher, run.weights, but=() if same else ("head.",))
     return Start(teacher, run.teacher | {"from_run": str(run.path)}, run.listening.logmel)
 
 

@@ -1,12 +1,15 @@
 """From settings to a finished teacher run."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 import torch
-from torch import nn
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from lungsound.files.plain_json import dumps
 from lungsound.scores.metrics import choose_thresholds, label_scores
@@ -14,10 +17,12 @@ from lungsound.scores.watch import watchable, watched
 from lungsound.terminal import err
 from lungsound.training.data import prepare_training
 from lungsound.training.finished import finished_run
+from lungsound.training.optimisation import Optimisation
 from lungsound.training.runs import RUN_FILE, Run, in_use
 from lungsound.training.settings import save_settings
 from lungsound.training.window_dataset import WindowDataset, batches, predict
-from teachers.finetune import LOSSES, train_teacher
+from teachers.classes import ClassLoss, argmax_scores, class_weights, combinations_of
+from teachers.finetune import LOSSES, SpecAugment, train_teacher
 from teachers.settings import FinetuneSettings
 from teachers.start import describe, run_name, start_of
 from teachers.teacher import Teacher
@@ -60,21 +65,28 @@ def _trained(settings: FinetuneSettings, folder: Path, cache: Path) -> Run:
     if start.logmel is not None:
         data = replace(data, listening=replace(data.listening, logmel=start.logmel))
     logmel, teacher, validation = data.listening.logmel, start.teacher, data.validation
+    loss = _loss(settings, teacher, data.train.labels, data.listening.labels)
     train_teacher(
         teacher,
         batches(WindowDataset(data.train.labels, data.train.features, logmel), settings.batch_size, settings.seed),
         batches(WindowDataset(validation.labels, validation.features, logmel), 64),
         folder,
         epochs=settings.epochs,
-        learning_rate=settings.learning_rate,
         seed=settings.seed,
+        optimisation=Optimisation(settings.learning_rate, settings.weight_decay, settings.optimizer, settings.schedule),
+        augment=SpecAugment(settings.frequency_mask, settings.time_mask, settings.mask_probability),
+        loss=loss,
         labels=data.listening.labels,
         watch=watch,
         frozen=_frozen(settings, teacher),
     )
     teacher.eval()
-    logits = predict(lambda x: teacher(x).logits, validation.features, logmel, 64)
+    said = predict(lambda x: teacher.head(teacher.embed(x)), validation.features, logmel, 64)
+    logits = teacher.labels(torch.from_numpy(said)).numpy()
     thresholds = choose_thresholds(validation.labels, logits, data.listening.labels)
+    found = label_scores(validation.labels, logits, logits >= thresholds, data.listening.labels)
+    if teacher.config.combinations is not None:
+        found["argmax"] = argmax_scores(validation.labels, said, teacher.config.combinations)
     return finished_run(
         folder,
         "teacher",
@@ -84,8 +96,20 @@ def _trained(settings: FinetuneSettings, folder: Path, cache: Path) -> Run:
         model=teacher.config.to_dict(),
         teacher=start.credit,
         thresholds=thresholds,
-        validation=label_scores(validation.labels, logits, logits >= thresholds, data.listening.labels),
+        validation=found,
     )
+
+
+def _loss(
+    settings: FinetuneSettings, teacher: Teacher, truth: NDArray[np.int64], labels: tuple[str, ...]
+) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return the loss, and give the teacher a head with an output a class where that is what is learnt."""
+    if settings.loss == "labels":
+        return F.binary_cross_entropy_with_logits
+    combinations = combinations_of(truth, labels)
+    if teacher.config.combinations != combinations:
+        teacher.tell_apart(combinations)
+    return ClassLoss(combinations, class_weights(truth, combinations) if settings.loss == "weighted-classes" else None)
 
 
 def _frozen(settings: FinetuneSettings, teacher: Teacher) -> Sequence[nn.Module]:
@@ -110,6 +134,10 @@ def finetuned(settings: FinetuneSettings, runs: Path, cache: Path) -> Run:
         Where log-mels and downloads are stored.
     """
     told = asdict(settings)
+    usual = asdict(FinetuneSettings())
+    for name in settings.CHOICES:  # as they were before there was a choice
+        if told[name] == usual[name]:
+            del told[name]
     del told["data"]["normalisation"]  # which is the corpus' for every teacher
     digest = hashlib.sha256(dumps(told).encode()).hexdigest()[:12]
     folder = runs / f"{run_name(settings)}-{digest}"

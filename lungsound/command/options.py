@@ -7,7 +7,7 @@ import typer
 
 from lungsound.files.record import Range
 from lungsound.listening import PROTOCOLS
-from lungsound.training.settings import BATCH_SIZE, EPOCHS, LEARNING_RATE, SECONDS, SEED, VALIDATION
+from lungsound.training.settings import BATCH_SIZE, EPOCHS, LEARNING_RATE, MASK, PROBABILITY, SECONDS, SEED, VALIDATION
 
 
 def number(within: Range, help: str, *names: str) -> Any:
@@ -75,6 +75,11 @@ LearningRate = Annotated[float, number(LEARNING_RATE, "Highest learning rate.", 
 FromRun = Annotated[
     Path | None,
     typer.Option("--from-run", help="Start from the weights of this finished run; its network is trained on."),
+]
+FrequencyMask = Annotated[int, number(MASK, "Largest width in mels of SpecAugment's two masks over mels.")]
+TimeMask = Annotated[int, number(MASK, "Largest width in frames of SpecAugment's two masks over frames.")]
+MaskProbability = Annotated[
+    float, number(PROBABILITY, "Of masking a batch of windows at all; 0.8413 in the code for ICBHI 2017.")
 ]
 Watch = Annotated[
     str,

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypeVar
 
 from lungsound.errors import InputError
 from lungsound.files.record import Range, read_object, read_values, write_object
@@ -15,6 +15,12 @@ SETTINGS_FILE = "settings.json"
 
 AUROC = "val_auroc"
 """The figure that chooses the epoch when nobody says: the mean over the labels for which it is defined."""
+
+Optimizer = Literal["adamw", "adam"]
+"""AdamW, whose decay is its own and leaves vectors and scalars alone; Adam, whose decay is an L2 penalty on all."""
+
+Schedule = Literal["warm-up", "cosine", "cosine-40"]
+"""See :meth:`lungsound.training.optimisation.Optimisation.share`."""
 
 SEED = Range(0, 2**32 - 1)
 VALIDATION = Range(0.05, 0.5)
@@ -31,6 +37,7 @@ GAIN = Range(0, 60)
 """Standard deviation in dB."""
 MASK = Range(0, 10_000)
 """Mels or frames."""
+PROBABILITY = Range(0, 1)
 
 
 class Settings(Protocol):

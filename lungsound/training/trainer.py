@@ -1,7 +1,6 @@
 """How networks are trained: epochs that can be resumed exactly, the best one chosen on validation."""
 
 import logging
-import math
 import signal
 import time
 import warnings
@@ -25,6 +24,7 @@ from lungsound.files.atomic import full_disk_is_input_error
 from lungsound.terminal import err, progress
 from lungsound.training.checkpoints import Begun, WholeCheckpoints, damaged, read_training_checkpoint
 from lungsound.training.finite import StopUnlessFinite
+from lungsound.training.optimisation import Optimisation
 from lungsound.training.weights import UNREADABLE
 
 CHECKPOINTS = "checkpoints"
@@ -42,14 +42,13 @@ class LabelModule(lightning.LightningModule, ABC):
 
     Parameters
     ----------
-    learning_rate, weight_decay : float
-        AdamW's. The rate warms up linearly over a tenth of the steps and falls to zero on a half cosine;
-        vectors and scalars do not decay.
+    optimisation : Optimisation
+        Optimiser and schedule.
     """
 
-    def __init__(self, learning_rate: float, weight_decay: float) -> None:
+    def __init__(self, optimisation: Optimisation) -> None:
         super().__init__()
-        self._learning_rate, self._weight_decay = learning_rate, weight_decay
+        self._optimisation = optimisation
 
     @abstractmethod
     def logits(self, x: Tensor) -> Tensor:
@@ -62,36 +61,11 @@ class LabelModule(lightning.LightningModule, ABC):
         return logits
 
     def configure_optimizers(self) -> dict[str, Any]:
-        """Return AdamW and its schedule, stepped every iteration."""
-        trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
-        matrices = [parameter for parameter in trained if parameter.ndim > 1]
-        vectors = [parameter for parameter in trained if parameter.ndim <= 1]
-        optimizer = torch.optim.AdamW(
-            [
-                {"params": matrices, "weight_decay": self._weight_decay},
-                {"params": vectors, "weight_decay": 0.0},
-            ],
-            lr=self._learning_rate,
-        )
-        steps = int(self.trainer.estimated_stepping_batches)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: warm_up_cosine(step, steps))
+        """Return the optimiser and its schedule, stepped every iteration."""
+        optimizer, told = self._optimisation.of(self.parameters()), self._optimisation
+        steps, epochs = int(self.trainer.estimated_stepping_batches), int(self.trainer.max_epochs)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: told.share(step, steps, epochs))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-
-def warm_up_cosine(step: int, steps: int, share: float = 0.1) -> float:
-    """Return the learning rate of a step, as a share of the highest.
-
-    Parameters
-    ----------
-    step, steps : int
-        Optimiser steps done, and in all.
-    share : float
-        Of the steps, over which the rate rises linearly; then it falls to zero on a half cosine.
-    """
-    warm_up = max(1, round(share * steps))
-    if step < warm_up:
-        return (step + 1) / warm_up
-    return 0.5 * (1.0 + math.cos(math.pi * min(1.0, (step - warm_up) / max(1, steps - warm_up))))
 
 
 def make_trainer(

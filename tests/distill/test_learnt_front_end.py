@@ -20,6 +20,7 @@ from lungsound.files.record import read_object
 from lungsound.logmel import SPECS
 from lungsound.networks.leaf_config import front_end_named
 from lungsound.training.data import prepare_training
+from lungsound.training.optimisation import Optimisation
 from lungsound.training.runs import Run
 from lungsound.training.settings import load_settings
 from students.registry import families
@@ -78,7 +79,8 @@ def test_it_teaches_another_student(small_hearer, small_options, place):
 
 @pytest.mark.parametrize("name", ["leaf-logtbn", "leaf-pcen"])
 def test_one_step_moves_centres_and_widths(name):
-    module = DistillModule(student_behind(name), (), ALONE, 1e-3, 0.0, RandomSoundGain(3.0), torch.nn.Identity())
+    optimised = Optimisation(1e-3, 0.0)
+    module = DistillModule(student_behind(name), (), ALONE, optimised, RandomSoundGain(3.0), torch.nn.Identity())
     batch = {"x": 0.1 * torch.randn(4, 8000), "labels": torch.tensor([[0.0, 1], [1, 0], [1, 1], [0, 0]])}
     before = {name: value.detach().clone() for name, value in module.student.front_end.named_parameters()}
     optimizer = torch.optim.AdamW(module.parameters(), 1e-3, weight_decay=0.0)

@@ -7,7 +7,9 @@ import torch
 import torch.nn.functional as F
 
 from lungsound.logmel import SPECS
+from lungsound.training.optimisation import Optimisation
 from lungsound.training.window_dataset import WindowDataset, batches
+from teachers.classes import ClassLoss
 from teachers.finetune import FinetuneModule, SpecAugment, train_teacher
 from teachers.m2d.config import M2DConfig
 from teachers.teacher import Teacher, TeacherConfig
@@ -33,7 +35,8 @@ def loader(seed: int | None) -> Any:
 def train(folder: Path, teacher: Teacher | None = None, *, epochs: int = 8, **options: Any) -> Teacher:
     teacher = teacher or small_teacher()
     data = loader(3), loader(None)
-    train_teacher(teacher, *data, folder, epochs=epochs, learning_rate=5e-3, seed=3, time_mask=4, **options)
+    told = {"optimisation": Optimisation(5e-3, 0.05), "augment": SpecAugment(10, 4)}
+    train_teacher(teacher, *data, folder, epochs=epochs, seed=3, **told, **options)
     return teacher
 
 
@@ -75,7 +78,7 @@ def test_resumed_equals_uninterrupted(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_the_loss_is_cross_entropy_of_each_label() -> None:
     teacher = small_teacher().eval()
-    module = FinetuneModule(teacher, 1e-3, 0.0, torch.nn.Identity())
+    module = FinetuneModule(teacher, Optimisation(1e-3, 0.0), torch.nn.Identity())
     module.log = lambda *args, **options: None
     batch = next(iter(loader(None)))
     with torch.inference_mode():
@@ -97,3 +100,23 @@ def test_masks_are_bands_and_spans_of_the_allowed_width() -> None:
         assert (counts.float().mean() - (width - 1)).abs() < 1.0  # two masks of half the width, less their overlap
     assert (bands[0] != bands[1]).any() or (spans[0] != spans[1]).any()
     assert torch.equal(SpecAugment(0, 0)(x), x)
+
+
+def test_a_batch_is_masked_as_a_whole_or_not_at_all() -> None:
+    torch.manual_seed(0)
+    x = torch.ones(8, 1, 30, 20)
+    masked = [(SpecAugment(15, 20, 0.8413)(x) == 0).any(dim=(1, 2, 3)) for _ in range(2000)]
+    left = torch.tensor([not batch.any() for batch in masked])
+    assert abs(left.float().mean() - 0.1587) < 3 * (0.16 * 0.84 / 2000) ** 0.5
+    assert torch.stack([batch for batch in masked if batch.any()]).float().mean() > 0.95
+
+
+def test_a_teacher_of_classes_learns_labels(tmp_path: Path) -> None:
+    teacher = small_teacher()
+    combinations = ((0, 0), (1, 0), (0, 1), (1, 1))
+    teacher.tell_apart(combinations)
+    train(tmp_path, teacher, loss=ClassLoss(combinations)).eval()
+    batch = next(iter(loader(None)))
+    with torch.inference_mode():
+        hits = (teacher(batch["x"]).logits > 0) == batch["labels"].bool()
+    assert hits.float().mean() > 0.9

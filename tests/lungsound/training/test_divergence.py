@@ -14,6 +14,7 @@ from lungsound.errors import InputError
 from lungsound.labels import LABELS
 from lungsound.logmel import SPECS
 from lungsound.scores.watch import WatchAuroc
+from lungsound.training.optimisation import Optimisation
 from lungsound.training.runs import RUN_FILE, Run
 from lungsound.training.settings import AUROC
 from lungsound.training.trainer import LabelModule, fit, make_trainer, resume_path
@@ -24,7 +25,7 @@ class Diverging(LabelModule):
     """A network in which one thing is no number from epoch 2, batch 3 on."""
 
     def __init__(self, what: str = "") -> None:
-        super().__init__(learning_rate=1e-2, weight_decay=0.0)
+        super().__init__(Optimisation(learning_rate=1e-2, weight_decay=0.0))
         torch.manual_seed(0)
         self.net = nn.Sequential(nn.Flatten(), nn.Linear(20, 2))
         self.register_buffer("running", torch.zeros(1))

@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from lungsound.errors import InputError
 from lungsound.logmel import SPECS
 from lungsound.scores.watch import WatchAuroc
+from lungsound.training.optimisation import Optimisation, warm_up_cosine
 from lungsound.training.settings import AUROC
-from lungsound.training.trainer import LabelModule, SeedEachEpoch, fit, make_trainer, resume_path, warm_up_cosine
+from lungsound.training.trainer import LabelModule, SeedEachEpoch, fit, make_trainer, resume_path
 from lungsound.training.window_dataset import WindowDataset, batches
 
 EPOCHS = 4
@@ -26,7 +27,7 @@ class Toy(LabelModule):
     """Draws random numbers on every step: dropout, and noise from each of the three generators."""
 
     def __init__(self, stop_at: tuple[int, int] | None = None, error: type[BaseException] = RuntimeError) -> None:
-        super().__init__(learning_rate=1e-2, weight_decay=0.05)
+        super().__init__(Optimisation(learning_rate=1e-2, weight_decay=0.05))
         torch.manual_seed(5)
         self.net = nn.Sequential(nn.Flatten(), nn.Linear(20, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 2))
         self._stop_at, self._error = stop_at, error
