@@ -166,6 +166,8 @@ _DEVICE_4K = LogMelSpec(4000, 256, 128, 256, 64, 50.0, 2000.0, "htk", False, "ln
 SPECS: dict[str, LogMelSpec] = {
     "m2d": _M2D,
     "m2d_32k": replace(_M2D, sample_rate=32000, window=800, hop=320, n_fft=800, f_max=16000.0),
+    # What M2D's own application to ICBHI 2017 and SPRSound hears: the same frames and bands, but HTK's mel in dB.
+    "m2d_db": replace(_M2D, mel_scale="htk", area_norm=False, log="db", floor=1e-10),
     "panns_32k": _PANNS,
     "panns_16k": replace(_PANNS, sample_rate=16000, window=512, hop=160, n_fft=512, f_max=8000.0),
     "panns_8k": replace(_PANNS, sample_rate=8000, window=256, hop=80, n_fft=256, f_max=4000.0),

@@ -29,12 +29,12 @@ DEFAULT = FinetuneSettings()
 def finetune_command(
     context: typer.Context,
     teacher: Annotated[str, typer.Option(help="Encoder or card; see `auscult teachers`.")] = DEFAULT.teacher,
-    fusion: Annotated[str, typer.Option(help="Fused layers: all, or numbers from 1 as in 4,7,10.")] = "all",
+    fusion: Annotated[str, typer.Option(help="Fused layers: all, last, or numbers from 1 as in 4,7,10.")] = "all",
     fixed_weights: Annotated[
         bool, typer.Option("--fixed-weights/--learnt-weights", help="Do not learn the layers' weights.")
     ] = False,
     pooling: Annotated[
-        str, typer.Option(help="frames or tokens: the readings of the fusion paper; mean: PANNs'.")
+        str, typer.Option(help="frames or tokens: the readings of the fusion paper; mean: PANNs'; clip: M2D's.")
     ] = DEFAULT.pooling,
     size: Annotated[
         str | None,
@@ -223,9 +223,9 @@ def _labels(asked: list[str] | None, data: list[str], from_run: Path | None) -> 
 
 
 def _layers(text: str) -> Layers:
-    if text == "all":
-        return "all"
+    if text in ("all", "last"):
+        return cast(Layers, text)
     try:
         return tuple(int(number) for number in text.split(","))
     except ValueError as error:
-        raise InputError(f"--fusion {text}: give `all` or numbers of blocks as in 4,7,10") from error
+        raise InputError(f"--fusion {text}: give `all`, `last` or numbers of blocks as in 4,7,10") from error

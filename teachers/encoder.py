@@ -40,6 +40,9 @@ class Encoder(nn.Module, ABC):
         Published weights that :meth:`read` reads.
     aliases : mapping of str to str
         Short names of cards.
+    also_hears : sequence of str
+        Names of log-mels of the same shape that published weights may be fine-tuned on, too, with the statistics of the
+        corpus: what a paper did, not what the weights were trained for.
     sizes, usual_size : str
         What may be trained from scratch, in words, and what is when nobody says.
     """
@@ -48,6 +51,7 @@ class Encoder(nn.Module, ABC):
     Config: ClassVar[type[Any]]
     cards: ClassVar[Sequence[TeacherCard]] = ()
     aliases: ClassVar[Mapping[str, str]] = {}
+    also_hears: ClassVar[Sequence[str]] = ()
     sizes: ClassVar[str]
     usual_size: ClassVar[str]
 

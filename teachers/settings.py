@@ -21,8 +21,8 @@ from lungsound.training.settings import (
     make_absolute,
 )
 
-Layers = tuple[Annotated[int, Range(1, 1000)], ...] | Literal["all"]
-Pooling = Literal["frames", "tokens", "mean"]
+Layers = tuple[Annotated[int, Range(1, 1000)], ...] | Literal["all", "last"]
+Pooling = Literal["frames", "tokens", "mean", "clip"]
 
 Loss = Literal["labels", "classes", "weighted-classes"]
 """Binary cross-entropy on each label; cross-entropy on their combinations; the same, the rare ones weighted more."""
@@ -44,12 +44,12 @@ class FinetuneSettings:
         What the encoder calls a size (`tiny`, `0.25`) from scratch, `published` from the card's weights.
     weights : str, optional
         A published checkpoint on disk; taken instead of a download.
-    layers : tuple of int or "all"
+    layers : tuple of int, "all" or "last"
         Fused layers, counted from 1.
     learnable : bool
         Train a weight for each fused layer.
-    pooling : {"frames", "tokens", "mean"}
-        The readings of the fusion paper, and PANNs' own.
+    pooling : {"frames", "tokens", "mean", "clip"}
+        The readings of the fusion paper, PANNs' own and M2D's own.
     data : DataOptions
         Which sound.
     epochs, batch_size : int

@@ -1,5 +1,6 @@
 """What a teacher's training starts from: drawn weights, published ones, or those of a run of one's own."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -55,10 +56,10 @@ def start_of(settings: FinetuneSettings) -> Start:
         return Start(Teacher(_config(settings, config, listening)), card.credit())
     card, path = _published(settings)
     pretrained = encoder.read(path)
-    _check_logmel(path, pretrained.logmel, listening)
+    logmel = _heard(path, pretrained.logmel, listening, encoder.also_hears)
     teacher = Teacher(_config(settings, pretrained.config, listening))
     teacher.encoder.load_state_dict(pretrained.state_dict())
-    return Start(teacher, card.credit(), pretrained.logmel)
+    return Start(teacher, card.credit(), logmel)
 
 
 def run_name(settings: FinetuneSettings) -> str:
@@ -111,11 +112,12 @@ def _from_run(settings: FinetuneSettings, run: Run, listening: Listening) -> Sta
     """Take the weights of a run: an encoder alone, or a teacher whose head stays where the labels are the same."""
     if run.kind == "student":
         raise InputError(f"{run.path}: the run of a student; name a teacher's or an encoder's")
-    _check_logmel(run.path, run.listening.logmel, listening)
     if run.kind == "encoder":
         teacher = Teacher(_config(settings, config_from(run.model["encoder"]), listening))
+        logmel = _heard(run.path, run.listening.logmel, listening, teacher.encoder.also_hears)
         load_weights(teacher.encoder, run.weights)
     else:
+        logmel = _heard(run.path, run.listening.logmel, listening)
         before = TeacherConfig.from_dict(run.model)
         config = _config(settings, before.encoder, listening)
         if replace(config, classes=before.classes, combinations=before.combinations) != before:
@@ -126,11 +128,20 @@ def _from_run(settings: FinetuneSettings, run: Run, listening: Listening) -> Sta
         same = run.listening.labels == listening.labels and (settings.loss == "labels") == (before.combinations is None)
         teacher = Teacher(before if same else config)
         load_weights(teacher, run.weights, but=() if same else ("head.",))
-    return Start(teacher, run.teacher | {"from_run": str(run.path)}, run.listening.logmel)
+    return Start(teacher, run.teacher | {"from_run": str(run.path)}, logmel)
 
 
-def _check_logmel(source: Path, expected: LogMelSpec, listening: Listening) -> None:
-    bare = expected.with_statistics(0, 1)
+def _heard(source: Path, expected: LogMelSpec, listening: Listening, others: Sequence[str] = ()) -> LogMelSpec | None:
+    """Return the log-mel of weights with their statistics; None where it is one of the others."""
+    bare, asked = expected.with_statistics(0, 1), listening.logmel
+    if asked in [SPECS[name] for name in others] and _grid(asked) == _grid(bare):
+        return None
     if bare != listening.logmel:
         name = next((name for name, spec in SPECS.items() if spec == bare), "of the same values")
         raise InputError(f"{source}: expects {bare.sample_rate} Hz; give --logmel {name}")
+    return expected
+
+
+def _grid(logmel: LogMelSpec) -> tuple[int, int, int]:
+    """Return what decides the shape of a log-mel."""
+    return logmel.sample_rate, logmel.hop, logmel.n_mels

@@ -23,11 +23,11 @@ class TeacherConfig:
     ----------
     encoder : Config
         Of the encoder, see :class:`teachers.encoder.Encoder`.
-    layers : tuple of int or "all"
+    layers : tuple of int, "all" or "last"
         Layers that are fused, counted from 1.
     learnable : bool
         Train a weight for each fused layer.
-    pooling : {"frames", "tokens", "mean"}
+    pooling : {"frames", "tokens", "mean", "clip"}
         What the fusion pools.
     classes : int
         Number of logits.
@@ -65,7 +65,7 @@ class TeacherConfig:
             If a key is unknown or missing, or a value makes no sense.
         """
         try:
-            layers = values["layers"] if values["layers"] == "all" else tuple(values["layers"])
+            layers = values["layers"] if values["layers"] in ("all", "last") else tuple(values["layers"])
             combinations = values.get("combinations")
             return cls(
                 **{field.name: values[field.name] for field in fields(cls) if field.name != "combinations"}

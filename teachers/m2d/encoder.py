@@ -104,6 +104,7 @@ class M2DEncoder(Encoder):
     """
 
     Config = M2DConfig
+    also_hears = ("m2d_db",)
 
     config: M2DConfig
     cls_token: nn.Parameter

@@ -22,6 +22,13 @@ def test_equations_of_the_paper(pooling: str) -> None:
     torch.testing.assert_close(fusion(z), fused.mean(dim=1) + fused.max(dim=1).values)
 
 
+def test_the_features_of_a_clip_are_the_mean_of_frames_with_stacked_frequencies() -> None:
+    fusion, z = Fusion(3, "last", pooling="clip"), grids()
+    due = torch.einsum("bftd->bfd", z[2].double()).flatten(1) / 4
+    assert fusion.width([(5, 6)] * 3) == 30
+    torch.testing.assert_close(fusion(z).double(), due, rtol=1e-5, atol=1e-6)
+
+
 def test_weights_start_at_one_and_are_trained_if_asked() -> None:
     learnable, fixed = Fusion(3), Fusion(3, learnable=False)
     assert learnable.layers == fixed.layers == (1, 2, 3)
@@ -34,7 +41,7 @@ def test_weights_start_at_one_and_are_trained_if_asked() -> None:
 
 @pytest.mark.parametrize("layers", [(), (0,), (4,), (1, 1), (-1,)])
 def test_layers_that_do_not_exist(layers: tuple[int, ...]) -> None:
-    with pytest.raises(InputError, match="choose different layers from 1 to 3, or all"):
+    with pytest.raises(InputError, match="choose different layers from 1 to 3, all or last"):
         Fusion(3, layers)
 
 

@@ -4,9 +4,12 @@ from dataclasses import replace
 
 import pytest
 import torch
+from published_m2d import make_base_narrow, published_m2d
 
 from lungsound.errors import InputError
+from lungsound.logmel import SPECS
 from lungsound.training.runs import Run
+from teachers.m2d.config import NORM_STATS
 from teachers.settings import FinetuneSettings, usual_learning_rate, usual_logmel
 from teachers.start import describe, run_name, start_of
 from teachers.teacher import Teacher, TeacherConfig
@@ -72,6 +75,22 @@ def test_another_fusion_than_the_runs_is_refused(again, change, said):
 def test_another_logmel_than_the_runs_is_refused(again, small_options):
     with pytest.raises(InputError, match="give --logmel device_4k"):
         start_of(replace(again, data=replace(small_options, logmel="m2d")))
+
+
+def test_published_weights_hear_their_own_logmel_or_that_of_their_application(small_options, tmp_path, monkeypatch):
+    make_base_narrow(monkeypatch)
+    file = published_m2d(tmp_path, "m2d_vit_base-80x200p16x4-230529")
+
+    def heard(logmel):
+        data = replace(small_options, logmel=logmel)
+        return start_of(FinetuneSettings(weights=str(file), layers="last", data=data)).logmel
+
+    statistics = torch.tensor(NORM_STATS).tolist()  # of float32, as the file has them
+    assert heard("m2d") == SPECS["m2d"].with_statistics(*statistics)
+    assert heard("m2d_db") is None  # mean and deviation of the corpus, which the weights do not know
+    for other in ("m2d_32k", "multibreath", "panns_16k"):
+        with pytest.raises(InputError, match=r"give --logmel m2d$"):
+            heard(other)
 
 
 def test_a_student_is_no_teachers_start(again, small_student):

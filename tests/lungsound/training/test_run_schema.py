@@ -148,7 +148,7 @@ def test_a_mutated_run_is_refused_or_can_be_worked_with(folder, data):
         (DistillSettings, ("data", "data"), ..., "lacks 'data'"),
         (DistillSettings, ("data", "seconds"), 0, "'data': 'seconds' must be from 0.01 to 600, got 0"),
         (FinetuneSettings, ("layers",), [0], "'layers' must be"),
-        (FinetuneSettings, ("pooling",), "max", "'pooling' must be frames or tokens or mean, got 'max'"),
+        (FinetuneSettings, ("pooling",), "max", "'pooling' must be frames or tokens or mean or clip, got 'max'"),
     ],
 )
 def test_settings_that_do_not_fit_are_named(folder, kind, way, new, sentence):
