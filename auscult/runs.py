@@ -13,7 +13,7 @@ from lungsound.command.console import print_json
 from lungsound.command.report import figure
 from lungsound.errors import InputError
 from lungsound.terminal import err, out, print_table
-from lungsound.training.runs import RUN_FILE, Run
+from lungsound.training.runs import RUN_FILE, SEEDS_FILE, Run, seed_folders
 from lungsound.training.settings import SETTINGS_FILE
 
 
@@ -23,8 +23,9 @@ def runs_command(
 ) -> None:
     """List the runs in a folder, the newest last: what was trained, on what, and how well it does on validation.
 
-    An unfinished run has settings and no result yet; a damaged one cannot be read. Figures are those on which epoch
-    and thresholds were chosen, so they flatter.
+    An unfinished run has settings and no result yet; a damaged one cannot be read. Runs from several seeds stand in one
+    folder and under its name, as NAME/seed-0. Figures are those on which epoch and thresholds were chosen, so they
+    flatter.
 
     JSON keys: folder, runs (a list: name, kind, model, data, synthetic, protocols, teacher, finished (when run.json
     was written), labels, thresholds, validation, recipe, notes), unfinished (names), damaged (a list: name, problem).
@@ -56,13 +57,15 @@ def runs_in(folder: Path) -> dict[str, Any]:
     inside = sorted(path for path in folder.iterdir() if path.is_dir())
     places = [folder] if (folder / RUN_FILE).exists() else inside
     finished, damaged = [], []
-    for place in (place for place in places if (place / RUN_FILE).exists()):
+    with_seeds = [run for place in places for run in (place, *seed_folders(place))]
+    for place in (place for place in with_seeds if (place / RUN_FILE).exists()):
+        name = str(place.relative_to(folder.parent if place == folder else folder))
         try:
-            finished.append(_row(Run.load(place)))
+            finished.append(_row(name, Run.load(place)))
         except InputError as error:
-            damaged.append({"name": place.name, "problem": str(error)})
+            damaged.append({"name": name, "problem": str(error)})
     started = [place for place in places if (place / SETTINGS_FILE).exists()]
-    unfinished = [place.name for place in started if not (place / RUN_FILE).exists()]
+    unfinished = [place.name for place in started if not any((place / end).exists() for end in (RUN_FILE, SEEDS_FILE))]
     return {
         "folder": str(folder),
         "runs": sorted(finished, key=lambda row: str(row["finished"])),
@@ -71,10 +74,10 @@ def runs_in(folder: Path) -> dict[str, Any]:
     }
 
 
-def _row(run: Run) -> dict[str, Any]:
+def _row(name: str, run: Run) -> dict[str, Any]:
     finished = datetime.fromtimestamp((run.path / RUN_FILE).stat().st_mtime).astimezone()
     return {
-        "name": run.path.name,
+        "name": name,
         "kind": run.kind,
         "model": run.model,
         "data": run.data,

@@ -3,7 +3,7 @@
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 
 import typer
 from rich.table import Table
@@ -12,7 +12,7 @@ from lungsound.command import options
 from lungsound.command.console import print_json
 from lungsound.command.data_option import Data
 from lungsound.command.recipes import Recipe, recipe_option
-from lungsound.command.report import headline, scores_table
+from lungsound.command.report import headline, scores_table, spread_table
 from lungsound.command.usage import data_given, refuse_beside_resume, refuse_ignored
 from lungsound.errors import InputError
 from lungsound.files.cache import cache_folder
@@ -21,7 +21,17 @@ from lungsound.training.data import DataOptions
 from lungsound.training.runs import Run, new_run_folder
 from lungsound.training.settings import LEARNING_RATE, WEIGHT, Optimizer, Schedule, load_settings
 from teachers.offers import offers
-from teachers.settings import FinetuneSettings, Layers, Loss, Pooling, usual_learning_rate, usual_logmel, usual_size
+from teachers.settings import (
+    PUBLISHED,
+    SEEDS,
+    FinetuneSettings,
+    Layers,
+    Loss,
+    Pooling,
+    usual_learning_rate,
+    usual_logmel,
+    usual_size,
+)
 
 DEFAULT = FinetuneSettings()
 
@@ -86,6 +96,9 @@ def finetune_command(
     mask_probability: options.MaskProbability = DEFAULT.mask_probability,
     watch: options.Watch = DEFAULT.watch,
     seed: options.Seed = 0,
+    seeds: Annotated[
+        int, options.number(SEEDS, "Trainings, from --seed on: a run each, and how far their figures vary.")
+    ] = DEFAULT.seeds,
     recipe: Annotated[str | None, recipe_option("finetune")] = None,
     runs: options.Runs = Path("runs"),
     resume: Annotated[Path | None, typer.Option(help="Go on with an interrupted run; its own settings count.")] = None,
@@ -98,15 +111,18 @@ def finetune_command(
     JSON keys: run (folder), synthetic, teacher (its card: name, licence, paper, note, weights; where known:
     from_run), labels, thresholds, validation (with: n, auroc (by label), sensitivity (by label), specificity (by
     label), f1 (by label), balanced_accuracy; of crackle and wheeze: sp, se, score, se_any, score_any; of classes:
-    argmax (of the most probable class: sp, se, score, se_any, score_any)).
+    argmax (of the most probable class: sp, se, score, se_any, score_any)), layer_weights (of those learnt by
+    layer). Instead, with --seeds above 1: run (folder of all), runs (folders), synthetic, teacher (its card: name,
+    licence, paper, note, weights; where known: from_run), labels, validation (by figure as in auroc.crackle: mean,
+    deviation (n - 1), interval (95 % of the mean), values (in the order of seeds)), layer_weights (by layer: mean,
+    deviation, interval, values).
     """
     if resume is not None:
         refuse_beside_resume(context)
     with activity() as doing:
         doing("loading torch")
-        from teachers.start import describe, run_name
+        from teachers.start import run_name
         from teachers.teacher import TeacherConfig
-        from teachers.training import finetune
 
     place: AbstractContextManager[Path]
     if resume is not None:
@@ -123,7 +139,8 @@ def finetune_command(
                 fused = TeacherConfig.from_dict(before.model)
                 layers, learnable, pooling = fused.layers, fused.learnable, fused.pooling
         if weights is not None:
-            refuse_ignored(context, ("size",), "ignored with --weights; leave it out")
+            published = ("size",) if size != PUBLISHED else ()
+            refuse_ignored(context, published, "ignored with --weights; leave it out")
         size = size or usual_size(teacher)
         settings = FinetuneSettings(
             teacher=teacher,
@@ -158,28 +175,52 @@ def finetune_command(
             frequency_mask=frequency_mask,
             time_mask=time_mask,
             mask_probability=mask_probability,
+            seeds=seeds,
         )
         place = new_run_folder(runs, run_name(settings))
     with place as folder:
-        err.print(f"teacher: {describe(settings)}, into {folder}", highlight=False)
-        run = finetune(settings, folder, cache_folder())
+        (_train if settings.seeds == 1 else _train_seeds)(settings, folder, json_output=json_output)
+
+
+def _train(settings: FinetuneSettings, folder: Path, *, json_output: bool) -> None:
+    from teachers.layer_weights import weights_of
+    from teachers.start import describe
+    from teachers.training import finetune
+
+    err.print(f"teacher: {describe(settings)}, into {folder}", highlight=False)
+    run = finetune(settings, folder, cache_folder())
     if json_output:
-        print_json(
-            {
-                "run": str(run.path),
-                "synthetic": run.synthetic,
-                "teacher": run.teacher,
-                "labels": run.listening.labels,
-                "thresholds": run.thresholds,
-                "validation": run.validation,
-            }
-        )
+        told = {"thresholds": run.thresholds, "validation": run.validation, "layer_weights": weights_of(run)}
+        print_json({"run": str(run.path)} | _what(run) | told)
         return
     print_table(scores_table("validation", {"teacher, float": run.validation}, synthetic=run.synthetic))
     if isinstance(argmax := run.validation.get("argmax"), dict):
         found = "  ".join(f"{name} {value}" for name, value in headline(argmax).items())
         out.print(f"most probable class: {found}", highlight=False)
     out.print(f"run: {run.path}", highlight=False)
+
+
+def _train_seeds(settings: FinetuneSettings, folder: Path, *, json_output: bool) -> None:
+    from teachers.seeds import finetune_seeds
+    from teachers.start import describe
+
+    err.print(f"teacher: {describe(settings)}, from {settings.seeds} seeds, into {folder}", highlight=False)
+    found = finetune_seeds(settings, folder, cache_folder())
+    synthetic = found.runs[0].synthetic
+    if json_output:
+        places = {"run": str(found.path), "runs": [str(run.path) for run in found.runs]}
+        told = {"validation": found.validation, "layer_weights": found.layer_weights}
+        print_json(places | _what(found.runs[0]) | told)
+        return
+    print_table(spread_table(f"validation, {settings.seeds} seeds", "figure", found.validation, synthetic=synthetic))
+    if found.layer_weights:
+        print_table(spread_table("weights of the layers", "layer", found.layer_weights, synthetic=synthetic))
+    out.print(f"runs: {found.path}", highlight=False)
+
+
+def _what(run: Run) -> dict[str, Any]:
+    """Return what the answer says of every run that the command has made."""
+    return {"synthetic": run.synthetic, "teacher": run.teacher, "labels": run.listening.labels}
 
 
 def teachers_command(json_output: options.Json = False) -> None:

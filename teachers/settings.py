@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
+from lungsound.errors import InputError
 from lungsound.files.record import Range, check_values
 from lungsound.training.data import DataOptions
 from lungsound.training.runs import Run
@@ -26,6 +27,9 @@ Pooling = Literal["frames", "tokens", "mean", "clip"]
 
 Loss = Literal["labels", "classes", "weighted-classes"]
 """Binary cross-entropy on each label; cross-entropy on their combinations; the same, the rare ones weighted more."""
+
+SEEDS = Range(1, 1000)
+"""Trainings that differ in their seed alone."""
 
 PUBLISHED = "published"
 FROM_SCRATCH_RATE, PRETRAINED_RATE = 1e-3, 1e-4
@@ -69,6 +73,8 @@ class FinetuneSettings:
         See :class:`lungsound.training.optimisation.Optimisation`.
     frequency_mask, time_mask, mask_probability
         See :class:`teachers.finetune.SpecAugment`.
+    seeds : int
+        Trainings, with `seed` and those that follow it; see :mod:`teachers.seeds`.
     watch : str
         The logged figure that chooses the epoch.
     recipe : dict, optional
@@ -97,10 +103,11 @@ class FinetuneSettings:
     frequency_mask: Annotated[int, MASK] = 10
     time_mask: Annotated[int, MASK] = 40
     mask_probability: Annotated[float, PROBABILITY] = 1.0
+    seeds: Annotated[int, SEEDS] = 1
 
     command: ClassVar = "finetune"
     CHOICES: ClassVar = (
-        *("loss", "optimizer", "schedule", "weight_decay", "frequency_mask", "time_mask", "mask_probability"),
+        *("loss", "optimizer", "schedule", "weight_decay", "frequency_mask", "time_mask", "mask_probability", "seeds"),
     )
     """How a training is done that was once done in one way: what is usual now."""
     LATER: ClassVar = ("from_run", "freeze", "watch", "recipe", *CHOICES)
@@ -108,6 +115,15 @@ class FinetuneSettings:
     def __post_init__(self) -> None:
         check_values(self)
         make_absolute(self, "weights", "from_run")
+        if self.all_seeds[-1] > SEED.most:
+            raise InputError(
+                f"{self.seeds} seeds from {self.seed} on: {SEED.most} is the last; begin with a smaller one"
+            )
+
+    @property
+    def all_seeds(self) -> range:
+        """The seeds of its trainings."""
+        return range(self.seed, self.seed + self.seeds)
 
     @property
     def from_scratch(self) -> bool:

@@ -28,7 +28,7 @@ from teachers.start import describe, run_name, start_of
 from teachers.teacher import Teacher
 
 
-def finetune(settings: FinetuneSettings, folder: Path, cache: Path) -> Run:
+def finetune(settings: FinetuneSettings, folder: Path, cache: Path, *, several: FinetuneSettings | None = None) -> Run:
     """Train a teacher, or go on where an interrupted training of the same folder stopped.
 
     Parameters
@@ -39,11 +39,15 @@ def finetune(settings: FinetuneSettings, folder: Path, cache: Path) -> Run:
         The run folder.
     cache : Path
         Where log-mels and downloads are stored.
+    several : FinetuneSettings, optional
+        Of the trainings from several seeds that this is one of. The folder above keeps them from the moment on when
+        this one keeps its own, so that a training that cannot begin leaves nothing.
 
     Returns
     -------
     Run
-        Finished: weights of the epoch that the watched figure chose, thresholds chosen on validation.
+        Finished: weights of the epoch that the watched figure chose, thresholds chosen on validation. Where the fusion
+        learnt weights, their picture is in the folder, too (:mod:`teachers.layer_weights`).
 
     Raises
     ------
@@ -52,20 +56,22 @@ def finetune(settings: FinetuneSettings, folder: Path, cache: Path) -> Run:
         :func:`teachers.start.start_of` and :func:`lungsound.scores.watch.watched`.
     """
     with in_use(folder):
-        return _trained(settings, folder, cache)
+        return _trained(settings, folder, cache, several)
 
 
-def _trained(settings: FinetuneSettings, folder: Path, cache: Path) -> Run:
+def _trained(settings: FinetuneSettings, folder: Path, cache: Path, several: FinetuneSettings | None = None) -> Run:
     torch.manual_seed(settings.seed)
     start = start_of(settings)
     mode = watched(settings.watch, settings.data.listening().labels, LOSSES)
     data = prepare_training(settings.data, cache)
     watch = watchable(settings.watch, mode, data.listening.labels, data.validation.labels)
+    loss = _loss(settings, start.teacher, data.train.labels, data.listening.labels)
+    if several is not None:
+        save_settings(several, folder.parent, data.selection.hash)
     save_settings(settings, folder, data.selection.hash)
     if start.logmel is not None:
         data = replace(data, listening=replace(data.listening, logmel=start.logmel))
     logmel, teacher, validation = data.listening.logmel, start.teacher, data.validation
-    loss = _loss(settings, teacher, data.train.labels, data.listening.labels)
     train_teacher(
         teacher,
         batches(WindowDataset(data.train.labels, data.train.features, logmel), settings.batch_size, settings.seed),
@@ -80,6 +86,7 @@ def _trained(settings: FinetuneSettings, folder: Path, cache: Path) -> Run:
         watch=watch,
         frozen=_frozen(settings, teacher),
     )
+    _draw(teacher, settings, folder, synthetic=data.selection.synthetic)
     teacher.eval()
     said = predict(lambda x: teacher.head(teacher.embed(x)), validation.features, logmel, 64)
     logits = teacher.labels(torch.from_numpy(said)).numpy()
@@ -98,6 +105,14 @@ def _trained(settings: FinetuneSettings, folder: Path, cache: Path) -> Run:
         thresholds=thresholds,
         validation=found,
     )
+
+
+def _draw(teacher: Teacher, settings: FinetuneSettings, folder: Path, *, synthetic: bool) -> None:
+    """Leave a picture of the layers' weights, if they were learnt."""
+    from teachers.layer_weights import learnt_weights, save_picture  # matplotlib, which no other step needs
+
+    if weights := learnt_weights(teacher.fusion):
+        save_picture([weights], run_name(settings), folder, synthetic=synthetic)
 
 
 def _loss(

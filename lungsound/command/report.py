@@ -44,6 +44,28 @@ def figures_table(title: str, names: str, *columns: str) -> Table:
     return table
 
 
+def spread_table(title: str, names: str, found: Mapping[Any, Mapping[str, Any]], *, synthetic: bool) -> Table:
+    """Return a table of how far figures vary from one seed to the next.
+
+    Parameters
+    ----------
+    title, names : str
+        What the figures were measured on, and the head of what they are called.
+    found : mapping
+        As :func:`lungsound.scores.spread.spreads` returns them, by name.
+    synthetic : bool
+        Say in the title that the figures come from a synthetic corpus.
+    """
+    title = f"{title} (synthetic corpus)" if synthetic else title
+    table = figures_table(title, names, "mean", "deviation", "95 % interval\nof the mean")
+    for name, spread in found.items():
+        low, high = spread["interval"]
+        table.add_row(
+            escape(str(name)), figure(spread["mean"]), figure(spread["deviation"]), f"{low:.3f} to {high:.3f}"
+        )
+    return table
+
+
 def scores_table(title: str, columns: Mapping[str, Mapping[str, Any]], *, synthetic: bool) -> Table:
     """Return a table with a row for each figure and a column for each model or way to count.
 

@@ -15,6 +15,10 @@ from lungsound.training.settings import SEED, VALIDATION
 
 RUN_FILE = "run.json"
 WEIGHTS_FILE = "weights.safetensors"
+SEEDS_FILE = "seeds.json"
+"""Of a folder that holds a run for each of several seeds: how far their figures vary."""
+
+_SEED = "seed-"
 FORMAT = 1
 
 Kind = Literal["student", "teacher", "encoder"]
@@ -126,6 +130,8 @@ class Run:
         """
         file = path / RUN_FILE
         if not file.is_file():
+            if several := seed_folders(path):
+                raise InputError(f"{path}: a run for each of {len(several)} seeds; name one, such as {several[0]}")
             raise InputError(f"{path}: no finished run here ({RUN_FILE} is missing); name the folder of a finished run")
         try:
             values = read_object(file)
@@ -139,6 +145,17 @@ class Run:
         if not run.weights.is_file():
             raise InputError(f"{run.weights}: missing; restore it or train again")
         return run
+
+
+def seed_folder(folder: Path, seed: int) -> Path:
+    """Return the run folder of a seed in a folder that holds those of several."""
+    return folder / f"{_SEED}{seed}"
+
+
+def seed_folders(folder: Path) -> list[Path]:
+    """Return the run folders of seeds in a folder, in the order of the seeds; none where it does not hold several."""
+    found = [path for path in folder.glob(f"{_SEED}*") if path.name.removeprefix(_SEED).isdecimal() and path.is_dir()]
+    return sorted(found, key=lambda path: int(path.name.removeprefix(_SEED)))
 
 
 def newest_run(folder: Path, kind: Kind) -> Run:

@@ -33,7 +33,7 @@ EXAMPLES = {
 }
 SMALL = ["--data", "icbhi2017:{corpus}", "--protocol", "stream", "--seconds", 2, "--validation", 0.34, "--epochs", 1]
 SLOW_EXAMPLES = {
-    "finetune": [[*SMALL, "--runs", "{new}/runs"]],
+    "finetune": [[*SMALL, "--runs", "{new}/runs"], [*SMALL, "--seeds", 2, "--runs", "{new}/runs"]],
     "pretrain": [
         [
             *["--data", "icbhi2017:{corpus}", "--validation", 0.34, "--size", "tiny", "--frames", 32, "--min-clips", 4],
