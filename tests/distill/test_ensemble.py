@@ -23,6 +23,7 @@ from lungsound.errors import InputError
 from lungsound.features import prepare
 from lungsound.logmel import SPECS
 from lungsound.training.data import prepare_training
+from lungsound.training.optimisation import Optimisation
 from lungsound.training.runs import WEIGHTS_FILE, Run
 from lungsound.training.settings import load_settings
 from lungsound.training.weights import save_weights
@@ -135,7 +136,7 @@ def test_each_embedding_has_a_projection_and_all_count_alike():
     torch.manual_seed(0)
     student = Student(StudentConfig(width=0.0625, heads=1))
     nothing = nn.Identity()
-    module = DistillModule(student, (3, 50), LossWeights(logits=0), 1e-3, 0.0, nothing, nothing).eval()
+    module = DistillModule(student, (3, 50), LossWeights(logits=0), Optimisation(1e-3, 0.0), nothing, nothing).eval()
     x, near, far = torch.randn(4, 1, 64, 64), torch.randn(4, 3), 1000 * torch.randn(4, 50)
     batch = {"x": x, "labels": torch.zeros(4, 2), "embedding_1": near, "embedding_2": far}
     with torch.no_grad():
