@@ -21,7 +21,7 @@ TRAINED_FIRST = {"size", "weights", "teacher_logmel", "teacher_epochs"}
 
 MULTI_BREATH = ("cnn6", "cnn14", "mobilenetv2", "resnet22")
 
-OF_A_DEVICE = {"target", "ram", "flash", "overlapping"}
+OF_A_DEVICE = {"target", "ram", "flash", "instructions_per_second", "overlapping"}
 """Options of `distill` that choose a size, in the place of those that say it."""
 
 LEFT_OUT = {
@@ -91,6 +91,7 @@ def test_a_recipe_names_every_option_of_its_command(name):
     written = {key.replace("-", "_") for key in recipe.values}
     left_out = {key for key in values if key not in NOT_OF_A_RECIPE} - written
     left_out -= {"size", "frames", "patch", "target_start"} if recipe.values.get("weights") else set()
+    left_out -= {"teacher", "size"} if recipe.values.get("from-run") else set()
     left_out -= {"heads"} if values.get("head") == "linear" else set()
     left_out -= {"depth"} if values.get("student") != "stream" else set()
     left_out -= OF_A_DEVICE if "width" in recipe.values else set()

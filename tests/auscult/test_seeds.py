@@ -74,7 +74,7 @@ def test_two_seeds_interrupted_in_the_second(auscult, words, small_teacher, tmp_
 
 
 def test_labels_that_make_no_classes_leave_nothing(auscult, words, tmp_path, monkeypatch):
-    """As where no training window has a wheeze."""
+    """As where no training window has a crackle."""
     monkeypatch.setattr("teachers.training.combinations_of", lambda truth, labels: combinations_of(0 * truth, labels))
     code, printed, complaint = auscult(*words, "--loss", "weighted-classes")
     assert (code, printed) == (1, "")

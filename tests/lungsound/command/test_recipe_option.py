@@ -152,7 +152,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, name, why):
 def test_a_name_that_is_not_shipped_is_told_which_are():
     with pytest.raises(InputError, match="perhaps sprsound2022-student is meant"):
         parse("--recipe", "sprsound2022-studnet")
-    with pytest.raises(InputError, match=r"choose from multibreath/.*, sprsound2022-"):
+    with pytest.raises(InputError, match=r"choose from fusion/.*, sprsound2022-"):
         parse("--recipe", "zzz")
 
 
