@@ -171,6 +171,28 @@ def cut_window(wave: NDArray[np.float32], sample_rate: int, start: float, second
     return wave[first : first + samples]
 
 
+def clip_recording(wave: NDArray[np.float32], sample_rate: int, start: float, seconds: float) -> NDArray[np.float32]:
+    """Cut a clip out of a recording, shifted into it where it would end behind it; silence follows a shorter one.
+
+    Parameters
+    ----------
+    wave : ndarray of float32, shape [samples]
+        The whole recording.
+    sample_rate : int
+        Hz.
+    start, seconds : float
+        Where the clip begins and how long it is.
+
+    Returns
+    -------
+    ndarray of float32, shape [round(seconds * sample_rate)]
+    """
+    samples = round(seconds * sample_rate)
+    first = min(round(start * sample_rate), max(0, len(wave) - samples))
+    clip = wave[first : first + samples]
+    return np.pad(clip, (0, samples - len(clip)))
+
+
 def window_pcm(
     wave: NDArray[np.float32], sample_rate: int, protocol: str, start: float, end: float, seconds: float
 ) -> NDArray[np.int16]:
@@ -182,8 +204,9 @@ def window_pcm(
         The whole recording.
     sample_rate : int
         Hz.
-    protocol : {"cycles", "stream"}
-        Tile the cycle (:func:`tile_cycle`) or cut the window (:func:`cut_window`).
+    protocol : {"cycles", "stream", "recordings"}
+        Tile the cycle (:func:`tile_cycle`), cut the window (:func:`cut_window`) or a recording's clip
+        (:func:`clip_recording`).
     start, end, seconds : float
         Of the cycle or window, and the window's length.
 
@@ -193,6 +216,8 @@ def window_pcm(
     """
     if protocol == "cycles":
         return to_pcm(tile_cycle(wave, sample_rate, start, end, seconds))
+    if protocol == "recordings":
+        return to_pcm(clip_recording(wave, sample_rate, start, seconds))
     return to_pcm(cut_window(wave, sample_rate, start, seconds))
 
 

@@ -62,7 +62,7 @@ def heard_windows(windows: "pd.DataFrame", logmel: LogMelSpec, seconds: float) -
 
     That is the float64 reference :func:`lungsound.logmel.log_mel` of its sound; where the log-mel is normalised over
     the recording, a window of a stream has the frames of the recording, each less the mean that the stream had then,
-    and a cycle loses the mean of the whole recording (:mod:`lungsound.recording_mean`).
+    and a cycle or clip loses the mean of the whole recording (:mod:`lungsound.recording_mean`).
 
     Parameters
     ----------
@@ -168,6 +168,8 @@ def feature_key(windows: "pd.DataFrame", logmel: LogMelSpec, seconds: float, *, 
     digest.update(path_of_row.astype("<i8").tobytes())
     digest.update(windows[["start", "end"]].to_numpy("<f8").tobytes())
     digest.update((windows["protocol"] == "cycles").to_numpy(np.uint8).tobytes())
+    if (clips := windows["protocol"] == "recordings").any():  # keys without any are those of before there were some
+        digest.update(clips.to_numpy(np.uint8).tobytes())
     return digest.hexdigest()[:32]
 
 
@@ -228,10 +230,10 @@ class _Recording:
         for protocol, start, end in self.windows:
             with self._named():
                 window = window_pcm(wave, rate, protocol, start, end, seconds)
-                if protocol == "cycles":
-                    features = recording.of_cycle(window)
-                else:
+                if protocol == "stream":
                     features = recording.of_stream(round(start * rate), logmel.frames(samples))
+                else:
+                    features = recording.of_cycle(window)
             yield features
 
     @contextmanager

@@ -1,5 +1,6 @@
-"""Two protocols over one event table: annotated cycles, and windows sliding over the stream."""
+"""Annotated cycles, windows sliding over the stream, and one clip a recording, from the same two tables."""
 
+import zlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,12 +17,12 @@ WINDOW_COLUMNS = (
     "path",
     "start",  # seconds
     "end",  # seconds; of the cycle, whatever the window's length, or of the stretch that the window covers
-    "protocol",  # "cycles" or "stream"
+    "protocol",  # "cycles", "stream" or "recordings"
     "patient",
     "site",
     "device",
     "split",
-    "event",  # row in the corpus' events, -1 for a window of a stream
+    "event",  # row in the corpus' events, -1 for a window of a stream or a recording
     "event_type",  # SPRSound's own event label, "" elsewhere
     "record_type",
 )
@@ -101,6 +102,47 @@ def stream(corpus: Corpus, seconds: float, hop_seconds: float, labels: Sequence[
     table = table.assign(start=start, end=end, corpus=corpus.name, protocol="stream", event=-1, event_type="")
     carried = pd.DataFrame(_carried_labels(table, corpus.events, labels), columns=list(labels))
     return pd.concat([table[list(WINDOW_COLUMNS)], carried], axis=1)
+
+
+def recordings(corpus: Corpus, seconds: float, labels: Sequence[str] = LABELS, seed: int = 0) -> pd.DataFrame:
+    """Return one clip of every recording that has audio and an event, as benchmarks of whole recordings hear it.
+
+    Of a longer recording it is a random part, drawn from the seed and the recording's name, so that it does not depend
+    on what else there is; a shorter one is followed by silence (:func:`lungsound.audio.clip_recording`).
+
+    Parameters
+    ----------
+    corpus : Corpus
+        Read from disk.
+    seconds : float
+        Length of the clip.
+    labels : sequence of str
+        Of the corpus' labels, those that count; a recording has those of all its events.
+    seed : int
+        Of the draws.
+
+    Returns
+    -------
+    DataFrame
+        Columns `WINDOW_COLUMNS` and `labels`, sorted as the corpus' recordings.
+
+    Raises
+    ------
+    InputError
+        If `seconds` is not positive, or the corpus lacks a label.
+    """
+    _refuse_unless_positive("clip", seconds)
+    corpus.refuse_unless_annotated(labels)
+    carried = corpus.events.groupby("recording")[list(labels)].max()
+    found = corpus.recordings
+    table = found[(found["path"] != "") & found["recording"].isin(carried.index)].reset_index(drop=True)
+    spare = np.maximum(0.0, table["seconds"].to_numpy(np.float64) - seconds)
+    names = [zlib.crc32(name.encode("utf-8", "surrogateescape")) for name in table["recording"]]
+    start = spare * [np.random.default_rng([seed, name]).random() for name in names]
+    end = np.minimum(start + seconds, table["seconds"])
+    table = table.assign(start=start, end=end, corpus=corpus.name, protocol="recordings", event=-1, event_type="")
+    had = carried.loc[table["recording"]].reset_index(drop=True)
+    return pd.concat([table[list(WINDOW_COLUMNS)], had], axis=1)
 
 
 def _carried_labels(windows: pd.DataFrame, events: pd.DataFrame, labels: Sequence[str]) -> NDArray[np.int64]:
