@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lungsound.scores.metrics import auroc
+from lungsound.scores.paired import drawn_auroc
 from lungsound.terminal import progress
 
 _FIRST_DEVIATION = 0.01
@@ -81,10 +81,8 @@ class Probes:
 
 
 def macro_auroc(truth: NDArray[np.int64], probabilities: NDArray[np.float64]) -> float:
-    """Return the AUROC of each class against the others, shape [N] and [N, C], averaged over classes that occur."""
-    found = [auroc(truth == number, probabilities[:, number]) for number in range(probabilities.shape[1])]
-    defined = [value for value in found if value == value]
-    return float(np.mean(defined)) if defined else float("nan")
+    """Return the AUROC of the second of two classes, shape [N] and [N, C]; of more, the mean over those that occur."""
+    return float(drawn_auroc(truth, probabilities[None], np.ones((1, len(truth))))[0])
 
 
 def train_probes(
@@ -107,53 +105,55 @@ def train_probes(
         How.
     """
     x, y = torch.from_numpy(np.array(train[0])), torch.from_numpy(train[1])
-    mean, std = torch.zeros(x.shape[1]), torch.ones(x.shape[1])
-    if settings.standardise:
-        mean, std = x.mean(dim=0), x.std(dim=0, unbiased=False).clamp_min(1e-8)
+    mean, std = _statistics(x) if settings.standardise else (torch.zeros(x.shape[1]), torch.ones(x.shape[1]))
     x = (x - mean) / std
+    said = F.one_hot(y, classes).float()
     draws = [torch.Generator().manual_seed(seed) for seed in range(settings.seeds)]
     shape = (y.shape[1], classes, x.shape[1])
     weight = torch.stack([torch.randn(shape, generator=draw) for draw in draws]).mul_(_FIRST_DEVIATION)
     bias = torch.zeros(weight.shape[:-1])
-    parameters = weight.requires_grad_(), bias.requires_grad_()
-    optimiser = torch.optim.Adam(parameters, settings.learning_rate)
+    optimiser = torch.optim.Adam([weight, bias], settings.learning_rate, fused=True)
     schedule = torch.optim.lr_scheduler.ExponentialLR(optimiser, settings.decay)
     best = Probes(
-        weight.detach().clone(), bias.detach().clone(), mean, std,
+        weight.clone(), bias.clone(), mean, std,
         np.full(weight.shape[:2], -np.inf), np.zeros(weight.shape[:2], np.int64),
     )  # fmt: skip
     for epoch in progress(range(1, settings.epochs + 1), "training probes"):
         order = torch.stack([torch.randperm(len(x), generator=draw) for draw in draws])
         for rows in torch.split(order, settings.batch_size, dim=1):
-            optimiser.zero_grad()
-            torch.autograd.backward(_loss(weight, bias, x[rows], y[rows], settings.l2))
-            _clip(parameters, settings.clip)
+            weight.grad, bias.grad = _clipped(*_gradient(weight, bias, x[rows], said[rows], settings.l2), settings.clip)
             optimiser.step()
         schedule.step()
         running = (epoch - best.epoch <= settings.patience) | (settings.patience == 0)
         if not running.any():
             break
         if epoch % settings.every == 0 or epoch == settings.epochs < settings.every:
-            _keep_better(best, weight.detach(), bias.detach(), validation, epoch, running)
+            _keep_better(best, weight, bias, validation, epoch, running)
     return best
 
 
-def _loss(weight: Tensor, bias: Tensor, x: Tensor, y: Tensor, l2: float) -> Tensor:
-    """Return the sum of all probes' losses for features [S, B, F] and classes [S, B, Q]."""
-    seeds, questions, classes, features = weight.shape
-    logits = torch.bmm(x, weight.reshape(seeds, questions * classes, features).transpose(1, 2))
-    logits = logits.reshape(*x.shape[:2], questions, classes) + bias[:, None]
-    entropy = F.cross_entropy(logits.flatten(0, 2), y.flatten(), reduction="sum") / x.shape[1]
-    return entropy + l2 * (weight.square().sum() + bias.square().sum())
+def _statistics(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and deviation of features [N, F]; 1 for one that is constant, which may not be elsewhere."""
+    mean, std = x.mean(dim=0), x.std(dim=0, unbiased=False)
+    return mean, torch.where(std > 1e-6 * mean.abs(), std, 1.0)
 
 
-def _clip(parameters: tuple[Tensor, Tensor], most: float) -> None:
+def _gradient(weight: Tensor, bias: Tensor, x: Tensor, said: Tensor, l2: float) -> tuple[Tensor, Tensor]:
+    """Return the gradient of each probe's loss for features [S, B, F] and classes [S, B, Q, C], one of them 1.
+
+    The loss is the mean cross-entropy and `l2` times the sum of squares; autograd would take twice as long.
+    """
+    logits = torch.bmm(x, weight.flatten(1, 2).mT).view_as(said) + bias[:, None]
+    error = (logits.softmax(dim=-1) - said) / x.shape[1]
+    of_weight = torch.bmm(error.flatten(2).mT, x).view_as(weight)
+    return of_weight.add_(weight, alpha=2 * l2), error.sum(dim=1).add_(bias, alpha=2 * l2)
+
+
+def _clipped(weight: Tensor, bias: Tensor, most: float) -> tuple[Tensor, Tensor]:
     """Scale the gradient of each probe whose norm is larger."""
-    weight, bias = (torch.as_tensor(parameter.grad) for parameter in parameters)
     norm = (weight.square().sum(dim=(-2, -1)) + bias.square().sum(dim=-1)).sqrt()
     scale = (most / (norm + 1e-6)).clamp_max(1.0)  # as torch.nn.utils.clip_grad_norm_
-    weight.mul_(scale[..., None, None])
-    bias.mul_(scale[..., None])
+    return weight.mul_(scale[..., None, None]), bias.mul_(scale[..., None])
 
 
 def _keep_better(

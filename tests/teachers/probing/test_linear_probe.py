@@ -85,3 +85,14 @@ def test_standardised_features_may_have_any_scale():
     first = train_probes((x, y), validation, 2, settings)
     second = train_probes((x * scale + 5, y), (validation[0] * scale + 5, validation[1]), 2, settings)
     np.testing.assert_allclose(first.probabilities(x), second.probabilities(x * scale + 5), atol=1e-4)
+
+
+def test_what_is_constant_in_training_does_not_decide_elsewhere():
+    rng = np.random.default_rng(4)
+    (x, y), (other, said) = made(rng), made(rng, n=30)
+    x[:, 3], other[:, 3] = 0.1, 0.1
+    alive = other.copy()
+    alive[:, 3] = 0.7
+    settings = LinearSettings(epochs=2, learning_rate=0.01, seeds=1, standardise=True)
+    found = train_probes((x, y), (other, said), 2, settings)
+    np.testing.assert_allclose(found.probabilities(alive), found.probabilities(other), atol=0.02)
