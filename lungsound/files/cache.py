@@ -17,6 +17,7 @@ FAULTS = "faults"
 KINDS = {
     "features": ("features/[!.]*", "log-mels of windows"),
     "teacher_outputs": ("teacher_outputs/[!.]*", "what teachers say of windows"),
+    "layers": ("layers/[!.]*", "what layers of encoders make of windows"),
     "synthetic": ("synthetic-*", "the embedded corpus"),
     "teachers": ("teachers/[!.]*", "published weights"),
     "faults": (f"{FAULTS}/[!.]*", "reports of what nobody expected"),
