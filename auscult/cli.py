@@ -19,6 +19,11 @@ CONTENTS = {
         "pretrain_command",
         "Pre-train an encoder on sound without labels: M2D, M2D-X.",
     ),
+    "probe": (
+        "auscult.probing.command",
+        "probe_command",
+        "Judge frozen features of encoders by linear probes, OPERA's tasks among them.",
+    ),
     "finetune": ("teachers.command", "finetune_command", "Train a teacher with fused layers on lung sounds."),
     "distill": ("auscult.distill", "distill_command", "Distil a teacher into a small student."),
     "runs": ("auscult.runs", "runs_command", "List the runs in a folder: what was trained, and how well it does."),

@@ -33,6 +33,7 @@ EXAMPLES = {
 }
 SMALL = ["--data", "icbhi2017:{corpus}", "--protocol", "stream", "--seconds", 2, "--validation", 0.34, "--epochs", 1]
 SLOW_EXAMPLES = {
+    "probe": [[*SMALL, "--hop", 6, "--label", "any", "--from-run", "{student}", "--runs", "{new}/runs"]],
     "finetune": [[*SMALL, "--runs", "{new}/runs"], [*SMALL, "--seeds", 2, "--runs", "{new}/runs"]],
     "pretrain": [
         [

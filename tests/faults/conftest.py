@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from fork_server import ForkServer
+from small_kauh import small_kauh
 from writing_commands import COMMANDS, PATIENTS, RECIPE, SEED, Bench, Undisturbed, elsewhere, undisturbed
 
 
@@ -26,11 +27,12 @@ def server(tmp_path_factory) -> Iterator[ForkServer]:
 
 @pytest.fixture(scope="session")
 def given(server, tmp_path_factory) -> Bench:
-    """A corpus, the runs of a teacher and a student, a bundle, a recipe; none of them is changed."""
+    """Two corpora, the runs of a teacher and a student, a bundle, a recipe; none of them is changed."""
     place = tmp_path_factory.mktemp("given")
-    names = ("corpus", "teacher", "student", "bundle", "recipe")
+    names = ("corpus", "kauh", "teacher", "student", "bundle", "recipe")
     made = Bench(server, place, {name: str(place / name) for name in names} | {"recipe": str(place / "small.toml")})
     (place / "small.toml").write_text(RECIPE)
+    small_kauh(place / "kauh")
     steps = [
         (["auscult", "data", "synthesize", "{corpus}", "--patients", PATIENTS, "--seed", SEED], None),
         (COMMANDS["finetune"], "teacher"),

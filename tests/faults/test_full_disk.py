@@ -15,6 +15,7 @@ FULL = {
     "data synthesize": 2,
     "data export": 2,
     "data shard": 2,
+    "probe": 1,
 }
 CASES = [(command, index) for command, count in FULL.items() for index in range(count)]
 

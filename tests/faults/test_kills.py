@@ -17,6 +17,7 @@ KILLS = {
     "data synthesize": 5,
     "data export": 5,
     "data shard": 4,
+    "probe": 2,
 }
 CASES = [(command, index) for command, count in KILLS.items() for index in range(count)]
 

@@ -12,6 +12,7 @@ PATIENTS, SEED = 4, 8
 SMALL = ["--data", "icbhi2017:{corpus}", "--protocol", "stream", "--seconds", "2", "--hop", "2", "--validation", "0.34"]
 SMALL += ["--epochs", "2", "--batch-size", "8"]
 DISTILL = ["distill", *SMALL, "--width", "0.125", "--heads", "2", "--teacher-run", "{teacher}", "--runs", "{work}/runs"]
+PROBED = ["--task", "T10", "--data", "kauh:{kauh}", "--seconds", "2", "--epochs", "2"]
 
 COMMANDS = {
     "finetune": ["auscult", "finetune", *SMALL, "--fusion", "2,4", "--runs", "{work}/runs"],
@@ -23,6 +24,7 @@ COMMANDS = {
     "data synthesize": ["auscult", "data", "synthesize", "--patients", str(PATIENTS), "--", "{work}/corpus"],
     "data export": ["auscult", "data", "export", "icbhi2017:{corpus}", "-o", "{work}/table.csv"],
     "data shard": ["auscult", "data", "shard", *SMALL[:2], "--shard-seconds", "30", "-o", "{work}/shards"],
+    "probe": ["auscult", "probe", *PROBED, "--from-run", "{student}", "--seeds", "1", "--runs", "{work}/runs"],
 }
 """By name; the last word is where they write. The demo is made of these."""
 
