@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from published_panns import published_file
@@ -11,6 +12,7 @@ from safetensors.torch import save_file
 from sklearn.metrics import roc_auc_score
 from small_kauh import small_kauh
 
+from auscult.probing.encoders import open_encoders
 from lungsound.files.record import read_object
 from lungsound.training.runs import Run
 from teachers.teacher import Teacher
@@ -77,6 +79,14 @@ def test_poolings_side_by_side_on_one_layer_with_tables_for_people(auscult, corp
         assert [row["layer"] for row in found["layers"]] == [3]
         assert f"{found['auroc']:.3f}" in said
     assert "any: icbhi2017 (synthetic corpus); AUROC on test" in said
+
+
+def test_a_file_and_its_run_share_what_they_must_beat(small_teacher):
+    logmel = small_teacher.listening.logmel  # a file has the statistics in half the digits
+    rounded = logmel.with_statistics(np.float32(logmel.mean), np.float32(logmel.std))
+    same = replace(small_teacher, listening=replace(small_teacher.listening, logmel=rounded))
+    found = open_encoders([], [], [small_teacher, same], 0, baselines=True)
+    assert [probed.name for probed in found[2:]] == ["untrained m2d", "log-mel"]
 
 
 def test_who_was_trained_on_what_judges_is_told(auscult, corpus, small_teacher, tmp_path):
