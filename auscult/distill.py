@@ -116,9 +116,9 @@ def distill_command(
     weights.safetensors and run.json; the epoch and the thresholds are chosen on validation.
 
     JSON keys: run (folder), synthetic, teacher (its card: name, licence, paper, note, weights; where known: run,
-    split_hash, from_run, weights_sha256), teachers (of several, the card of each), labels, thresholds, validation
-    (with: n, auroc (by label), sensitivity (by label), specificity (by label), f1 (by label), balanced_accuracy; of
-    crackle and wheeze: sp, se, score, se_any, score_any).
+    split_hash, from_run, weights_sha256), teachers (the cards of several), labels, thresholds, validation (with: n,
+    auroc (by label), sensitivity (by label), specificity (by label), f1 (by label), balanced_accuracy; of crackle and
+    wheeze: sp, se, score, se_any, score_any).
     """
     if resume is not None:
         refuse_beside_resume(context)
