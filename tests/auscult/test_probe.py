@@ -39,6 +39,7 @@ def pretrained(small_teacher, tmp_path):
     return Run.load(folder)
 
 
+@pytest.mark.slow
 def test_runs_of_every_kind_beside_what_they_must_beat(
     auscult, corpus, small_teacher, small_student, small_hearer, pretrained, tmp_path
 ):
