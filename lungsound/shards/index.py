@@ -31,8 +31,8 @@ class ShardIndex:
         Size of the tar file.
     digest : str
         SHA-256 of the tar file.
-    offsets, sizes, crcs : tuple of int
-        Of every clip's sound: first byte in the tar file, bytes, and CRC-32.
+    offsets, sizes, crcs, samples : tuple of int
+        Of every clip's sound: first byte in the tar file, bytes, CRC-32, and samples.
     recordings : tuple of str
         Of every clip: ``corpus/recording``.
     starts : tuple of float
@@ -50,6 +50,7 @@ class ShardIndex:
     offsets: tuple[_Count, ...]
     sizes: tuple[_Count, ...]
     crcs: tuple[_Count, ...]
+    samples: tuple[_Count, ...]
     recordings: tuple[str, ...]
     starts: tuple[float, ...]
     labels: tuple[str, ...]
@@ -57,7 +58,7 @@ class ShardIndex:
 
     def __post_init__(self) -> None:
         check_values(self)
-        columns = (self.offsets, self.sizes, self.crcs, self.recordings, self.starts, self.labels)
+        columns = (self.offsets, self.sizes, self.crcs, self.samples, self.recordings, self.starts, self.labels)
         if any(len(column) != self.clips for column in columns):
             raise InputError(f"does not describe {self.clips} clips")
         if any(offset + size > self.bytes for offset, size in zip(self.offsets, self.sizes, strict=True)):
@@ -75,7 +76,7 @@ class ShardIndex:
         try:
             return read_values(cls, read_object(file))
         except InputError as error:
-            raise InputError(f"{file}: {error}; write the shards again") from error
+            raise InputError(f"{file}: {error}; remove it and run auscult data shard again") from error
 
     def write(self, file: Path) -> None:
         """Write it, whole or not at all."""
@@ -104,8 +105,12 @@ class FolderIndex:
         Part of them.
     labels : tuple of str
         Names, in the order of the digits of `ShardIndex.labels`.
+    synthetic : bool
+        Whether figures from any of the corpora must be called synthetic.
     clips : tuple of int
         Of every shard.
+    shortest : tuple of int
+        Samples of every shard's shortest clip.
     digests : tuple of str
         SHA-256 of every shard's tar file.
     """
@@ -118,15 +123,17 @@ class FolderIndex:
     data: tuple[str, ...]
     split: str
     labels: tuple[str, ...]
+    synthetic: bool
     clips: tuple[_Count, ...]
+    shortest: tuple[_Count, ...]
     digests: tuple[str, ...]
 
     def __post_init__(self) -> None:
         check_values(self)
         if self.format != FORMAT:
             raise InputError(f"shards of format {self.format}, this version reads {FORMAT}")
-        if len(self.clips) != len(self.digests):
-            raise InputError("names another number of checksums than of shards")
+        if not len(self.clips) == len(self.shortest) == len(self.digests):
+            raise InputError("does not say of every shard how many clips it has, the shortest and the checksum")
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -143,7 +150,7 @@ class FolderIndex:
         try:
             return read_values(cls, read_object(file))
         except InputError as error:
-            raise InputError(f"{file}: {error}; write the shards again") from error
+            raise InputError(f"{file}: {error}; run auscult data shard again") from error
 
     def write(self, folder: Path) -> None:
         """Write it, whole or not at all."""

@@ -119,9 +119,20 @@ def write_shards(
         write = partial(_write_shard, folder=folder, options=options)
         written = in_parallel(write, list(enumerate(shards)), worth_a_pool=_WORTH_A_POOL, at_once=1)
         done = list(progress(written, "writing shards", total=len(shards)))
-        clips, sums = tuple(shard.clips for shard in done), tuple(shard.digest for shard in done)
-        rate, seconds, encoding = options.sample_rate, options.seconds, options.encoding
-        index = FolderIndex(FORMAT, rate, seconds, encoding, options.seed, data, split, labels, clips, sums)
+        index = FolderIndex(
+            format=FORMAT,
+            sample_rate=options.sample_rate,
+            seconds=options.seconds,
+            encoding=options.encoding,
+            seed=options.seed,
+            data=data,
+            split=split,
+            labels=labels,
+            synthetic=selection.synthetic,
+            clips=tuple(shard.clips for shard in done),
+            shortest=tuple(min(shard.samples, default=0) for shard in done),
+            digests=tuple(shard.digest for shard in done),
+        )
         index.write(folder)
     return index, [sentence for shard in done for sentence in shard.left_out]
 
@@ -190,7 +201,7 @@ def _whole_shard(file: Path, beside: Path, plan: str) -> ShardIndex | None:
 def _write_tar(
     file: Path, shard: int, recordings: tuple[_Recording, ...], options: ShardOptions, left_out: list[str]
 ) -> list[dict[str, Any]]:
-    """Write the clips and return what the JSON of each says; add the recordings that cannot be read to `left_out`."""
+    """Write the clips and return what is known of each; add the recordings that cannot be read to `left_out`."""
     import webdataset
 
     told: list[dict[str, Any]] = []
@@ -207,6 +218,7 @@ def _write_tar(
                 labels = _labels(recording, start, start + len(clip) / options.sample_rate)
                 told.append({"recording": recording.name, "start": start, "labels": labels})
                 sound, text = _encoded(clip, options), json.dumps(told[-1]).encode()
+                told[-1] |= {"samples": len(clip)}
                 tar.write({"__key__": f"{shard:06d}-{len(told) - 1:06d}", options.encoding: sound, "json": text})
     return told
 
@@ -253,6 +265,7 @@ def _indexed(file: Path, plan: str, clips: list[dict[str, Any]], encoding: str, 
         offsets=tuple(member.offset_data for member in members),
         sizes=tuple(member.size for member in members),
         crcs=tuple(sums),
+        samples=tuple(clip["samples"] for clip in clips),
         recordings=tuple(clip["recording"] for clip in clips),
         starts=tuple(clip["start"] for clip in clips),
         labels=tuple(clip["labels"] for clip in clips),

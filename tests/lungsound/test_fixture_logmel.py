@@ -9,11 +9,11 @@ import pytest
 import scipy.fft
 import scipy.signal
 import torch
-from logmel_torch import LogMel
 from safetensors.numpy import load_file
 
 from lungsound.logmel import SPECS, LogMelSpec, analysis_window, log_mel, mel_power, normalise
 from lungsound.mel_bands import mel_filters
+from lungsound.networks.logmel import LogMel
 
 FIXTURES = Path(os.environ.get("AUSCULT_SHARED", Path(__file__).parents[3] / "shared")) / "reference" / "fixtures"
 

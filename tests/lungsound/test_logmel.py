@@ -9,13 +9,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from logmel_torch import LogMel
 
 import lungsound.cpu_wheels  # noqa: F401  (torchaudio loads after it)
 from lungsound.errors import InputError
 from lungsound.listening import Listening
 from lungsound.logmel import SPECS, LogMelSpec, log_mel, mel_power, normalise
 from lungsound.mel_bands import mel_edges, mel_filters
+from lungsound.networks.logmel import LogMel, piece
 
 FOR_DEVICES = [name for name in SPECS if name.startswith("device")]
 every_spec = pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
@@ -261,3 +261,19 @@ def test_gradients_at_silence_are_finite(spec):
     wave = torch.zeros(1, spec.samples(0.2), requires_grad=True)
     LogMel(spec)(wave).sum().backward()
     assert torch.isfinite(wave.grad).all()
+
+
+@every_spec
+@pytest.mark.parametrize("frames", [9, 3])
+def test_frames_out_of_a_sound_are_those_of_the_whole(spec, frames):
+    padded = 2 * (spec.n_fft // 2) if spec.padding == "reflect" else 0
+    samples = spec.n_fft + (frames - 1) * spec.hop - padded + bool(spec.preemphasis) + spec.hop // 2
+    pcm = np.random.default_rng(0).integers(-9000, 9000, max(samples, spec.n_fft), dtype=np.int16)
+    whole, width = log_mel(spec, pcm / 32768), 4
+    cut = LogMel(spec, pieces=True)
+    for start in range(max(1, len(whole) - width + 1)):
+        sound = torch.from_numpy(piece(spec, pcm, start, width))[None] / 32768
+        wanted = whole[start : start + width]
+        got = cut(sound)[0].numpy()
+        assert len(got) == width
+        np.testing.assert_allclose(got[: len(wanted)], wanted, atol=1e-3)

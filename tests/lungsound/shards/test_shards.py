@@ -83,6 +83,17 @@ def test_recordings_of_one_name_keep_their_own_events(tmp_path):
     assert told == {0.1: [1, 0], 0.2: [0, 1]}
 
 
+def test_the_shortest_clip_is_known(shards):
+    clips = ShardedClips(shards)
+    lengths = [len(clips[number].pcm) for number in range(len(clips))]
+    first = clips[lengths.index(min(lengths))]
+    recording, start, samples = clips.shortest()
+    assert samples == min(lengths)
+    assert samples < max(lengths)
+    assert lengths.count(samples) > 1 or (recording, start) == (first.recording, first.start)
+    assert clips.facts.synthetic
+
+
 def test_webdataset_reads_them(shards):
     clips = ShardedClips(shards)
     files = [str(tar_file(shards, shard)) for shard in range(len(clips.facts.clips))]
@@ -209,7 +220,7 @@ def test_what_is_removed_is_written_again(corpus, copied):
 )  # fmt: skip
 def test_an_index_of_anybodys_is_held_against_its_tar(copied, change, sentence):
     values = {"plan": "", "clips": 1, "bytes": 1000, "digest": "", "offsets": [0], "sizes": [1], "crcs": [0]}
-    values |= {"recordings": ["a"], "starts": [0.0], "labels": [""], "left_out": []}
+    values |= {"samples": [1], "recordings": ["a"], "starts": [0.0], "labels": [""], "left_out": []}
     write_object(index_file(copied, 0), values | change)
     with pytest.raises(InputError, match=rf"shard-000000\.json.*{sentence}"):
         ShardedClips(copied)[0]

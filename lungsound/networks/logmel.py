@@ -1,6 +1,10 @@
 """The log-mel spectrogram in torch: batched and differentiable, equal to the reference."""
 
+from typing import Any
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from lungsound.logmel import LogMelSpec, analysis_window
@@ -20,14 +24,18 @@ class LogMel(nn.Module):
         Return ``(logmel - spec.mean) / spec.std``.
     dtype : torch.dtype
         Of the computation, float32 or float64.
+    pieces : bool
+        The waves are pieces out of a sound, as :func:`piece` cuts them.
     """
 
     window: torch.Tensor
     filters: torch.Tensor
 
-    def __init__(self, spec: LogMelSpec, *, normalise: bool = False, dtype: torch.dtype = torch.float32) -> None:
+    def __init__(
+        self, spec: LogMelSpec, *, normalise: bool = False, dtype: torch.dtype = torch.float32, pieces: bool = False
+    ) -> None:
         super().__init__()
-        self.spec = spec
+        self.spec, self.pieces = spec, pieces
         self.normalise = normalise
         self.register_buffer("window", torch.tensor(analysis_window(spec), dtype=dtype), persistent=False)
         self.register_buffer("filters", torch.tensor(mel_filters(spec), dtype=dtype), persistent=False)
@@ -45,16 +53,17 @@ class LogMel(nn.Module):
         InputError
             If the waves are shorter than one frame.
         """
-        self.spec.frames(wave.shape[-1])
         wave = wave.to(self.window.dtype)
-        if self.spec.preemphasis:
+        if not self.pieces:
+            self.spec.frames(wave.shape[-1])
+        if self.spec.preemphasis and not self.pieces:
             wave = wave[:, 1:] - self.spec.preemphasis * wave[:, :-1]
         spectrum = torch.stft(
             wave,
             self.spec.n_fft,
             self.spec.hop,
             window=self.window,
-            center=self.spec.padding == "reflect",
+            center=self.spec.padding == "reflect" and not self.pieces,
             pad_mode="reflect",
             return_complex=True,
         )
@@ -71,3 +80,39 @@ class LogMel(nn.Module):
         else:
             logmel = 10.0 * torch.log10(power.clamp(min=self.spec.floor))
         return (logmel - self.spec.mean) / self.spec.std if self.normalise else logmel
+
+
+def piece(spec: LogMelSpec, wave: NDArray[Any], start: int, width: int) -> NDArray[Any]:
+    """Return the samples that some frames of a sound are made of, those that its padding reflects among them.
+
+    Parameters
+    ----------
+    spec : LogMelSpec
+        Of the frames.
+    wave : ndarray, shape [samples]
+        Of any type and scale; preemphasis, where there is one, gives float32.
+    start, width : int
+        The first of the frames, and how many. Those behind the end of the sound are made of zeros.
+
+    Returns
+    -------
+    ndarray, shape [(width - 1) * hop + n_fft]
+
+    Raises
+    ------
+    InputError
+        If the sound is shorter than one frame.
+    """
+    spec.frames(len(wave))
+    if spec.preemphasis:
+        wave = (wave[1:] - spec.preemphasis * wave[:-1]).astype(np.float32)
+    half = spec.n_fft // 2 if spec.padding == "reflect" else 0
+    first = start * spec.hop - half
+    last = first + (width - 1) * spec.hop + spec.n_fft
+    cut = np.zeros(last - first, dtype=wave.dtype)
+    before, inside = max(0, -first), wave[max(0, first) : max(0, last)]
+    cut[:before] = wave[1 : before + 1][::-1]
+    cut[before : before + len(inside)] = inside
+    after = wave[-1 - min(half, max(0, last - len(wave))) : -1][::-1]
+    cut[before + len(inside) :][: len(after)] = after
+    return cut
