@@ -16,6 +16,9 @@ if TYPE_CHECKING:  # the names of the commands need not wait for pandas
 
 Load = Callable[[Path], "Corpus"]
 
+SHARDS = "shards"
+"""What ``shards:FOLDER`` names is no corpus: clips of any corpora, written by :mod:`lungsound.shards.writing`."""
+
 
 @dataclass(frozen=True)
 class Reader:
@@ -140,6 +143,8 @@ def read_corpus(name: str, root: Path | None = None) -> "Corpus":
         If the name is unknown, the root missing, or nothing there can be read.
     """
     known = readers()
+    if name == SHARDS:
+        raise InputError("shards are read by auscult pretrain --data alone; name the corpora that they were made of")
     if name not in known:
         raise InputError(f"corpus {name!r}: unknown; choose from {', '.join(known)}")
     reader = known[name]

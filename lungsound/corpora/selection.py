@@ -35,7 +35,11 @@ def usual_labels(data: Sequence[str]) -> tuple[str, ...]:
     InputError
         If they share none, or a corpus cannot be read.
     """
-    corpora = [open_corpus(*parse_data(text)) for text in progress(data, "reading corpora")]
+    return shared_labels([open_corpus(*parse_data(text)) for text in progress(data, "reading corpora")])
+
+
+def shared_labels(corpora: Sequence[Corpus]) -> tuple[str, ...]:
+    """Return the labels that count of corpora that are read; see :func:`usual_labels`."""
     shared = [label for label in corpora[0].labels if all(label in corpus.labels for corpus in corpora)]
     if not shared:
         offers = "; ".join(f"{corpus.name} offers {', '.join(corpus.labels)}" for corpus in corpora)

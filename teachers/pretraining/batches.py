@@ -9,16 +9,18 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from lungsound.errors import InputError
 from lungsound.logmel import LogMelSpec
-from teachers.pretraining.clips import Clips, silence
-from teachers.pretraining.noise import mix
+from lungsound.networks.logmel import piece
+from lungsound.shards.reading import Clip, ShardedClips
+from teachers.pretraining.clips import Clips
+from teachers.pretraining.mixture import CROP, NOISE, Epoch
 
 Batch = dict[str, torch.Tensor]
 Place = tuple[int, int, int]
 """Epoch, place in its order, clip."""
 
-_ORDER, _CROP, _NOISE, _STATISTICS = range(4)
-"""What is drawn; a stream of its own for each."""
+Sample = dict[str, NDArray[np.generic]]
 
 
 @dataclass(frozen=True)
@@ -80,87 +82,131 @@ class Events:
 
 
 @dataclass(frozen=True)
-class Crops(Dataset[Batch]):
-    """Random crops of clips with their masks, noise and what the offline target hears.
+class Shards:
+    """Clips of shards among others.
+
+    Attributes
+    ----------
+    clips : ShardedClips
+    first : int
+        Number of the first of them.
+    labels : tuple of int
+        Places of the labels that count among those of the shards.
+    """
+
+    clips: ShardedClips
+    first: int
+    labels: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class View:
+    """A log-mel on which clips are heard.
 
     Attributes
     ----------
     clips : Clips
-        What is heard.
+        Those of corpora, in the cache.
     width : int
         Frames of a crop.
-    patches : int
-        Of a crop; a random order of them is drawn.
     fill : float
         Log-mel after the end of a short clip.
-    statistics : tuple of float
-        Mean and standard deviation.
+    """
+
+    clips: Clips
+    width: int
+    fill: float
+
+    @property
+    def logmel(self) -> LogMelSpec:
+        """What it is."""
+        return self.clips.logmel
+
+    def starts(self, frames: int) -> int:
+        """Return how many crops a clip of so many frames has; 1 where it is shorter than one."""
+        return max(1, frames - self.width + 1)
+
+
+@dataclass(frozen=True)
+class Crops(Dataset[Batch | str]):
+    """Random crops of clips with their masks and noise: what :class:`teachers.pretraining.hearing.Hearing` takes.
+
+    Attributes
+    ----------
+    view : View
+        What M2D hears.
+    patches : int
+        Of a crop; a random order of them is drawn.
     seed : int
         Of everything drawn.
     noise : Noise, optional
     events : Events, optional
         For the labels of crops.
-    teacher : tuple of Clips and int, optional
-        The same clips on the log-mel of an offline teacher that hears another one, and frames of a crop.
-    clean : bool
-        Whether the offline target hears the same log-mels as M2D, by the routing of the noise.
+    teacher : View, optional
+        The same clips as an offline teacher hears them, where that is another log-mel.
+    shards : tuple of Shards
+        Clips whose numbers follow those of the corpora.
     """
 
-    clips: Clips
-    width: int
+    view: View
     patches: int
-    fill: float
-    statistics: tuple[float, float]
     seed: int
     noise: Noise | None = None
     events: Events | None = None
-    teacher: tuple[Clips, int] | None = None
-    clean: bool = False
+    teacher: View | None = None
+    shards: tuple[Shards, ...] = ()
 
-    def __getitem__(self, places: list[Place]) -> Batch:
-        """Return the crops at some places.
+    def __getitem__(self, places: list[Place]) -> Batch | str:
+        """Return the crops at some places, or why they cannot be read: a loader would spoil an error's sentence.
 
         Returns
         -------
         dict of Tensor
-            ``x``, what M2D hears, float32 [B, 1, mels, frames]; ``order``, int64 [B, patches]. Where they are wanted:
-            ``offline``, what the offline teacher hears, as `x` of its own log-mel; ``labels``, float32 [B, labels].
+            ``order``, int64 [B, patches]; ``crop``, log-mels of the clips of corpora, float32 [C, frames, mels];
+            ``sharded``, bool [B], which clips are of shards, and of these ``sound``, int16 or float32 [S, samples]
+            (:func:`lungsound.networks.logmel.piece`), and ``frames``, int64 [S], how many are theirs. Where they are
+            wanted: ``teacher_crop`` and so on, the same of the teacher's log-mel; ``noise``, float32
+            [B, frames, mels]; ``labels``, float32 [B, labels]. A name that has no rows is missing.
         """
-        samples = [self._sample(*place) for place in places]
-        return {name: torch.from_numpy(np.stack([sample[name] for sample in samples])) for name in samples[0]}
+        try:
+            samples = [self._sample(*place) for place in places]
+        except InputError as error:
+            return str(error)
+        names = sorted({name for sample in samples for name in sample})
+        rows = {name: [sample[name] for sample in samples if name in sample] for name in names}
+        return {name: torch.from_numpy(np.stack(values)) for name, values in rows.items()}
 
-    def _sample(self, epoch: int, position: int, clip: int) -> dict[str, NDArray[np.generic]]:
-        rng = np.random.default_rng([self.seed, _CROP, epoch, position])
-        start = int(rng.integers(self.clips.starts(clip, self.width)))
-        order = np.argsort(rng.random(self.patches), kind="stable")
-        mean, std = self.statistics
-        crop = self.clips.crop(clip, start, self.width, self.fill) - np.float32(mean)
-        noisy = crop if self.noise is None else self._noisy(crop, self.noise, epoch, position, rng)
-        online, offline = (noisy, crop) if self.noise is None or self.noise.online else (crop, noisy)
-        sample: dict[str, NDArray[np.generic]] = {"x": _as_image(online / np.float32(std)), "order": order}
+    def _sample(self, epoch: int, position: int, number: int) -> Sample:
+        rng = np.random.default_rng([self.seed, CROP, epoch, position])
+        shards = next((shards for shards in reversed(self.shards) if number >= shards.first), None)
+        clip = number if shards is None else shards.clips[number - shards.first]
+        frames = _frames(clip, self.view)
+        start = int(rng.integers(self.view.starts(frames)))
+        sample: Sample = {"order": np.argsort(rng.random(self.patches), kind="stable")}
+        sample |= _heard(clip, self.view, start, "")
+        if self.shards:
+            sample["sharded"] = np.array(shards is not None)
         if self.teacher is not None:
-            clips, width = self.teacher
-            begins = round(start * _frame_seconds(self.clips.logmel) / _frame_seconds(clips.logmel))
-            begins = min(begins, clips.starts(clip, width) - 1)
-            mean, std = clips.logmel.mean, clips.logmel.std
-            heard = (clips.crop(clip, begins, width, silence(clips.logmel)) - np.float32(mean)) / np.float32(std)
-            sample["offline"] = _as_image(heard)
-        elif self.clean:
-            sample["offline"] = _as_image(offline / np.float32(std))
+            begins = round(start * _frame_seconds(self.view.logmel) / _frame_seconds(self.teacher.logmel))
+            begins = min(begins, self.teacher.starts(_frames(clip, self.teacher)) - 1)
+            sample |= _heard(clip, self.teacher, begins, "teacher_")
+        if self.noise is not None:
+            sample["noise"] = self._noise(self.noise, epoch, position, rng)
         if self.events is not None:
-            hop = _frame_seconds(self.clips.logmel)
-            sample["labels"] = self.events.heard(clip, start * hop, (start + self.width) * hop)
+            hop = _frame_seconds(self.view.logmel)
+            sample["labels"] = (
+                self.events.heard(clip, start * hop, (start + self.view.width) * hop)
+                if isinstance(clip, int)
+                else clip.labels[list(shards.labels if shards else ())]
+            )
         return sample
 
-    def _noisy(
-        self, crop: NDArray[np.float32], noise: Noise, epoch: int, position: int, rng: np.random.Generator
-    ) -> NDArray[np.float32]:
-        """Mix noise into a crop: clips of a random order that is drawn anew when all were heard."""
+    def _noise(self, noise: Noise, epoch: int, position: int, rng: np.random.Generator) -> NDArray[np.float32]:
+        """Return a crop of noise: clips of a random order that is drawn anew when all were heard."""
         turn, place = divmod(position, len(noise.clips))
-        clip = int(np.random.default_rng([self.seed, _NOISE, epoch, turn]).permutation(len(noise.clips))[place])
-        start = int(rng.integers(noise.clips.starts(clip, self.width)))
-        heard = noise.clips.repeated(clip, start, self.width) - np.float32(noise.mean)
-        return mix(crop, heard, noise.share)
+        clip = int(np.random.default_rng([self.seed, NOISE, epoch, turn]).permutation(len(noise.clips))[place])
+        width = self.view.width
+        return noise.clips.repeated(clip, int(rng.integers(noise.clips.starts(clip, width))), width)
 
 
 class Steps(Sampler[list[Place]]):
@@ -171,8 +217,8 @@ class Steps(Sampler[list[Place]]):
 
     Parameters
     ----------
-    entries : ndarray of int64
-        The clips of an epoch, see :func:`teachers.pretraining.mixture.epoch_of`.
+    epoch : Epoch
+        The clips of an epoch.
     epochs, batch_size, accumulate, seed : int
         See :class:`teachers.pretraining.settings.PretrainSettings`.
     rank, processes : int
@@ -183,7 +229,7 @@ class Steps(Sampler[list[Place]]):
 
     def __init__(
         self,
-        entries: NDArray[np.int64],
+        epoch: Epoch,
         *,
         epochs: int,
         batch_size: int,
@@ -193,52 +239,40 @@ class Steps(Sampler[list[Place]]):
         processes: int = 1,
         start: int = 0,
     ) -> None:
-        self._entries, self._seed, self._epochs, self._start = entries, seed, epochs, start
+        self._epoch, self._seed, self._epochs, self._start = epoch, seed, epochs, start
         self._step, self._accumulate, self._rank, self._processes = batch_size, accumulate, rank, processes
         self._batch = batch_size // (accumulate * processes)
-        self._per_epoch = len(entries) // batch_size * accumulate
+        self._per_epoch = len(epoch) // batch_size * accumulate
 
     def __len__(self) -> int:
         return self._epochs * self._per_epoch
 
     def __iter__(self) -> Iterator[list[Place]]:
-        epoch_of_order, order = -1, self._entries
+        ordered, order = -1, self._epoch.order(self._seed, 0)
         for index in range(self._start, len(self)):
             epoch, batch = divmod(index, self._per_epoch)
-            if epoch != epoch_of_order:
-                rng = np.random.default_rng([self._seed, _ORDER, epoch])
-                epoch_of_order, order = epoch, rng.permutation(self._entries)
+            if epoch != ordered:
+                ordered, order = epoch, self._epoch.order(self._seed, epoch)
             step, part = divmod(batch, self._accumulate)
             first = step * self._step + (part * self._processes + self._rank) * self._batch
             yield [(epoch, place, int(order[place])) for place in range(first, first + self._batch)]
 
 
-def loader(crops: Crops, steps: Steps, workers: int) -> DataLoader[Batch]:
+def loader(crops: Crops, steps: Steps, workers: int) -> DataLoader[Batch | str]:
     """Return a loader of all batches of a training."""
     return DataLoader(crops, batch_size=None, sampler=steps, num_workers=workers, pin_memory=torch.cuda.is_available())
 
 
-def crop_statistics(clips: Clips, width: int, fill: float, seed: int, most: int = 5000) -> tuple[float, float]:
-    """Return mean and standard deviation over random crops of clips: M2D's code takes 5,000.
-
-    Clips are heard in a random order, again and again where there are fewer than `most`.
-    """
-    rng = np.random.default_rng([seed, _STATISTICS])
-    order = np.resize(rng.permutation(len(clips)), most)
-    origin = float(clips.frames[: min(len(clips.frames), 10_000)].mean(dtype=np.float64))
-    total = squares = 0.0
-    for clip in order.tolist():
-        start = int(rng.integers(clips.starts(clip, width)))
-        values = clips.crop(clip, start, width, fill).astype(np.float64) - origin
-        total += float(values.sum())
-        squares += float(np.square(values).sum())
-    count = most * width * clips.logmel.n_mels
-    mean = total / count
-    return origin + mean, float(np.sqrt(max(squares / count - mean * mean, 1e-12)))
+def _frames(clip: int | Clip, view: View) -> int:
+    return int(view.clips.lengths[clip]) if isinstance(clip, int) else view.logmel.frames(len(clip.pcm))
 
 
-def _as_image(crop: NDArray[np.floating]) -> NDArray[np.float32]:
-    return np.ascontiguousarray(crop.T, dtype=np.float32)[None]
+def _heard(clip: int | Clip, view: View, start: int, whose: str) -> Sample:
+    """Return the crop of a clip of a corpus, or the sound from which the device computes that of a clip of shards."""
+    if isinstance(clip, int):
+        return {f"{whose}crop": view.clips.crop(clip, start, view.width, view.fill)}
+    frames = np.array(min(view.width, _frames(clip, view) - start))
+    return {f"{whose}sound": piece(view.logmel, clip.pcm, start, view.width), f"{whose}frames": frames}
 
 
 def _frame_seconds(logmel: LogMelSpec) -> float:

@@ -78,6 +78,13 @@ class Clips:
     offsets: NDArray[np.int64]
     frames: NDArray[np.float32]
 
+    @classmethod
+    def none(cls, logmel: LogMelSpec) -> "Clips":
+        """Return no clips of a log-mel."""
+        nothing = np.empty(0, dtype=np.int64)
+        frames = np.empty((0, logmel.n_mels), dtype=np.float32)
+        return cls(pd.DataFrame(columns=CLIP_COLUMNS), logmel.with_statistics(0.0, 1.0), nothing, nothing, frames)
+
     def __len__(self) -> int:
         return len(self.lengths)
 

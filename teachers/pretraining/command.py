@@ -10,7 +10,7 @@ import typer
 
 from lungsound.command import options
 from lungsound.command.console import print_json
-from lungsound.command.data_option import CORPUS, NAMED, Data
+from lungsound.command.data_option import CORPUS, NAMED
 from lungsound.command.recipes import Recipe, recipe_option
 from lungsound.command.usage import data_given, refuse_beside_resume, refuse_ignored
 from lungsound.errors import InputError
@@ -29,7 +29,12 @@ LOGMEL = "m2d"
 
 def pretrain_command(
     context: typer.Context,
-    data: Data = list(DEFAULT.data.data),  # noqa: B006
+    data: Annotated[
+        list[str],
+        typer.Option(
+            "--data", metavar=CORPUS, help=f"{NAMED}; or shards:FOLDER, which data shard wrote. May be repeated."
+        ),
+    ] = list(DEFAULT.data.data),  # noqa: B006
     repeat: Annotated[
         list[int] | None,
         options.number(told.COUNT, "How often an epoch hears a corpus: one for each --data.", "--repeat"),
@@ -145,7 +150,7 @@ def pretrain_command(
     devices: Annotated[int, options.number(told.COUNT, "Processes on each machine.")] = DEFAULT.devices,
     nodes: Annotated[int, options.number(told.COUNT, "Machines, each with torchrun.")] = DEFAULT.nodes,
     workers: Annotated[
-        int, options.number(told.CLIPS, "Processes that read clips, for each that trains.")
+        int, options.number(told.CLIPS, "Processes that read clips, for each that trains; shards gain by some.")
     ] = DEFAULT.workers,
     compile: Annotated[bool, typer.Option("--compile/--no-compile", help="Compile the network.")] = DEFAULT.compile,
     checkpoint_steps: Annotated[
@@ -258,7 +263,7 @@ def _sizes_of(weights: Path) -> tuple[int, str]:
 
 def _labels(asked: list[str] | None, data: list[str], offline: str) -> tuple[str, ...]:
     """Return the labels of the offline branch; the usual ones, which do not count, where it has none."""
-    from lungsound.corpora.selection import usual_labels
+    from teachers.pretraining.sharded import usual_labels
 
     if asked and offline != "labels":
         raise InputError("--label means something with --offline labels alone; leave it out")

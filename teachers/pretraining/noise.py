@@ -1,22 +1,21 @@
 """Background noise, mixed into log-mels (M2D-X, eq. 5)."""
 
-import numpy as np
-from numpy.typing import NDArray
+import torch
+from torch import Tensor
 
 _LEAST = 2.0**-23
 """Of the mixed power, as M2D's code has it: the step from 1 to the next float32."""
 
 
-def mix(clean: NDArray[np.float32], noise: NDArray[np.float32], share: float) -> NDArray[np.float32]:
+def mix(clean: Tensor, noise: Tensor, share: float) -> Tensor:
     """Return ``log(max(share * exp(noise) + (1 - share) * exp(clean), 2 ** -23))``.
 
     Parameters
     ----------
-    clean, noise : ndarray of float32, shape [..., frames, n_mels]
+    clean, noise : Tensor, shape [..., frames, n_mels]
         Log-mels less the mean of their own set, not divided by a deviation.
     share : float
         The paper's eta.
     """
-    power = share * np.exp(noise) + (1 - share) * np.exp(clean)
-    mixed: NDArray[np.float32] = np.log(np.maximum(power, _LEAST)).astype(np.float32)
-    return mixed
+    power = share * torch.exp(noise) + (1 - share) * torch.exp(clean)
+    return torch.log(power.clamp(min=_LEAST))

@@ -69,10 +69,10 @@ def _trained(settings: PretrainSettings, folder: Path, cache: Path) -> Run | Non
     teacher = offline_teacher(settings)
     duo, statistics = start_of(settings, teacher)
     data = prepare_pretraining(settings, duo.config, statistics, teacher, cache)
-    duo.norm_stats.copy_(torch.tensor(data.train.statistics))
+    duo.norm_stats.copy_(torch.tensor(data.hearing.statistics))
     if rank() == 0:
         save_settings(settings, folder, data.selection.hash)
-    epoch_batches = len(data.entries) // settings.batch_size * settings.accumulate
+    epoch_batches = len(data.epoch) // settings.batch_size * settings.accumulate
     trainer = make_trainer(settings, folder, epoch_batches)
     module = PretrainModule(duo, settings, epoch_batches, folder, teacher)
     last = resume_path(folder)

@@ -29,10 +29,10 @@ def held_out_figures(
     if crops is None:
         return {}
     module = PretrainModule(duo, settings, 1, Path(), teacher)
-    places = [(0, clip, clip) for clip in range(len(crops.clips))]
+    places = [(0, clip, clip) for clip in range(len(crops.view.clips))]
     total = torch.zeros(len(FIGURES), dtype=torch.float64)
     for first in range(0, len(places), _BATCH):
         some = places[first : first + _BATCH]
-        total += len(some) * module.figures_of(crops[some])[1].double()
+        total += len(some) * module.figures_of(data.hearing(crops[some]))[1].double()
     means = dict(zip(FIGURES, (total / len(places)).tolist(), strict=True))
     return {"n": float(len(places))} | means

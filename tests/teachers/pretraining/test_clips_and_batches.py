@@ -13,27 +13,28 @@ from hypothesis import strategies as st
 from lungsound.corpus import make_corpus
 from lungsound.errors import InputError
 from lungsound.logmel import SPECS, log_mel
-from teachers.pretraining.batches import Crops, Events, Noise, Steps
+from teachers.pretraining.batches import Crops, Events, Noise, Steps, View
 from teachers.pretraining.clips import clips_of, silence, store
-from teachers.pretraining.mixture import epoch_of
+from teachers.pretraining.hearing import Ear, Hearing
+from teachers.pretraining.mixture import Epoch
 
 M2D = SPECS["m2d"]
 
 
 def test_icbhi_doubled_as_the_code_does():
-    heard = Counter(Counter(epoch_of([539], least=10_000).tolist()).values())
+    heard = Counter(Counter(Epoch.of([539], least=10_000).entries.tolist()).values())
     assert heard == {19: 298, 18: 241}
 
 
 def test_counts_and_shares():
-    assert Counter(epoch_of([2, 1], repeat=[1, 3]).tolist()) == {0: 1, 1: 1, 2: 3}
-    shared = Counter(epoch_of([60, 4], share=[0.75, 0.25]).tolist())
+    assert Counter(Epoch.of([2, 1], repeat=[1, 3]).entries.tolist()) == {0: 1, 1: 1, 2: 3}
+    shared = Counter(Epoch.of([60, 4], share=[0.75, 0.25]).entries.tolist())
     assert sum(shared.values()) == 80
     assert [shared[clip] for clip in range(60)] == [1] * 60  # none is left out, none of the largest comes twice
     assert [shared[clip] for clip in range(60, 64)] == [5] * 4
     for wrong in ({"repeat": [1]}, {"share": [0.5, 0.6]}, {"repeat": [1, 1], "share": [0.5, 0.5]}):
         with pytest.raises(InputError):
-            epoch_of([2, 1], **wrong)
+            Epoch.of([2, 1], **wrong)
 
 
 @given(
@@ -46,11 +47,11 @@ def test_counts_and_shares():
 def test_processes_share_the_steps_of_one(clips, processes, accumulate, seed, start):
     entries, step = np.arange(clips), 12
     told = {"epochs": 2, "batch_size": step, "seed": seed}
-    alone = list(Steps(np.resize(entries, 48), accumulate=1, **told, start=start))
+    alone = list(Steps(Epoch(np.resize(entries, 48)), accumulate=1, **told, start=start))
     shares = [
         list(
             Steps(
-                np.resize(entries, 48),
+                Epoch(np.resize(entries, 48)),
                 accumulate=accumulate,
                 rank=rank,
                 processes=processes,
@@ -124,17 +125,18 @@ def test_a_clip_shorter_than_a_patch_is_named(clips):
 
 def test_short_clips_end_in_silence_or_in_zeros(clips):
     for fill in (silence(M2D), 0.0):
-        crops = Crops(clips, 64, 20, fill, (-7.0, 2.0), seed=3)
-        x = crops[[(0, 0, 1)]]["x"][0, 0].numpy()
+        crops = Crops(View(clips, 64, fill), 20, seed=3)
+        hearing = Hearing(Ear(M2D.with_statistics(-7.0, 2.0), fill))
+        x = hearing(crops[[(0, 0, 1)]])["x"][0, 0].numpy()
         np.testing.assert_allclose(x[:, 51:], (fill + 7) / 2, rtol=1e-6)
         assert x[:, :51].max() > (silence(M2D) + 7) / 2 + 1
     assert silence(M2D) == pytest.approx(-15.9424, abs=1e-4)
 
 
 def test_a_crop_depends_on_its_place_alone(clips):
-    crops = Crops(clips, 64, 20, -16.0, (0.0, 1.0), seed=3)
+    crops = Crops(View(clips, 64, -16.0), 20, seed=3)
     together, apart = crops[[(1, 5, 0), (1, 6, 0)]], crops[[(1, 6, 0)]]
-    assert together["x"][1].equal(apart["x"][0])
+    assert together["crop"][1].equal(apart["crop"][0])
     assert together["order"][1].equal(apart["order"][0])
     assert not together["order"][0].equal(apart["order"][0])
     assert sorted(apart["order"][0].tolist()) == list(range(20))
@@ -143,9 +145,10 @@ def test_a_crop_depends_on_its_place_alone(clips):
 @pytest.mark.parametrize("online", [True, False])
 def test_noise_goes_one_way_and_clean_sound_the_other(clips, online):
     noise, (mean, std), share = Noise(clips, -9.0, 0.25, online), (-7.0, 2.0), 0.25
-    crops = Crops(clips, 51, 20, -16.0, (mean, std), seed=3, noise=noise, clean=True)
+    crops = Crops(View(clips, 51, -16.0), 20, seed=3, noise=noise)
+    hearing = Hearing(Ear(M2D.with_statistics(mean, std), -16.0), noise, clean=True)
     clean = (clips.crop(1, 0, 51, 0).T.astype(np.float64) - mean) / std
-    batch = crops[[(0, position, 1) for position in range(3)]]
+    batch = hearing(crops[[(0, position, 1) for position in range(3)]])
     noisy, plain = ("x", "offline") if online else ("offline", "x")
     heard = set()
     for position in range(3):

@@ -1,7 +1,6 @@
 """Pre-training from end to end, on a small synthetic corpus."""
 
 import csv
-import multiprocessing
 import os
 import signal
 import socket
@@ -10,6 +9,7 @@ from dataclasses import replace
 import pytest
 import torch
 from safetensors.torch import load_file
+from trained_states import in_a_child, same, state_of
 
 from lungsound.errors import InputError
 from lungsound.training.checkpoints import read_training_checkpoint
@@ -22,8 +22,6 @@ from teachers.pretraining.module import PretrainModule
 from teachers.pretraining.progress import Progress
 from teachers.pretraining.settings import PretrainSettings, crop_seconds
 from teachers.pretraining.training import pretrain
-
-FORK = multiprocessing.get_context("fork")
 
 
 @pytest.fixture(scope="module")
@@ -51,27 +49,9 @@ def whole(settings, place, tmp_path_factory):
     return pretrain(settings, tmp_path_factory.mktemp("pretrained") / "whole", place / "cache")
 
 
-def state_of(folder):
-    state = read_training_checkpoint(folder / "checkpoints" / "last.ckpt")["state_dict"]
-    return {name: value for name, value in state.items() if name.startswith("duo.")}
-
-
 def curve_of(folder):
     with (folder / "log" / "version_0" / "metrics.csv").open() as file:
         return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
-
-
-def same(got, wanted, **tolerance):
-    assert got.keys() == wanted.keys()
-    for name, value in wanted.items():
-        torch.testing.assert_close(got[name], value, **tolerance, msg=lambda text, name=name: f"{name}: {text}")
-
-
-def in_a_child(work):
-    """Run in a process of its own that has imported all already; return how it ended."""
-    child = FORK.Process(target=work)
-    child.start()
-    return child
 
 
 def test_the_run_and_its_checkpoint_hold_the_encoder(whole, settings):
