@@ -40,7 +40,7 @@ M2D = SPECS["m2d"]
 def _few_crops():
     """Mean and deviation of a few crops."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(statistics.streamed_crops, "__defaults__", (200,))
+        patch.setattr(statistics.streamed_crops, "__defaults__", (50,))
         yield
 
 
@@ -57,7 +57,7 @@ def folder(small_options, tmp_path_factory):
 def settings(folder):
     """Two epochs of steps that no number of clips divides."""
     options = DataOptions((f"shards:{folder}",), logmel="m2d", seconds=crop_seconds("m2d", 32), hop_seconds=1.0)
-    told = {"size": "tiny", "frames": 32, "min_clips": 0, "batch_size": 12, "epochs": 2, "warm_up": 1.0}
+    told = {"size": "tiny", "frames": 32, "min_clips": 0, "batch_size": 24, "epochs": 2, "warm_up": 1.0}
     return PretrainSettings(data=options, **told, precision="32-true", date="261128", checkpoint_steps=1)
 
 
@@ -77,7 +77,7 @@ def batches_of(data, settings, rank=0, world_size=1, step=0):
 def whole_clips(settings):
     """Crops as long as the longest clip, so that each batch holds clips whole."""
     data = replace(settings.data, seconds=crop_seconds("m2d", 256))
-    return replace(settings, frames=256, batch_size=6, data=data)
+    return replace(settings, frames=256, batch_size=12, data=data)
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +102,7 @@ def test_no_clip_twice_and_none_lost(whole_clips, heard_whole, folder, ranks, wo
                 epochs[place * 2 // len(batches)][heard] += 1
     for heard in epochs:
         assert set(heard.values()) == {1}
-        assert len(heard) == len(clips) // 6 * 6  # an epoch has whole steps alone
+        assert len(heard) == len(clips) // 12 * 12  # an epoch has whole steps alone
     assert epochs[0].keys() | epochs[1].keys() == written
 
 
@@ -123,12 +123,12 @@ def test_log_mels_and_statistics_are_the_references(settings, heard_whole, folde
         assert np.abs(windows - crop).max(axis=(1, 2)).min() < 1e-3
 
     order, silent = heard_whole.epoch.order(0, 0), np.log(M2D.floor)
-    heard = [log_mel(M2D, clips[order[place % len(order)]].pcm / 32768) for place in range(200)]
+    heard = [log_mel(M2D, clips[order[place % len(order)]].pcm / 32768) for place in range(50)]
     values = np.stack([np.pad(one, ((0, 256 - len(one)), (0, 0)), constant_values=silent) for one in heard])
     assert heard_whole.hearing.statistics == pytest.approx((values.mean(), values.std()), rel=1e-4)
 
 
-@examples(max_examples=30)
+@examples(max_examples=20)
 @given(
     corpora=st.lists(st.tuples(st.booleans(), st.integers(1, 50), st.integers(1, 3)), min_size=1, max_size=4),
     least=st.sampled_from([0, 700]),
@@ -160,10 +160,10 @@ def test_memory_does_not_grow_with_the_clips():
     tracemalloc.start()
     epoch = Epoch.of([1000, 2_000_000], {1: (500,) * 4000}, least=10_000)
     order = epoch.order(0, 3)
-    heard = {order[place] for place in range(0, len(order), 997)}
+    heard = {order[place] for place in range(0, len(order), 9973)}
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert len(heard) > 1900
+    assert len(heard) > 190
     assert peak < 6e6  # two million numbers alone would take 16 MB
 
 
