@@ -94,7 +94,7 @@ def kernel_files(network: Network) -> list[str]:
     if network.kernels == "mve" and (blocks or vectors.DEPTHWISE in sources):
         names.append("au_finish_mve.h")
     if vectors.DEPTHWISE in sources:
-        names.append("au_nine_mve.h")
+        names += ["au_column_mve.h", "au_nine_mve.h", "au_nine_eight_mve.h"]
     return (
         names
         + sorted(f"{header}.h" for header in _headers(network.program))

@@ -14,7 +14,7 @@ def fours(step: Step, channels: Integers) -> CArray:
     bytes_of = np.array([0, 8, 16, 24])
     right, left = (((by & 0xFF) << bytes_of).sum(axis=1, keepdims=True) for by in (shift.clip(max=0), shift.clip(0)))
     known = np.concatenate([multiplier, right, left, bias], axis=1)
-    return words(np.concatenate([[int(shift.max() > 0)], known.reshape(-1)]))
+    return words(np.concatenate([[1 + int(np.sign(step.array("shift").max()))], known.reshape(-1)]))
 
 
 def lanes(channels: int, of: int) -> Integers:

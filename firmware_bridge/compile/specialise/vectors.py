@@ -8,15 +8,18 @@ from firmware_bridge.compile.program import CStruct, Step
 from firmware_bridge.compile.specialise.channels import Integers, words
 from firmware_bridge.compile.specialise.convolution import IN_PLACE
 from firmware_bridge.compile.specialise.depthwise import values_under
-from firmware_bridge.compile.specialise.lanes import fours, lanes
+from firmware_bridge.compile.specialise.lanes import fours
 
 DEPTHWISE, POINTWISE = "au_depthwise_mve", "au_conv_mve"
 """Functions, and the files that hold them."""
 _LANES = 16
 _FEWEST = 8  # channels; for fewer, four at a time are as fast
 _MOST_OF_TWO = 255  # magnitudes of weights: times 128, their products add up in 16 bits
-# Bytes multiply into even and odd lanes, and 16 bits widen into even and odd ones.
-_CHANNELS_OF_LANES = np.arange(_LANES).reshape(4, 2, 2).transpose(2, 1, 0).reshape(-1)
+# 16 bits widen into even and odd lanes, and bytes, before, multiply into such ones.
+_IN_LANES = {
+    _FEWEST: np.arange(_FEWEST).reshape(4, 2).T.reshape(-1),
+    _LANES: np.arange(_LANES).reshape(4, 2, 2).transpose(2, 1, 0).reshape(-1),
+}
 
 
 def takes(step: Step) -> bool:
@@ -26,25 +29,44 @@ def takes(step: Step) -> bool:
 
 
 def depthwise(step: Step) -> Step:
-    """`step` with au_depthwise_mve: weights and scales in sixteens of channels, scales in the order of lanes."""
-    sixteens = _sixteens(step.number("in_channels"))
-    weights = step.array("weights").reshape(values_under(step), -1)[:, sixteens.clip(0)].transpose(1, 0, 2)
-    in_words = weights.astype("<i1", order="C").view("<i4").reshape(len(sixteens), -1).astype(np.int64)
-    up, *scales = fours(step, sixteens[:, _CHANNELS_OF_LANES]).values
-    known = np.concatenate([in_words, np.reshape(scales, (len(sixteens), -1))], axis=1)
-    tables = {"fours": words(np.concatenate([[up], known.reshape(-1)]))}
+    """`step` with au_depthwise_mve: weights and scales of eights of channels, then of sixteens, in order of lanes."""
+    weights = step.array("weights").reshape(values_under(step), -1)
+    known = []
+    for channels in [*eights(step), *sixteens(step)]:
+        up, *scales = fours(step, channels[_IN_LANES[len(channels)]]).values
+        known += [weights[:, channels].astype("<i1", order="C").view("<i4").reshape(-1).astype(np.int64), scales]
+    tables = {"fours": words(np.concatenate([[up], *known]))}
     fields = step.op.fields | tables | dict.fromkeys(("weights", "bias", "multiplier", "shift"))
     return dataclasses.replace(step, kernel=DEPTHWISE, source=DEPTHWISE, op=CStruct(step.op.ctype, fields))
 
 
-def _sixteens(channels: int) -> Integers:
-    """Channels [groups, 16]: the last sixteen overlap others; eight are there twice, for two columns side by side."""
-    if channels == _FEWEST:
+def eights(step: Step) -> Integers:
+    """Channels [groups, 8] of what sixteens leave; less than sixteen are eights alone, the last of which overlap."""
+    channels = step.number("in_channels")
+    rest = channels % _LANES
+    if channels < _LANES:
+        first = [0, channels - _FEWEST][: -(-channels // _FEWEST)]
+    else:
+        first = [channels - _FEWEST] if 0 < rest <= _FEWEST else []
+    return np.array(first, np.int64)[:, None] + np.arange(_FEWEST)
+
+
+def sixteens(step: Step) -> Integers:
+    """Channels [groups, 16], the last of which may overlap; eight are there twice, for two columns side by side."""
+    channels, rest = step.number("in_channels"), step.number("in_channels") % _LANES
+    if channels == _FEWEST and step.number("stride_w") == 1 and in_nine(step):
         return np.tile(np.arange(channels), (1, 2))
     if channels < _LANES:
-        return lanes(channels, _LANES)
-    first = np.minimum(np.arange(0, channels, _LANES), channels - _LANES)
+        return np.zeros((0, _LANES), np.int64)
+    first = np.arange(0, channels - rest, _LANES)
+    if rest > _FEWEST:
+        first = np.append(first, channels - _LANES)
     return first[:, None] + np.arange(_LANES)
+
+
+def in_nine(step: Step) -> bool:
+    """Whether the kernel of `step` is 3 x 3, which is made in a loop of its own."""
+    return (step.number("kernel_h"), step.number("kernel_w")) == (3, 3)
 
 
 def pointwise(step: Step) -> Step:
@@ -58,6 +80,6 @@ def pointwise(step: Step) -> Step:
 
 
 def _adds_up(step: Step) -> bool:
+    """Whether products of any two values side by side add up in 16 bits."""
     weights = np.abs(step.array("weights").reshape(values_under(step), -1))
-    twos = np.pad(weights, ((0, len(weights) % 2), (0, 0))).reshape(-1, 2, weights.shape[1]).sum(axis=1)
-    return bool((twos <= _MOST_OF_TWO).all())
+    return bool((weights[:-1] + weights[1:] <= _MOST_OF_TWO).all())

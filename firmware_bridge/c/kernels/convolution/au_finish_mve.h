@@ -8,8 +8,8 @@
 #include "au_types.h"
 
 /* What is known of four channels, in words (specialise/vectors.py): multipliers; a byte each, its shift to the right, 0
- * or negative; a byte each, its shift to the left, 0 or positive; biases. Before the first there is a word: whether any
- * channel of the layer is scaled up. */
+ * or negative; a byte each, its shift to the left, 0 or positive; biases. Before the first there is a word: 2 if any
+ * channel of the layer is scaled up, otherwise 1 if any is not moved, and 0 if every one is scaled down. */
 enum { AU_FOUR_BIASES = 6, AU_WORDS_OF_FOUR_LANES = 10 };
 
 /* How a layer's sums are scaled. */
@@ -18,15 +18,16 @@ typedef struct {
     int32_t zero;
     int32_t low;
     int32_t high;
-    bool up;   /* some of them to the left */
-    bool away; /* no activation ends at the zero point: it shows whether halves below it go away from zero */
-    bool held; /* values are all of int8, and the lowest is zero */
+    bool up;    /* some of them to the left */
+    bool down;  /* all of them to the right */
+    bool away;  /* no activation ends at the zero point: it shows whether halves below it go away from zero */
+    bool whole; /* values are all of int8 */
 } au_scaling_t;
 
 static inline au_scaling_t au_scaling(const int32_t *known, int32_t zero, int32_t low, int32_t high)
 {
-    const au_scaling_t scaling = {
-        known + 1, zero, low, high, known[0] != 0, low < zero, (zero == INT8_MIN) && (high == INT8_MAX)};
+    const au_scaling_t scaling = {known + 1,    zero,          low,        high,
+                                  known[0] > 1, known[0] == 0, low < zero, (low == INT8_MIN) && (high == INT8_MAX)};
     return scaling;
 }
 
@@ -53,13 +54,6 @@ static inline int32x4_t au_finish(int32x4_t sums, int32x4_t multiplier, int32x4_
 #endif
 }
 
-/* Sums, to which biases are added already, before the activation. */
-static inline int32x4_t au_finish_four(au_scaling_t how, int32x4_t sums, const int32_t *four)
-{
-    const int8_t *const shifts = (const int8_t *)(four + 4);
-    const int32x4_t shift = vaddq_s32(vldrbq_s32(shifts), vldrbq_s32(shifts + 4));
-    return vaddq_n_s32(au_finish(sums, vldrwq_s32(four), shift), how.zero);
-}
 #else
 /* For sums in the vector `s`; what is known goes to q4, q5 and q6. VRSHL by a negative shift adds the half; what makes
  * halves go away from zero is -1 where both the value and the shift are negative. */
@@ -70,5 +64,21 @@ static inline int32x4_t au_finish_four(au_scaling_t how, int32x4_t sums, const i
 #define AU_AWAY(s) "vand q7, " s ", q5\n\tvshr.s32 q7, q7, #31\n\tvadd.i32 " s ", " s ", q7\n\t"
 #define AU_PLACE(s) "vrshl.s32 " s ", " s ", q5\n\tvadd.i32 " s ", " s ", %[zero]\n\t"
 #endif
+
+/* Sums, to which biases are added already, before the activation. */
+static inline int32x4_t au_finish_four(au_scaling_t how, int32x4_t sums, const int32_t *four)
+{
+    const int8_t *const shifts = (const int8_t *)(four + 4);
+    const int32x4_t multiplier = vldrwq_s32(four);
+    const int32x4_t right = vldrbq_s32(shifts);
+    const int32x4_t left = vldrbq_s32(shifts + 4);
+#if AU_SINGLE_ROUNDING
+    const int32x4_t value = au_finish(sums, multiplier, vaddq_s32(right, left));
+#else
+    const int32x4_t high = vqrdmulhq_s32(vshlq_s32(sums, left), multiplier);
+    const int32x4_t value = vrshlq_s32(vaddq_s32(high, vshrq_n_s32(vandq_s32(high, right), 31)), right);
+#endif
+    return vaddq_n_s32(value, how.zero);
+}
 
 #endif

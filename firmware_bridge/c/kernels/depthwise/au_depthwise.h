@@ -34,8 +34,8 @@ void au_depthwise_fours(const void *op, const au_value_t *const *rows, au_value_
 /* The same for kernels of 3 x 3 and one output channel each; `fours` holds the weights too (au_threes.h). */
 void au_depthwise_threes(const void *op, const au_value_t *const *rows, au_value_t *out);
 
-/* Sixteen channels at a time, filled up with zeros where there are less. `fours` holds a word that tells whether any is
- * scaled up, then of each sixteen weights [kernel_h][kernel_w][16], and what au_finish_mve.h reads of each four. */
+/* Eight or sixteen channels at a time. `fours` holds a word that tells how they are scaled, then of each eight weights
+ * [kernel_h][kernel_w][8], and what au_finish_mve.h reads of each four, and the same of each sixteen. */
 void au_depthwise_mve(const void *op, const au_value_t *const *rows, au_value_t *out);
 
 /* What is known of four output channels, in words (specialise/depthwise.py): biases, then of each two words that
