@@ -113,7 +113,11 @@ def onnx_int8(
     _keep_use_private()
     with _silence():
         import nncf
-        from nncf.quantization.advanced_parameters import AdvancedQuantizationParameters, OverflowFix
+        from nncf.quantization.advanced_parameters import (
+            AdvancedQuantizationParameters,
+            OverflowFix,
+            QuantizationParameters,
+        )
 
         nncf.set_log_level(logging.ERROR)
         windows = [{INPUT: np.asarray(window, np.float32).reshape(shape)} for window in features]
@@ -125,6 +129,8 @@ def onnx_int8(
             advanced_parameters=AdvancedQuantizationParameters(
                 overflow_fix=OverflowFix.DISABLE,
                 disable_bias_correction=True,
+                # NNCF's ranges by channel before a depthwise convolution are none that onnxruntime's kernel takes.
+                activations_quantization_params=QuantizationParameters(per_channel=False),
                 activations_range_estimator_params=_estimator(percentile),
                 weights_range_estimator_params=_estimator(None),
             ),

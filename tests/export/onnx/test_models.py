@@ -9,6 +9,7 @@ import onnx
 import pytest
 import torch
 from tiny_bundle import sound, trained
+from torch import nn
 
 from export.bundle.runtimes import probabilities
 from export.onnx.models import input_quantization, onnx_float, onnx_int8
@@ -73,6 +74,20 @@ def test_nothing_of_this_machine_travels_with_a_model(model, request):
     assert os.path.expanduser("~").encode() not in content  # noqa: PTH111
     assert os.getcwd().encode() not in content  # noqa: PTH109
     assert b".py" not in content
+
+
+def test_what_a_depthwise_convolution_hears_has_one_range():
+    torch.manual_seed(0)
+    layers = [nn.Conv2d(1, 16, 3), nn.ReLU6(), nn.Conv2d(16, 16, 3, groups=16), nn.ReLU6(), nn.Conv2d(16, 2, 1)]
+    network = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    features = trained()[2][:8]
+    exact = onnx_float(network, trained()[0].listening)
+    int8 = onnx_int8(exact, features)
+    arrays = {array.name: onnx.numpy_helper.to_array(array) for array in int8.graph.initializer}
+    heard = [node for node in int8.graph.node if node.op_type == "QuantizeLinear" and node.input[0] not in arrays]
+    assert [arrays[node.input[1]].size for node in heard] == [1] * len(heard)
+    near, logits = (OnnxRuntime(model.SerializeToString()).run(features) for model in (int8, exact))
+    np.testing.assert_allclose(near, logits, atol=0.05 * np.ptp(logits))
 
 
 def test_int8_stays_near_float(int8, heard):
