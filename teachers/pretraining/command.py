@@ -263,7 +263,7 @@ def _sizes_of(weights: Path) -> tuple[int, str]:
 
 def _labels(asked: list[str] | None, data: list[str], offline: str) -> tuple[str, ...]:
     """Return the labels of the offline branch; the usual ones, which do not count, where it has none."""
-    from teachers.pretraining.sharded import usual_labels
+    from teachers.pretraining.sound.sharded import usual_labels
 
     if asked and offline != "labels":
         raise InputError("--label means something with --offline labels alone; leave it out")

@@ -73,7 +73,7 @@ class PretrainSettings:
     routing : {"paper", "code"}
         Where the noise goes.
     repeat, share, min_clips
-        See :meth:`teachers.pretraining.mixture.Epoch.of`.
+        See :meth:`teachers.pretraining.sound.mixture.Epoch.of`.
     clips : {"recordings", "events"}
         What a clip is.
     padding : {"silence", "zeros"}

@@ -25,11 +25,11 @@ from teachers.encoder import config_values
 from teachers.m2d.duo import Duo
 from teachers.m2d.encoder import M2DEncoder
 from teachers.m2d.full_checkpoints import has_published_layout, write_duo
-from teachers.pretraining.data import PretrainData, PretrainLoader, prepare_pretraining
 from teachers.pretraining.module import PretrainModule
 from teachers.pretraining.offline import OfflineTeacher, offline_teacher
 from teachers.pretraining.progress import Progress, duo_of
 from teachers.pretraining.settings import PretrainSettings
+from teachers.pretraining.sound.data import PretrainData, PretrainLoader, prepare_pretraining
 from teachers.pretraining.start import credit, published_name, start_of
 from teachers.pretraining.validation import held_out_figures
 
@@ -57,7 +57,7 @@ def pretrain(settings: PretrainSettings, folder: Path, cache: Path) -> Run | Non
     InputError
         If torchrun has started another number of processes, another process trains in the folder, another training
         began there, the training diverges or collapses, or see :func:`teachers.pretraining.start.start_of` and
-        :func:`teachers.pretraining.data.prepare_pretraining`.
+        :func:`teachers.pretraining.sound.data.prepare_pretraining`.
     """
     refuse_unless_started(settings.processes)
     with in_use(folder) if rank() == 0 else nullcontext():

@@ -5,10 +5,10 @@ from pathlib import Path
 import torch
 
 from teachers.m2d.duo import Duo
-from teachers.pretraining.data import PretrainData
 from teachers.pretraining.module import FIGURES, PretrainModule
 from teachers.pretraining.offline import OfflineTeacher
 from teachers.pretraining.settings import PretrainSettings
+from teachers.pretraining.sound.data import PretrainData
 
 _BATCH = 32
 

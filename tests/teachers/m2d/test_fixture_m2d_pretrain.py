@@ -13,8 +13,8 @@ from teachers.m2d.config import M2DConfig
 from teachers.m2d.duo import Duo, DuoConfig
 from teachers.m2d.losses import token_loss
 from teachers.m2d.masking import Mask, visible_patches
-from teachers.pretraining.noise import mix
 from teachers.pretraining.schedules import learning_rate, moving_average
+from teachers.pretraining.sound.noise import mix
 
 pytestmark = pytest.mark.usefixtures("shared")
 

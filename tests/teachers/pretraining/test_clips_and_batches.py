@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from lungsound.corpus import make_corpus
 from lungsound.errors import InputError
 from lungsound.logmel import SPECS, log_mel
-from teachers.pretraining.batches import Crops, Events, Noise, Steps, View
-from teachers.pretraining.clips import clips_of, silence, store
-from teachers.pretraining.hearing import Ear, Hearing
-from teachers.pretraining.mixture import Epoch
+from teachers.pretraining.sound.batches import Crops, Events, Noise, Steps, View
+from teachers.pretraining.sound.clips import clips_of, silence, store
+from teachers.pretraining.sound.hearing import Ear, Hearing
+from teachers.pretraining.sound.mixture import Epoch
 
 M2D = SPECS["m2d"]
 

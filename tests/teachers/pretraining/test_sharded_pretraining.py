@@ -25,11 +25,11 @@ from lungsound.shards.reading import ShardedClips
 from lungsound.shards.writing import ShardOptions, write_shards
 from lungsound.training.checkpoints import read_training_checkpoint
 from lungsound.training.data import DataOptions
-from teachers.pretraining import statistics
-from teachers.pretraining.data import PretrainLoader, prepare_pretraining
-from teachers.pretraining.mixture import Epoch
 from teachers.pretraining.progress import Progress
 from teachers.pretraining.settings import PretrainSettings, crop_seconds
+from teachers.pretraining.sound import statistics
+from teachers.pretraining.sound.data import PretrainLoader, prepare_pretraining
+from teachers.pretraining.sound.mixture import Epoch
 from teachers.pretraining.start import start_of
 from teachers.pretraining.training import pretrain
 

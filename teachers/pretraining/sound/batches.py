@@ -13,8 +13,8 @@ from lungsound.errors import InputError
 from lungsound.logmel import LogMelSpec
 from lungsound.networks.logmel import piece
 from lungsound.shards.reading import Clip, ShardedClips
-from teachers.pretraining.clips import Clips
-from teachers.pretraining.mixture import CROP, NOISE, Epoch
+from teachers.pretraining.sound.clips import Clips
+from teachers.pretraining.sound.mixture import CROP, NOISE, Epoch
 
 Batch = dict[str, torch.Tensor]
 Place = tuple[int, int, int]
@@ -34,7 +34,7 @@ class Noise:
     mean : float
         Of their crops.
     share : float
-        See :func:`teachers.pretraining.noise.mix`.
+        See :func:`teachers.pretraining.sound.noise.mix`.
     online : bool
         Whether M2D hears it and the offline target clean sound, or the other way round.
     """
@@ -129,7 +129,7 @@ class View:
 
 @dataclass(frozen=True)
 class Crops(Dataset[Batch | str]):
-    """Random crops of clips with their masks and noise: what :class:`teachers.pretraining.hearing.Hearing` takes.
+    """Random crops of clips with their masks and noise: what :class:`teachers.pretraining.sound.hearing.Hearing` takes.
 
     Attributes
     ----------

@@ -19,14 +19,14 @@ from lungsound.listening import Listening
 from lungsound.shards.reading import ShardedClips
 from lungsound.terminal import err
 from teachers.m2d.config import M2DConfig
-from teachers.pretraining.batches import Batch, Crops, Events, Noise, Shards, Steps, View, loader
-from teachers.pretraining.clips import CLIP_COLUMNS, Clips, clips_of, silence, store
-from teachers.pretraining.hearing import Ear, Hearing
-from teachers.pretraining.mixture import Epoch
 from teachers.pretraining.offline import OfflineTeacher
 from teachers.pretraining.settings import PretrainSettings, crop_seconds
-from teachers.pretraining.sharded import labels_of, note_of, opened_shards, refuse_unheard, selection_with
-from teachers.pretraining.statistics import crop_statistics, random_crops, streamed_crops
+from teachers.pretraining.sound.batches import Batch, Crops, Events, Noise, Shards, Steps, View, loader
+from teachers.pretraining.sound.clips import CLIP_COLUMNS, Clips, clips_of, silence, store
+from teachers.pretraining.sound.hearing import Ear, Hearing
+from teachers.pretraining.sound.mixture import Epoch
+from teachers.pretraining.sound.sharded import labels_of, note_of, opened_shards, refuse_unheard, selection_with
+from teachers.pretraining.sound.statistics import crop_statistics, random_crops, streamed_crops
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from torch import Tensor
 from lungsound.errors import InputError
 from lungsound.logmel import LogMelSpec
 from lungsound.networks.logmel import LogMel
-from teachers.pretraining.batches import Batch, Noise
-from teachers.pretraining.noise import mix
+from teachers.pretraining.sound.batches import Batch, Noise
+from teachers.pretraining.sound.noise import mix
 
 _FULL_SCALE = 32768.0
 
@@ -31,7 +31,7 @@ class Ear:
 
     @torch.no_grad()
     def log_mels(self, batch: Batch, whose: str = "") -> Tensor:
-        """Return the log-mels of a batch of :class:`teachers.pretraining.batches.Crops`, before normalisation.
+        """Return the log-mels of a batch of :class:`teachers.pretraining.sound.batches.Crops`, before normalisation.
 
         Parameters
         ----------
@@ -92,7 +92,7 @@ class Hearing:
         Parameters
         ----------
         batch : dict of Tensor or str
-            From :class:`teachers.pretraining.batches.Crops`.
+            From :class:`teachers.pretraining.sound.batches.Crops`.
 
         Returns
         -------

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from lungsound.errors import InputError
 from lungsound.terminal import progress
-from teachers.pretraining.batches import Crops, View
-from teachers.pretraining.hearing import Ear
-from teachers.pretraining.mixture import STATISTICS, Epoch
+from teachers.pretraining.sound.batches import Crops, View
+from teachers.pretraining.sound.hearing import Ear
+from teachers.pretraining.sound.mixture import STATISTICS, Epoch
 
 _AT_ONCE = 50
 
