@@ -200,37 +200,38 @@ static inline parts_t divide(uint32_t channels, uint32_t count)
     return parts;
 }
 
-/* The first channel of eight or sixteen. */
-static inline uint32_t first_of(uint32_t channel, uint32_t of, uint32_t channels)
-{
-    return ((channel + of) <= channels) ? channel : (channels - of);
-}
-
 /* Where eights begin: only those of less than sixteen channels are more than one. */
 static inline uint32_t first_of_eights(uint32_t eight, uint32_t channels)
 {
     return ((channels < 16u) && (eight == 0u)) ? 0u : (channels - 8u);
 }
 
-/* One output column. */
-AU_OUT_OF_LINE static void make(const au_depthwise_t *conv, const au_scaling_t *scaling, const au_value_t *const *under,
-                                au_value_t *out)
+/* Eights of channels of one output column. */
+AU_OUT_OF_LINE static void make_eights(const au_depthwise_t *conv, const au_value_t *const *under, au_value_t *out)
 {
-    const au_scaling_t how = *scaling;
-    const uint32_t channels = conv->in_channels;
     const uint32_t count = (uint32_t)conv->kernel_h * conv->kernel_w;
-    const parts_t parts = divide(channels, count);
-    const int32_t *known = how.fours;
+    const parts_t parts = divide(conv->in_channels, count);
+    const int32_t *known = conv->fours + 1;
     for (uint32_t i = 0; i < parts.eights; ++i) {
-        const uint32_t first = first_of_eights(i, channels);
+        const uint32_t first = first_of_eights(i, conv->in_channels);
         make_eight(conv, under, count, first, known, out + first);
         known += parts.words_of_eight;
     }
-    for (uint32_t i = 0; i < parts.sixteens; ++i) {
-        const uint32_t first = first_of(16u * i, 16u, channels);
-        finish(&how, add_any(biases(known + (4u * count)), under, count, first, (const int8_t *)known),
-               known + (4u * count), out + first);
-        known += parts.words_of_sixteen;
+}
+
+/* Sixteens of them. */
+AU_OUT_OF_LINE static void make_sixteens(const au_depthwise_t *conv, const au_value_t *const *under, au_value_t *out)
+{
+    const au_scaling_t how = au_scaling(conv->fours, conv->out_zero, conv->low, conv->high);
+    const uint32_t channels = conv->in_channels;
+    const uint32_t count = (uint32_t)conv->kernel_h * conv->kernel_w;
+    const parts_t parts = divide(channels, count);
+    const int32_t *next = how.fours + (parts.eights * parts.words_of_eight);
+    for (uint32_t channel = 0; channel < (16u * parts.sixteens); channel += 16u) {
+        const uint32_t first = ((channel + 16u) <= channels) ? channel : (channels - 16u);
+        finish(&how, add_any(biases(next + (4u * count)), under, count, first, (const int8_t *)next),
+               next + (4u * count), out + first);
+        next += (4u * count) + (4u * AU_WORDS_OF_FOUR_LANES);
     }
 }
 

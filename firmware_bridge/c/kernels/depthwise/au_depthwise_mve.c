@@ -67,8 +67,7 @@ static inline void sixteens_of_nine(const au_depthwise_t *conv, au_kind_t kind, 
 AU_OUT_OF_LINE static void row_of_nine(const au_depthwise_t *conv, const au_value_t *const *rows, au_value_t *out)
 {
     const au_scaling_t how = au_scaling(conv->fours, conv->out_zero, conv->low, conv->high);
-    au_columns_t columns = {
-        vdupq_n_s16((int16_t)how.zero), vdupq_n_s8((int8_t)how.low), vdupq_n_s8((int8_t)how.high), NULL, 0, NULL, 0, 0};
+    au_columns_t columns = {vdupq_n_s16((int16_t)how.zero), NULL, 0, NULL, 0, 0, how.low, how.high, NULL};
     const au_value_t *under[9];
     const uint32_t channels = conv->in_channels;
     const uint32_t whole = channels / 16u;
@@ -117,12 +116,12 @@ AU_OUT_OF_LINE static void row_of_nine(const au_depthwise_t *conv, const au_valu
 
 AU_OUT_OF_LINE static void any_row(const au_depthwise_t *conv, const au_value_t *const *rows, au_value_t *out)
 {
-    const au_scaling_t how = au_scaling(conv->fours, conv->out_zero, conv->low, conv->high);
     const au_value_t *under[AU_MAX_UNDER];
     int32_t left = -(int32_t)conv->pad_left;
     for (uint32_t x = 0; x < conv->out_width; ++x) {
         find(conv, rows, left, under);
-        make(conv, &how, under, out + (x * conv->in_channels));
+        make_eights(conv, under, out + (x * conv->in_channels));
+        make_sixteens(conv, under, out + (x * conv->in_channels));
         left += (int32_t)conv->stride_w;
     }
 }

@@ -18,32 +18,32 @@
     AU_EIGHT_FIRST(row)                    \
     AU_EIGHT_PRODUCTS("q7")                \
     AU_ADD(one, "q7") AU_EIGHT_SECOND(row) AU_EIGHT_PRODUCTS("q7") AU_ADD(other, "q7") AU_EIGHT_ON(row, on)
-#define AU_EIGHT_SUMS                                                                                       \
-    AU_EIGHT_OF("r0", "on", "q4", "q5")                                                                     \
-    AU_EIGHT_MORE("r0", "on", "q4", "q5")                                                                   \
-    AU_EIGHT_OF("r0", "back", "q0", "q2")                                                                   \
-    AU_EIGHT_MORE("r1", "on", "q0", "q2")                                                                   \
-    AU_HALVE("q1", "q4", "q0")                                                                              \
-    AU_ADD("q4", "q0")                                                                                      \
-    AU_HALVE("q3", "q5", "q2")                                                                              \
-    AU_ADD("q5", "q2")                                                                                      \
-    AU_EIGHT_OF("r1", "on", "q0", "q2")                                                                     \
-    AU_EIGHT_MORE("r1", "back", "q0", "q2")                                                                 \
-    AU_ADD("q4", "q0")                                                                                      \
-    AU_ADD("q5", "q2")                                                                                      \
-    AU_EIGHT_FIRST("r2")                                                                                    \
-    AU_EIGHT_PRODUCTS("q7")                                                                                 \
-    AU_ADD("q4", "q7")                                                                                      \
-    AU_HALVE("q0", "q0", "q7")                                                                              \
-    AU_HALVE("q1", "q1", "q0")                                                                              \
-    AU_EIGHT_SECOND("r2")                                                                                   \
-    AU_EIGHT_PRODUCTS("q7")                                                                                 \
-    AU_ADD("q5", "q7")                                                                                      \
-    AU_HALVE("q2", "q2", "q7")                                                                              \
-    AU_HALVE("q3", "q3", "q2")                                                                              \
-    AU_EIGHT_ON("r2", "on")                                                                                 \
-    AU_EIGHT_MORE("r2", "on", "q4", "q5") AU_EIGHT_MORE("r2", "back", "q4", "q5") AU_JOIN("q4", "q0", "q1") \
-        AU_JOIN("q5", "q2", "q3")
+#define AU_EIGHT_SUMS                       \
+    AU_EIGHT_OF("r0", "on", "q4", "q5")     \
+    AU_EIGHT_MORE("r0", "on", "q4", "q5")   \
+    AU_EIGHT_OF("r0", "back", "q0", "q2")   \
+    AU_EIGHT_MORE("r1", "on", "q0", "q2")   \
+    AU_HALVE("q1", "q4", "q0")              \
+    AU_ADD("q4", "q0")                      \
+    AU_HALVE("q3", "q5", "q2")              \
+    AU_ADD("q5", "q2")                      \
+    AU_EIGHT_OF("r1", "on", "q0", "q2")     \
+    AU_EIGHT_MORE("r1", "back", "q0", "q2") \
+    AU_ADD("q4", "q0")                      \
+    AU_ADD("q5", "q2")                      \
+    AU_EIGHT_FIRST("r2")                    \
+    AU_EIGHT_PRODUCTS("q7")                 \
+    AU_ADD("q4", "q7")                      \
+    AU_HALVE("q0", "q0", "q7")              \
+    AU_HALVE("q1", "q1", "q0")              \
+    AU_EIGHT_SECOND("r2")                   \
+    AU_EIGHT_PRODUCTS("q7")                 \
+    AU_ADD("q5", "q7")                      \
+    AU_HALVE("q2", "q2", "q7")              \
+    AU_HALVE("q3", "q3", "q2")              \
+    AU_EIGHT_ON("r2", "on")                 \
+    AU_EIGHT_MORE("r2", "on", "q4", "q5")   \
+    AU_EIGHT_MORE("r2", "back", "q4", "q5") AU_JOIN("q4", "q0", "q1") AU_JOIN("q5", "q2", "q3")
 
 /* Four channels of each column. */
 #define AU_EIGHT_FOUR(one, other, shifts, scaled) \
@@ -65,7 +65,7 @@
 
 /* Pairs of columns, none of which has anything under its kernel that lies outside; `tap` is from an input column to the
  * next under a kernel. */
-AU_OUT_OF_LINE static void au_nine_eights(au_kind_t kind, const au_columns_t *columns, const au_value_t *const *under,
+AU_OUT_OF_LINE static void au_nine_eights(au_kind_t kind, au_columns_t *columns, const au_value_t *const *under,
                                           uint32_t offset, uint32_t tap, au_value_t *out)
 {
     const au_value_t *r0 = under[0] + offset;
@@ -76,13 +76,13 @@ AU_OUT_OF_LINE static void au_nine_eights(au_kind_t kind, const au_columns_t *co
     au_value_t *next_out = out;
     const int32_t *next;
     __asm volatile(
-        "ldr %[next], [%[columns], #52]\n\t"
+        "ldr %[next], [%[columns], #20]\n\t"
         "dls lr, %[next]\n\t"
         "cmp %[kind], #1\n" /* nothing else changes flags */
         "1:\n\t"
-        "ldr %[next], [%[columns], #48]\n\t" AU_EIGHT_SUMS "bne 3f\n\t" AU_EIGHT_SCALED(AU_RIGHT_ALONE, AU_SCALED_DOWN)
+        "ldr %[next], [%[columns], #16]\n\t" AU_EIGHT_SUMS "bne 3f\n\t" AU_EIGHT_SCALED(AU_RIGHT_ALONE, AU_SCALED_DOWN)
             AU_EIGHT_WHOLE "2:\n\t"
-                           "ldr %[next], [%[columns], #64]\n\t"
+                           "ldr %[next], [%[columns], #32]\n\t"
                            "vstrb.16 q0, [%[out]]\n\t"
                            "add %[out], %[out], %[next]\n\t"
                            "vstrb.16 q2, [%[out]]\n\t"

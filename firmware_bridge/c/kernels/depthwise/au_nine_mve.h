@@ -31,13 +31,14 @@ static inline au_kind_t au_kind(au_scaling_t how)
 
 typedef struct {
     int16x8_t zero;
-    int8x16_t low;
-    int8x16_t high;
     const int32_t *known; /* of the first of these channels */
     uint32_t groups;      /* of sixteen channels each; of eight, pairs of columns */
     const au_value_t *end;
     uint32_t apart;     /* from an input column to the next that is wanted; of sixteens, from its last channel on */
     uint32_t out_apart; /* the same of output columns */
+    int32_t low;
+    int32_t high;
+    const int32_t *next; /* held here for a while */
 } au_columns_t;
 
 /* Sums of 32 bits, from what 16 bits have kept of them and a quarter of the rest: of even lanes go to `even`, of odd
@@ -119,14 +120,20 @@ typedef struct {
     "vqmovnb.s16 q0, q0\n\t"        \
     "vqmovnt.s16 q0, q2\n\t"
 #define AU_SIXTEEN_CLAMPED AU_SIXTEEN_WHOLE AU_CLAMPS AU_CLAMP("q0")
-#define AU_CLAMPS "vldrw.32 q4, [%[columns], #16]\n\tvldrw.32 q5, [%[columns], #32]\n\t"
+#define AU_CLAMPS                        \
+    "str %[next], [%[columns], #44]\n\t" \
+    "ldr %[next], [%[columns], #36]\n\t" \
+    "vdup.8 q4, %[next]\n\t"             \
+    "ldr %[next], [%[columns], #40]\n\t" \
+    "vdup.8 q5, %[next]\n\t"             \
+    "ldr %[next], [%[columns], #44]\n\t"
 #define AU_CLAMP(values) "vmax.s8 " values ", " values ", q4\n\tvmin.s8 " values ", " values ", q5\n\t"
 
 #define AU_MOVE_ON(pointer) "add %[" pointer "], %[" pointer "], %[next]\n\t"
 
 /* Sixteens of channels of output columns from `out` to the end; `under` says where values under the first of them are,
  * less `offset`. */
-AU_OUT_OF_LINE static void au_nine_sixteens(au_kind_t kind, const au_columns_t *columns, const au_value_t *const *under,
+AU_OUT_OF_LINE static void au_nine_sixteens(au_kind_t kind, au_columns_t *columns, const au_value_t *const *under,
                                             uint32_t offset, au_value_t *out)
 {
     const au_value_t *p0 = under[0] + offset;
@@ -143,19 +150,19 @@ AU_OUT_OF_LINE static void au_nine_sixteens(au_kind_t kind, const au_columns_t *
     __asm volatile(
         "cmp %[next], #1\n" /* nothing else changes flags */
         "1:\n\t"
-        "ldr lr, [%[columns], #52]\n\t"
-        "ldr %[next], [%[columns], #48]\n"
+        "ldr lr, [%[columns], #20]\n\t"
+        "ldr %[next], [%[columns], #16]\n"
         "2:\n\t" AU_SIXTEEN_SUMS "bne 6f\n\t" AU_SIXTEEN_SCALED(
             AU_RIGHT_ALONE,
             AU_SCALED_DOWN) "3:\n\t" AU_SIXTEEN_WHOLE "4:\n\t"
                             "vstrb.8 q0, [%[out]], #16\n\t"
                             "le lr, 2b\n\t"
-                            "ldr %[next], [%[columns], #60]\n\t"
+                            "ldr %[next], [%[columns], #28]\n\t"
                             "cbz %[next], 5f\n\t" AU_MOVE_ON("p0") AU_MOVE_ON("p1") AU_MOVE_ON("p2") AU_MOVE_ON("p3")
                                 AU_MOVE_ON("p4") AU_MOVE_ON("p5") AU_MOVE_ON("p6") AU_MOVE_ON("p7")
-                                    AU_MOVE_ON("p8") "ldr %[next], [%[columns], #64]\n\t" AU_MOVE_ON(
+                                    AU_MOVE_ON("p8") "ldr %[next], [%[columns], #32]\n\t" AU_MOVE_ON(
                                         "out") "5:\n\t"
-                                               "ldr %[next], [%[columns], #56]\n\t"
+                                               "ldr %[next], [%[columns], #24]\n\t"
                                                "sub %[next], %[next], %[out]\n\t"
                                                "cbz %[next], 9f\n\t"
                                                "b 1b\n"
