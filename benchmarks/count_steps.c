@@ -24,17 +24,17 @@ static void count(const void *op, uint32_t ticks)
     }
 }
 
-#define COUNT_RUN(kernel)                                                              \
+#define COUNT_RUN(kernel)                                                                 \
     void __real_##kernel(const void *op, const au_value_t *const *rows, au_value_t *out); \
     void __wrap_##kernel(const void *op, const au_value_t *const *rows, au_value_t *out); \
     void __wrap_##kernel(const void *op, const au_value_t *const *rows, au_value_t *out)  \
-    {                                                                                  \
-        const uint32_t start = board_counter();                                        \
-                                                                                       \
-        __real_##kernel(op, rows, out);                                                \
-        if (counting) {                                                                \
-            count(op, board_elapsed(start));                                           \
-        }                                                                              \
+    {                                                                                     \
+        const uint32_t start = board_counter();                                           \
+                                                                                          \
+        __real_##kernel(op, rows, out);                                                   \
+        if (counting) {                                                                   \
+            count(op, board_elapsed(start));                                              \
+        }                                                                                 \
     }
 
 #define COUNT_FOLD(kernel)                                                                                        \

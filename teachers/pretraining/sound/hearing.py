@@ -37,8 +37,8 @@ class Ear:
         ----------
         batch : dict of Tensor
             On any device.
-        whose : {"", "teacher_"}
-            What the names of these crops begin with.
+        whose : str
+            What the names of these crops begin with: nothing, or ``teacher_``.
 
         Returns
         -------

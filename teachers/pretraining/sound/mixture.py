@@ -36,7 +36,7 @@ class ShardedPart:
     first: int
     heard: int
 
-    def order(self, seed: int, epoch: int) -> "_Passes":
+    def order(self, seed: int, epoch: int) -> Sequence[int]:
         """Return the numbers of its clips as an epoch hears them."""
         return _Passes(self, seed, epoch)
 
