@@ -64,6 +64,10 @@ FAMILIES = {
     "mobilenetv2": Trained(StudentConfig("mobilenetv2", width=1 / 8), 280.0),
     "mn04": Trained(StudentConfig("mobilenetv3", width=0.4), 360.0, "efficientat_8k", published=True),
     "stream": Trained(StudentConfig("stream", width=0.25, depth=6), 33.0),
+    "cnn10": Trained(StudentConfig("cnn10", width=1 / 8), 85.0),
+    "cnn14": Trained(StudentConfig("cnn14", width=1 / 8), 120.0),
+    "resnet22": Trained(StudentConfig("resnet22", width=1 / 8), 120.0),
+    "mobilenetv1": Trained(StudentConfig("mobilenetv1", width=1 / 8), 50.0),
 }
 
 EARS = {
