@@ -239,7 +239,7 @@ def _tell(run: Run, *, json_output: bool) -> None:
         return
     said = "  ".join(f"{name} {value:g}" for name, value in run.validation.items() if isinstance(value, float))
     synthetic = " (synthetic)" if run.synthetic else ""
-    out.print(f"held out{synthetic}: {said}", highlight=False)
+    out.print(f"held out{synthetic}: {said or 'nothing'}", highlight=False)
     if checkpoint:
         out.print(f"checkpoint: {checkpoint}", highlight=False)
     out.print(f"run: {run.path}", highlight=False)
