@@ -3,44 +3,17 @@
 import numpy as np
 import pytest
 from beside_litert import Case, differing_on_core, differing_on_host
-from made_once import made_once
-from random_student import features_for, float_logits, listening_of, random_student
+from exported_families import HEARD, LISTENING, UNSEEN, exported, student_of
 
 from export.bundle.runtimes import probabilities
-from export.graph.read import read_graph
 from export.onnx.models import onnx_float, onnx_int8
 from export.onnx.runtime import OnnxRuntime
-from export.tflite.bias import corrected_biases
-from export.tflite.float_model import write_graph
-from export.tflite.int8_model import int8_tflite
-from export.tflite.ranges import calibrate
 from export.tflite.runtime import LiteRT
-from students.student import Student
 
 pytestmark = pytest.mark.slow
 
 FAMILIES = ("cnn10", "cnn14", "resnet22", "mobilenetv1", "mobilenetv2", "mobilenetv3")
 """Those beside CNN6 and stream, which other tests take everywhere."""
-LISTENING = listening_of(70, 33)
-"""Odd enough that halvings leave rows and columns out."""
-HEARD, UNSEEN = features_for(LISTENING, 8, 5), features_for(LISTENING, 6, 77)
-
-
-def student_of(family: str) -> Student:
-    """A student of few channels."""
-    return random_student(LISTENING, trunk=family, heads=2, width=1 / 16)
-
-
-@made_once
-def exported(family: str) -> tuple[bytes, bytes, np.ndarray]:
-    """Its float and its int8 .tflite, and torch's logits in float64."""
-    student = student_of(family)
-    expected = float_logits(student, UNSEEN)
-    model = write_graph(read_graph(student, 70, 33))
-    ranges = calibrate(model, HEARD)
-    # Corrected biases cost half of the time: one family is enough to see what they do.
-    corrected = corrected_biases(model, ranges, HEARD) if family == "resnet22" else model
-    return model, int8_tflite(corrected, ranges), expected
 
 
 def case_of(family: str, windows: int) -> Case:

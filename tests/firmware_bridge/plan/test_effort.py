@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from cnn6_tflite import cnn6
 from counted import assert_estimated
+from exported_families import exported
 from exported_student import exported_student
 
 from firmware_bridge.bench_target import bench_target
@@ -87,19 +88,18 @@ def test_what_is_no_number_of_instructions_is_one_sentence(said):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("trunk", "width", "depth", "name"),
+    ("family", "name"),
     [
-        ("mobilenetv2", 3 / 16, None, "cortex-m4"),
-        ("mobilenetv1", 3 / 16, None, "cortex-m55"),
-        ("stream", 3 / 16, 4, "cortex-m33"),
-        ("resnet22", 3 / 64, None, "cortex-m55"),
-        ("cnn10", 1 / 32, None, "cortex-m3"),
+        ("mobilenetv2", "cortex-m4"),
+        ("mobilenetv1", "cortex-m55"),
+        ("stream", "cortex-m33"),
+        ("resnet22", "cortex-m55"),
+        ("cnn10", "cortex-m3"),
     ],
 )
-def test_a_network_that_was_not_fitted_takes_no_more_than_is_estimated(
-    trunk, width, depth, name, installed, tmp_path: Path
-):
+def test_a_network_that_was_not_fitted_takes_no_more_than_is_estimated(family, name, installed, tmp_path: Path):
     installed(name)
     path = tmp_path / "net.tflite"
-    path.write_bytes(exported_student(width, 2, 2.0, trunk=trunk, depth=depth)[0])
+    stream = family == "stream"
+    path.write_bytes(exported_student(3 / 16, 2, trunk=family, depth=4)[0] if stream else exported(family)[1])
     assert_estimated(bench_target(path, name))
