@@ -122,6 +122,23 @@ class Encoder(nn.Module, ABC):
         """Raise the sentence for a size that does not exist."""
         raise InputError(f"size {size!r}: choose from {cls.sizes}, published")
 
+    @classmethod
+    def width_of(cls, size: str) -> float:
+        """Return the width multiplier that a size from scratch is, where that is what sizes are.
+
+        Raises
+        ------
+        InputError
+            If it is no number, or none from 1/64 to 4.
+        """
+        try:
+            width = float(size)
+        except ValueError:
+            cls.refuse_size(size)
+        if not 1 / 64 <= width <= 4:
+            raise InputError(f"size {size}: a width must lie between {1 / 64} and 4")
+        return width
+
 
 E = TypeVar("E", bound=type[Encoder])
 _REGISTERED: dict[str, type[Encoder]] = {}

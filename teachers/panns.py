@@ -82,13 +82,7 @@ class PannsEncoder(Encoder):
     @classmethod
     def scratch_config(cls, size: str, listening: Listening) -> Any:
         """See :meth:`teachers.encoder.Encoder.scratch_config`; the size is a width multiplier."""
-        try:
-            width = float(size)
-        except ValueError:
-            cls.refuse_size(size)
-        if not 1 / 64 <= width <= 4:
-            raise InputError(f"size {size}: a width must lie between {1 / 64} and 4")
-        return cls.Config(scaled_widths(cls.Config.trunk.published, width), listening.logmel.n_mels)
+        return cls.Config(scaled_widths(cls.Config.trunk.published, cls.width_of(size)), listening.logmel.n_mels)
 
     @classmethod
     def read(cls, path: Path) -> Self:

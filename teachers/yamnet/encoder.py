@@ -76,13 +76,7 @@ class YamnetEncoder(Encoder):
     @classmethod
     def scratch_config(cls, size: str, listening: Listening) -> YamnetConfig:
         """See :meth:`teachers.encoder.Encoder.scratch_config`; the size is a width multiplier."""
-        try:
-            width = float(size)
-        except ValueError:
-            cls.refuse_size(size)
-        if not 1 / 64 <= width <= 4:
-            raise InputError(f"size {size}: a width must lie between {1 / 64} and 4")
-        return YamnetConfig(scaled_widths(PUBLISHED_WIDTHS, width), listening.logmel.n_mels)
+        return YamnetConfig(scaled_widths(PUBLISHED_WIDTHS, cls.width_of(size)), listening.logmel.n_mels)
 
     @classmethod
     def read(cls, path: Path) -> Self:
