@@ -155,7 +155,7 @@ def _refuse_other_labels(place: str, network: "nn.Module", listening: Listening)
     from export.graph.trace import logits_of
 
     try:
-        found = logits_of(network, listening.frames, listening.logmel.n_mels)
+        found = logits_of(network, 1, listening.frames, listening.logmel.n_mels)
     except InputError as error:
         raise InputError(f"{place}: {error}") from error
     if found != len(listening.labels):

@@ -27,9 +27,11 @@ from export.bundle.opening import Bundle, Int8Format
 from export.bundle.runtimes import RUNTIMES, Runtime, as_input
 from export.check import check
 from export.gate import Validation, refuse_other_decisions, validation_figures
-from export.onnx.models import input_quantization, onnx_float, onnx_int8
+from export.graph.read import graph_of
+from export.graph.trace import recorded
+from export.onnx.models import input_quantization, onnx_int8, onnx_of
 from export.tflite.bias import corrected_biases
-from export.tflite.float_model import float_tflite
+from export.tflite.float_model import write_graph
 from export.tflite.int8_model import int8_tflite
 from export.tflite.ranges import calibrate
 from lungsound.errors import InputError
@@ -180,10 +182,11 @@ def build_models(
     percentile: float | None,
 ) -> dict[str, bytes]:
     """Return the content of every model file by its name in the bundle; parameters as for :func:`write_bundle`."""
-    exact = onnx_float(network, listening)
+    program = recorded(network, 1, listening.frames, listening.logmel.n_mels)
+    exact = onnx_of(program)
     models = {ONNX_FLOAT_FILE: exact.SerializeToString()}
     if Int8Format.TFLITE in formats:
-        float_model = float_tflite(network, listening)
+        float_model = write_graph(graph_of(program))
         ranges = calibrate(float_model, calibration, percentile)
         corrected = corrected_biases(float_model, ranges, calibration[:CORRECTION])
         models[TFLITE_FILE] = int8_tflite(corrected, ranges)

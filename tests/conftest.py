@@ -8,13 +8,14 @@ from pathlib import Path
 
 # Before torch is imported: two threads that wait for each other on a busy machine take ten times as long as one.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# The collector walked through all that is imported, again and again: a seventh of the time.
-gc.set_threshold(50_000, 20, 50)
 
 import pytest
 from hypothesis import settings
 from made_once import FOLDER, once
 from torch_tables import keep_tables
+
+# The collector walked through all that is imported, again and again: a seventh of the time.
+gc.set_threshold(50_000, 20, 50)
 
 # No test judges time; CI repeats the same examples, so that a change is what turns it red.
 settings.register_profile("auscult", deadline=None, derandomize=bool(os.environ.get("CI")))

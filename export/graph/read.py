@@ -12,7 +12,7 @@ from export.graph.fold import fold
 from export.graph.nodes import Graph, Input, Node
 from export.graph.read_layers import LAYERS
 from export.graph.read_shapes import SHAPES
-from export.graph.trace import trace
+from export.graph.trace import core, recorded
 from lungsound.errors import InputError
 
 READERS = LAYERS | SHAPES
@@ -37,10 +37,21 @@ def read_graph(network: nn.Module, frames: int, mels: int) -> Graph:
     Raises
     ------
     InputError
-        If :func:`export.graph.trace.trace` refuses the network, an operator cannot be exported (with its place in the
+        If :func:`export.graph.trace.recorded` or :func:`graph_of` refuses the network.
+    """
+    return graph_of(recorded(network, 1, frames, mels))
+
+
+def graph_of(program: ExportedProgram) -> Graph:
+    """Read what a network computes, once :func:`export.graph.trace.recorded` has followed it.
+
+    Raises
+    ------
+    InputError
+        If :func:`export.graph.trace.core` refuses the program, an operator cannot be exported (with its place in the
         network and what to use instead), or a weight is not finite.
     """
-    program = trace(network, frames, mels)
+    program = core(program)
     reading = _Reading(program)
     for node in program.graph.nodes:
         reading.read(node)

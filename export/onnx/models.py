@@ -13,7 +13,9 @@ import onnx
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from torch.export import ExportedProgram
 
+from export.graph.trace import recorded
 from lungsound.errors import InputError
 from lungsound.listening import Listening
 from lungsound.quantization import Quantization
@@ -38,26 +40,32 @@ def onnx_float(student: nn.Module, listening: Listening, *, sound: bool = False)
     Returns
     -------
     ModelProto
-        Input ``logmel`` [1, 1, frames, n_mels], output ``logits`` [1, labels], weights inside. One window at a
-        time, as on the device.
+        As :func:`onnx_of` makes it.
     """
-    shape = (1, listening.samples) if sound else (1, 1, listening.frames, listening.logmel.n_mels)
-    window = torch.zeros(shape)
-    training = student.training
-    student.eval()
-    try:
-        with _silence():
-            program = torch.onnx.export(
-                student,
-                (window,),
-                dynamo=True,
-                external_data=False,
-                verbose=False,
-                input_names=[SOUND if sound else INPUT],
-                output_names=[OUTPUT],
-            )
-    finally:
-        student.train(training)
+    shape = (listening.samples,) if sound else (1, listening.frames, listening.logmel.n_mels)
+    return onnx_of(recorded(student, *shape), SOUND if sound else INPUT)
+
+
+def onnx_of(network: ExportedProgram, given: str = INPUT) -> onnx.ModelProto:
+    """Write a recorded network as a float ONNX model.
+
+    Parameters
+    ----------
+    network : ExportedProgram
+        Of :func:`export.graph.trace.recorded`.
+    given : str
+        Name of the input.
+
+    Returns
+    -------
+    ModelProto
+        Input ``logmel`` [1, 1, frames, n_mels] or what `given` says, output ``logits`` [1, labels], weights inside.
+        One window at a time, as on the device.
+    """
+    with _silence():
+        program = torch.onnx.export(
+            network, dynamo=True, external_data=False, verbose=False, input_names=[given], output_names=[OUTPUT]
+        )
     if program is None:
         raise RuntimeError("torch exported no program")
     model = program.model_proto

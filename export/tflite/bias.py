@@ -8,6 +8,7 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from export.tflite.activations import activations
+from export.tflite.beginnings import Beginnings
 from export.tflite.int8_model import HARD_SWISH_ZERO, int8_tflite, only_hard_swish_reads
 from export.tflite.ranges import Ranges
 from export.tflite.structure import Step, Structure
@@ -49,15 +50,17 @@ def corrected_biases(float_model: bytes, ranges: Ranges, features: NDArray[np.fl
     exact, rounded = Structure(float_model), Structure(int8_tflite(float_model, ranges))
     convolutions = [_Convolution(exact, step) for step in exact.steps if step.kind in _CORRECTED]
     wanted = _statistics(float_model, features, convolutions)
+    beginnings = Beginnings(rounded)
     by_name = {rounded.name(step.output): step for step in rounded.steps}
     for convolution in progress(convolutions, "correcting biases"):
         # Where an activation cuts part of the values, the mean follows the bias by the share that passes.
         target, step = wanted[convolution.name], by_name[convolution.name]
         gain = np.maximum(target.active, _LEAST_ACTIVE) if convolution.is_cut else 1.0
         for _ in range(_STEPS):
-            found = _statistics(rounded.as_far_as(step), features, [convolution])[convolution.name]
+            found = _statistics(beginnings.as_far_as(step), features, [convolution])[convolution.name]
             convolution.add_to_bias(-(found.mean - target.mean) / gain)
-            convolution.round_into(rounded, step)
+            scale = np.asarray(rounded.graph.tensors[step.inputs[2]].quantization.scale, np.float32)
+            beginnings.set_constant(step.inputs[2], convolution.rounded_bias(scale))
     return exact.to_bytes()
 
 
@@ -90,13 +93,11 @@ class _Convolution:
         values = np.frombuffer(bytes(self._bias.data), np.float32) + shift
         self._bias.data = np.frombuffer(values.astype(np.float32).tobytes(), np.uint8)
 
-    def round_into(self, rounded: Structure, step: Step) -> None:
-        """Write the bias into an int8 model as its quantizer would; nothing else of the model depends on it."""
-        scale = np.asarray(rounded.graph.tensors[step.inputs[2]].quantization.scale, np.float32)
+    def rounded_bias(self, scale: NDArray[np.float32]) -> NDArray[np.int32]:
+        """Return the bias as the quantizer of an int8 model would; nothing else of the model depends on it."""
         values = np.frombuffer(bytes(self._bias.data), np.float32)
         codes = np.rint(values / scale).astype(np.float64)  # float32 has no largest int32
-        codes = np.clip(codes, -(2**31) + 1, 2**31 - 1).astype(np.int32)
-        rounded.buffer(step.inputs[2]).data = np.frombuffer(codes.tobytes(), np.uint8)
+        return np.clip(codes, -(2**31) + 1, 2**31 - 1).astype(np.int32)
 
 
 def _statistics(

@@ -97,16 +97,6 @@ class Structure:
         builder.Finish(self.model.Pack(builder), file_identifier=b"TFL3")
         return bytes(builder.Output())
 
-    def as_far_as(self, step: Step) -> bytes:
-        """Write a file that computes an operator and nothing behind it."""
-        operators, outputs, signatures = self.graph.operators, self.graph.outputs, self.model.signatureDefs
-        self.graph.operators = operators[: self.steps.index(step) + 1]
-        self.graph.outputs, self.model.signatureDefs = [step.output], []
-        try:
-            return self.to_bytes()
-        finally:
-            self.graph.operators, self.graph.outputs, self.model.signatureDefs = operators, outputs, signatures
-
     def _step(self, operator: Any) -> Step:
         code = self.model.operatorCodes[operator.opcodeIndex]
         kind = _KINDS[max(code.builtinCode, code.deprecatedBuiltinCode)]

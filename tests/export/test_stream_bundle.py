@@ -12,6 +12,7 @@ from export.bundle.opening import Int8Format
 from export.check import check
 from export.command import export_run
 from export.making import Origin, write_bundle
+from export.tflite.beginnings import Beginnings
 from export.tflite.structure import Structure
 from firmware_bridge.plan.model import Model
 from firmware_bridge.plan.waiting import held_whole
@@ -39,7 +40,7 @@ class Rows:
         self.first = next(n for n, step in enumerate(self.steps) if structure.name(step.output).startswith("head"))
         assert self.steps[self.first].kind == kind
         self.interpreter = Interpreter(
-            model_content=structure.as_far_as(self.steps[self.first]),
+            model_content=Beginnings(structure).as_far_as(self.steps[self.first]),
             experimental_op_resolver_type=OpResolverType.BUILTIN_REF,
         )
 

@@ -5,14 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from foreign_networks import FRAMES, MELS, NETWORKS, foreign_network, random_logmels
+from foreign_networks import NETWORKS, foreign_tflite, random_logmels
 from host import SANITIZERS, run_on_host
 from made_once import made_once
 from one_op_tflite import litert
 from traced_net import differing
 
-from export.graph.read import read_graph
-from export.tflite.float_model import write_graph
 from export.tflite.int8_model import int8_tflite
 from export.tflite.ranges import calibrate
 from firmware_bridge.bench_target import bench_target
@@ -32,7 +30,7 @@ MAP = (16, 16 * 16)
 @made_once
 def exported(name: str) -> bytes:
     """The int8 .tflite of a network, with ranges of random sound."""
-    float_model = write_graph(read_graph(foreign_network(name), FRAMES, MELS))
+    float_model = foreign_tflite(name)
     return int8_tflite(float_model, calibrate(float_model, random_logmels(8, 5)[:, 0].numpy()))
 
 

@@ -6,7 +6,11 @@ from lungsound import cpu_wheels as cpu_wheels  # isort: skip  # before timm, wh
 
 import timm
 import torch
+from made_once import made_once
 from torch import Tensor, nn
+
+from export.graph.read import read_graph
+from export.tflite.float_model import write_graph
 
 FRAMES, MELS = 62, 64
 """Some 2 s of sound in the log-mel device_4k."""
@@ -112,6 +116,12 @@ def foreign_network(name: str, seed: int = 0) -> nn.Module:
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = 0.1
     return network.eval()
+
+
+@made_once
+def foreign_tflite(name: str) -> bytes:
+    """The float .tflite of one, for windows [62, 64]."""
+    return write_graph(read_graph(foreign_network(name), FRAMES, MELS))
 
 
 def random_logmels(count: int, seed: int) -> Tensor:

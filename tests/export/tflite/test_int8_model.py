@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from ai_edge_quantizer import quantizer
+from made_once import made_once
 from random_student import features_for, listening_of, random_student
 
 from export.tflite.bias import corrected_biases
@@ -48,10 +49,14 @@ def tensors(model):
     return {d["name"]: d for d in details if d["name"] and not d["name"].endswith("scratch_buffer")}
 
 
-@pytest.fixture(scope="module", params=[1, 2, 4, 6])
+@pytest.fixture(params=[1, 2, 4, 6])
 def models(request):
-    student = random_student(LISTENING, heads=request.param, lam=0.3)
-    float_model = float_tflite(student, LISTENING)
+    return both(request.param)
+
+
+@made_once
+def both(heads):
+    float_model = float_tflite(random_student(LISTENING, heads=heads, lam=0.3), LISTENING)
     ranges = calibrate(float_model, FEATURES)
     return float_model, int8_tflite(corrected_biases(float_model, ranges, FEATURES), ranges)
 
@@ -145,19 +150,19 @@ def test_unusual_heads(config):
 
 
 def test_the_same_ranges_give_the_same_bytes():
-    float_model = float_tflite(random_student(LISTENING), LISTENING)
+    float_model, _ = both(1)
     ranges = calibrate(float_model, FEATURES[:4])
     first, second = (int8_tflite(corrected_biases(float_model, ranges, FEATURES[:4]), ranges) for _ in range(2))
     assert first == second
 
 
 def test_ranges_of_another_model():
-    float_model = float_tflite(random_student(LISTENING), LISTENING)
+    float_model, _ = both(1)
     with pytest.raises(InputError, match="no range for"):
         int8_tflite(float_model, {"logmel": (0.0, 1.0)})
 
 
 def test_logits_all_beyond_the_limit_still_have_a_scale():
-    float_model = float_tflite(random_student(LISTENING, heads=4), LISTENING)
+    float_model, _ = both(4)
     ranges = calibrate(float_model, FEATURES) | {"logits": (-30.0, -20.0), "head/bmm": (-30.0, -20.0)}
     assert tensors(int8_tflite(float_model, ranges))["logits"]["quantization"][0] > 0

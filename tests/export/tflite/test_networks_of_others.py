@@ -1,17 +1,14 @@
 """Five networks that nobody here designed, with random weights: float as torch, int8 without a float operator."""
 
-import functools
-
 import numpy as np
 import pytest
 import torch
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
-from foreign_networks import FRAMES, MELS, NETWORKS, foreign_network, random_logmels
+from foreign_networks import NETWORKS, foreign_network, foreign_tflite, random_logmels
+from made_once import made_once
 
 from export.bundle.runtimes import probabilities
-from export.graph.read import read_graph
 from export.tflite.bias import corrected_biases
-from export.tflite.float_model import write_graph
 from export.tflite.int8_model import int8_tflite
 from export.tflite.ranges import calibrate
 from export.tflite.runtime import LiteRT
@@ -33,18 +30,17 @@ whoever rounds: with the same ranges NNCF's int8 is 0.27 and 0.076 off for Mobil
 MobileNetV3, this one's 0.24 and 0.075, 0.25 and 0.046 (XNNPACK)."""
 
 
-@functools.cache
-def exact(name: str) -> tuple[bytes, np.ndarray]:
-    """The float .tflite of a network, and torch's logits in float64."""
+@made_once
+def exact(name: str) -> np.ndarray:
+    """Torch's logits in float64."""
     network = foreign_network(name)
-    model = write_graph(read_graph(network, FRAMES, MELS))
     with torch.no_grad():
-        return model, network.double()(torch.from_numpy(UNSEEN).double()[:, None]).numpy()
+        return network.double()(torch.from_numpy(UNSEEN).double()[:, None]).numpy()
 
 
-@functools.cache
+@made_once
 def int8(name: str) -> bytes:
-    model, _ = exact(name)
+    model = foreign_tflite(name)
     ranges = calibrate(model, HEARD)
     return int8_tflite(corrected_biases(model, ranges, HEARD[:8]), ranges)
 
@@ -58,7 +54,7 @@ def opened(model: bytes) -> Interpreter:
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_float_equals_torch(name):
-    model, expected = exact(name)
+    model, expected = foreign_tflite(name), exact(name)
     scale = max(1.0, np.abs(expected).max())
     np.testing.assert_allclose(LiteRT(model).run(UNSEEN), expected, rtol=0, atol=1e-5 * scale)
 
@@ -84,7 +80,7 @@ def test_weights_are_per_channel(name):
 @pytest.mark.parametrize("kernels", ["xnnpack", "reference"])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_int8_is_near_float(name, kernels):
-    _, expected = exact(name)
+    expected = exact(name)
     runtime = LiteRT(int8(name), kernels)
     assert runtime.input is not None
     assert runtime.output is not None
