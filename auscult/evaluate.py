@@ -93,6 +93,8 @@ def open_classifier(target: Path, rounding: str) -> Classifier:
 
     if (target / MANIFEST_FILE).is_file():
         bundle = Bundle.open(target)
+        if bundle.manifest.failed:
+            err.print(f"note: {target} failed its gate: {bundle.manifest.failed}", style="yellow", markup=False)
         return FloatBundle(bundle) if bundle.manifest.front_end else Int8Bundle(target, rounding)
     raise InputError(f"{target}: neither a run ({RUN_FILE}) nor a bundle ({MANIFEST_FILE}); name the folder of one")
 

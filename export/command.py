@@ -11,6 +11,7 @@ from export.bundle.opening import Bundle, Int8Format
 from export.bundle.runtimes import RUNTIMES
 from export.check import check
 from export.foreign import Foreign, export_module
+from export.gate import Strictness, Validation
 from lungsound.command import options
 from lungsound.command.console import print_json
 from lungsound.command.report import figure, figures_table, headline
@@ -19,6 +20,7 @@ from lungsound.errors import InputError
 from lungsound.files.record import Range
 from lungsound.listening import PROTOCOLS
 from lungsound.logmel import normalise
+from lungsound.scores.flips import in_words
 from lungsound.terminal import activity, err, out, print_table
 from lungsound.training.runs import Run, newest_run
 
@@ -69,6 +71,12 @@ def export_command(
         ),
     ] = None,
     protocol: options.Protocols = list(PROTOCOLS),  # noqa: B006
+    force: Annotated[
+        bool, typer.Option("--force", help="Write a bundle that fails its gate, marked as failed.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse also what validation cannot show to have lost nothing.")
+    ] = False,
     json_output: options.Json = False,
 ) -> None:
     """Turn a trained student, or a torch network of your own, into a bundle: int8 and float models, manifest, card
@@ -76,6 +84,9 @@ def export_command(
 
     Ranges come from training windows. The bundle is measured against float on the validation windows, its golden
     vectors are replayed, and it is written whole or not at all. Without recordings there are no scores.
+    It is refused where a sensitivity (of a label, of any, of the exact class) falls by more than 1.0 point, or the
+    Score by more than 0.5, and not by chance: the 95 % interval of the paired fall over patients lies above 0. It has
+    passed where the interval's upper end is within that limit; what lies between is unproven, and --strict refuses it.
     A student with a learnt front end hears sound: its bundle holds a float ONNX model alone, held against torch.
 
     With --module the network maps one normalised log-mel [1, 1, frames, mels] to logits [1, labels]; the log-mel, the
@@ -87,8 +98,14 @@ def export_command(
     (by label), sensitivity (by label), specificity (by label), f1 (by label), balanced_accuracy; of crackle and wheeze:
     sp, se, score, se_any, score_any); with recordings: float (with: n, auroc (by label), sensitivity (by label),
     specificity (by label), f1 (by label), balanced_accuracy; of crackle and wheeze: sp, se, score, se_any, score_any);
-    of a student that hears sound: onnx_error (of a probability against torch)).
+    of a student that hears sound: onnx_error (of a probability against torch)), gate (null without int8, or: verdict
+    (passed or unproven or failed or unmeasured), reasons (sentences), patients, falls (a list: model, figure, float,
+    int8, fall, interval, patients, limit)), flips (null without recordings, or windows that float has right and int8
+    loses: model, class, windows, had, lost, won, recordings (a list: recording, windows)).
     """
+    if force and strict:
+        raise typer.BadParameter("ask for one of --force and --strict", param_hint="--force")
+    strictness = Strictness.FORCE if force else Strictness.STRICT if strict else Strictness.USUAL
     with activity() as doing:
         doing("exporting")
         if module is None:
@@ -100,7 +117,8 @@ def export_command(
             if chosen.model.get("front_end"):
                 refuse_ignored(context, ("percentile", "calibration"), "ignored where there is no int8; leave it out")
             formats = int8 if is_given(context, "int8") else None
-            bundle = export_run(chosen, output or chosen.path / "bundle", formats, percentile, calibration, data or ())
+            folder = output or chosen.path / "bundle"
+            bundle = export_run(chosen, folder, formats, percentile, calibration, data or (), strictness)
         else:
             refuse_ignored(context, ("run", "runs"), "ignored with --module; leave it out")
             if listening is None or output is None:
@@ -108,7 +126,7 @@ def export_command(
             if not data:
                 refuse_ignored(context, ("protocol", "calibration"), "ignored without --data; leave it out")
             foreign = Foreign(module, weights, listening, tuple(data or ()), tuple(protocol))
-            bundle = export_module(foreign, output, int8, percentile, calibration)
+            bundle = export_module(foreign, output, int8, percentile, calibration, strictness)
     if json_output:
         print_json(_export_answer(None if module else chosen, bundle))
         return
@@ -122,6 +140,7 @@ def export_run(
     percentile: float | None = None,
     calibration: int = CALIBRATION,
     data: Sequence[str] = (),
+    strictness: Strictness = Strictness.USUAL,
 ) -> Bundle:
     """Export a run's student, reading training and validation windows from its corpora.
 
@@ -139,6 +158,8 @@ def export_run(
         Training windows to measure ranges on, drawn by the run's seed.
     data : sequence of str
         Where its corpora lie now, as ``name:root``; where they lay, if there is none.
+    strictness : Strictness
+        What the gate lets pass.
 
     Raises
     ------
@@ -146,7 +167,6 @@ def export_run(
         If the run is no student's, its corpora have changed, int8 is asked of a student that hears sound, or
         :func:`export.making.write_bundle` or :func:`export.sound.write_sound_bundle` refuses.
     """
-    from export.gate import Validation
     from export.making import Origin, refuse_to_replace, write_bundle
     from export.sound import learnt_front_end, write_sound_bundle
     from lungsound.features import heard_windows, pcm_windows
@@ -179,13 +199,14 @@ def export_run(
         pcm_windows(validation, rate, seconds),
         validation[list(listening.labels)].to_numpy(np.int64),
         lambda part: heard_windows(validation.iloc[part], logmel, seconds),
+        validation,
     )
     if student.hears_sound:
         return write_sound_bundle(folder, Origin.of_run(run), student, heard)
     drawn = train.sample(min(calibration, len(train)), random_state=run.seed)
     features = normalise(logmel, heard_windows(drawn, logmel, seconds)).astype(np.float32)
     formats = BOTH if formats is None else formats
-    return write_bundle(folder, Origin.of_run(run), student, features, heard, formats, percentile)
+    return write_bundle(folder, Origin.of_run(run), student, features, heard, formats, percentile, strictness)
 
 
 def check_command(
@@ -222,6 +243,8 @@ def _export_answer(run: Run | None, bundle: Bundle) -> dict[str, Any]:
         "threshold_codes": manifest.threshold_codes,
         "ranges": manifest.ranges,
         "validation": manifest.validation,
+        "gate": manifest.gate,
+        "flips": manifest.flips,
     }
 
 
@@ -242,6 +265,12 @@ def _print_export(bundle: Bundle) -> None:
                 f"note: {RUNTIMES[name].title} often decides otherwise than float", style="yellow", highlight=False
             )
     print_table(table)
+    for name in found["int8"]:
+        if lost := [flip for flip in manifest.flips or () if flip["model"] == name]:
+            out.print(f"{RUNTIMES[name].title}, of what float has right it loses: {in_words(lost)}", highlight=False)
+    if manifest.gate is not None:
+        told = "; ".join([manifest.gate["verdict"], *manifest.gate["reasons"]])
+        out.print(f"gate: {told}", style="yellow" if manifest.gate["reasons"] else None, highlight=False, markup=False)
     out.print(f"bundle: {bundle.path}", highlight=False)
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from export.bundle.golden import golden_pcm
 from export.bundle.opening import Bundle, Int8Format
+from export.gate import Strictness, Validation
 from lungsound.errors import InputError
 from lungsound.front_end import normalised_logmel
 from lungsound.listening import Listening, read_listening
@@ -19,8 +20,6 @@ from lungsound.terminal import err
 
 if TYPE_CHECKING:
     from torch import nn
-
-    from export.gate import Validation
 
 _SEED = 0
 _MADE_UP_RANGES, _MADE_UP_VALIDATION = range(1, 9), range(100, 104)
@@ -58,6 +57,7 @@ def export_module(
     formats: Collection[Int8Format],
     percentile: float | None,
     calibration: int,
+    strictness: Strictness = Strictness.USUAL,
 ) -> Bundle:
     """Export a network from elsewhere.
 
@@ -71,6 +71,8 @@ def export_module(
         See :func:`export.making.write_bundle`.
     calibration : int
         Windows of recordings to measure ranges on.
+    strictness : Strictness
+        What the gate lets pass.
 
     Raises
     ------
@@ -98,7 +100,9 @@ def export_module(
         seed=_SEED,
     )
     try:
-        return write_bundle(folder, origin, network, heard.calibration, heard.validation, formats, percentile)
+        return write_bundle(
+            folder, origin, network, heard.calibration, heard.validation, formats, percentile, strictness
+        )
     except InputError as error:
         raise InputError(f"{foreign.module}: {error}") from error
 
@@ -108,13 +112,12 @@ class _Heard:
     """Log-mels for the ranges, windows to hold int8 against float on, and where both come from."""
 
     calibration: NDArray[np.float32]
-    validation: "Validation"
+    validation: Validation
     synthetic: bool
     split: dict[str, Any]
 
 
 def _recordings(foreign: Foreign, listening: Listening, calibration: int) -> _Heard:
-    from export.gate import Validation
     from lungsound.features import heard_windows, pcm_windows
     from lungsound.training.data import DataOptions
 
@@ -130,13 +133,12 @@ def _recordings(foreign: Foreign, listening: Listening, calibration: int) -> _He
         pcm_windows(validation, rate, seconds),
         truth,
         lambda part: heard_windows(validation.iloc[part], logmel, seconds),
+        validation,
     )
     return _Heard(features, heard, selection.synthetic, split)
 
 
 def _made_up(listening: Listening) -> _Heard:
-    from export.gate import Validation
-
     err.print(
         "note: no --data, so ranges come from made-up sound; sound that is louder or otherwise than that saturates",
         style="yellow",

@@ -1,7 +1,7 @@
 """From a trained network to a bundle on disk, written whole or not at all."""
 
 import platform
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -20,13 +20,15 @@ from export.bundle.manifest import (
     MANIFEST_FILE,
     ONNX_FLOAT_FILE,
     ONNX_INT8_FILE,
+    PREDICTIONS_FILE,
     TFLITE_FILE,
     Manifest,
 )
 from export.bundle.opening import Bundle, Int8Format
+from export.bundle.predictions import predictions_bytes
 from export.bundle.runtimes import RUNTIMES, Runtime, as_input
 from export.check import check
-from export.gate import Validation, refuse_other_decisions, validation_figures
+from export.gate import Strictness, Validation, gate, refuse, validation_figures, validation_logits
 from export.graph.read import graph_of
 from export.graph.trace import recorded
 from export.onnx.models import input_quantization, onnx_int8, onnx_of
@@ -40,6 +42,7 @@ from lungsound.files.versions import versions
 from lungsound.front_end import front_end
 from lungsound.listening import Listening
 from lungsound.quantization import Quantization
+from lungsound.scores.flips import flips
 from lungsound.training.runs import Run
 
 CORRECTION = 64
@@ -90,6 +93,7 @@ def write_bundle(
     validation: Validation,
     formats: Collection[Int8Format] = tuple(Int8Format),
     percentile: float | None = None,
+    strictness: Strictness = Strictness.USUAL,
 ) -> Bundle:
     """Quantize a network, measure it, and write its bundle.
 
@@ -104,11 +108,13 @@ def write_bundle(
     calibration : ndarray of float32, shape [N, frames, n_mels]
         Normalised log-mels for the ranges, of training windows where there are any.
     validation : Validation
-        Windows to hold int8 against float on; with the truth, int8 must also decide as float does.
+        Windows to hold int8 against float on; with the truth, int8 must also pass :func:`export.gate.gate`.
     formats : collection of Int8Format
         Which int8 models; the float ONNX model is always there.
     percentile : float, optional
         See :func:`export.tflite.ranges.calibrate` and :func:`export.onnx.models.onnx_int8`.
+    strictness : Strictness
+        What the gate lets pass.
 
     Returns
     -------
@@ -118,8 +124,8 @@ def write_bundle(
     Raises
     ------
     InputError
-        If the folder holds something else, int8 decides otherwise than float, the golden vectors do not replay,
-        or the disk is full; nothing is left behind then.
+        If the folder holds something else, the gate refuses, the golden vectors do not replay, or the disk is full;
+        nothing is left behind then.
     """
     refuse_to_replace(folder)
     if not formats:
@@ -127,9 +133,11 @@ def write_bundle(
     contents = build_models(network, origin.listening, calibration, formats, percentile)
     runtimes = {name: kind.load(contents[kind.file], 1) for name, kind in RUNTIMES.items() if kind.file in contents}
     facts = _quantization_facts(origin.thresholds, contents, runtimes)
-    figures = _figures(origin, facts["input"], runtimes, validation)
-    if validation.labels is not None:
-        refuse_other_decisions(figures, len(origin.listening.labels))
+    logits = _logits(origin, facts["input"], runtimes, validation)
+    verdict = gate(origin.listening, origin.thresholds, logits, validation)
+    refuse(verdict, strictness)
+    if validation.windows is not None:
+        contents[PREDICTIONS_FILE] = predictions_bytes(validation.windows, logits, origin.listening.labels)
     contents[GOLDEN_FILE] = _golden(origin.listening, facts["input"], runtimes).to_bytes()
     method = "minimum and maximum" if percentile is None else f"percentile {percentile:g}"
     manifest = Manifest(
@@ -138,7 +146,9 @@ def write_bundle(
         parameters=sum(parameter.numel() for parameter in network.parameters()),
         ranges={"method": method, "windows": len(calibration)},
         versions=versions() | {"machine": platform.machine()},
-        validation=figures,
+        validation=validation_figures(origin.listening, origin.thresholds, logits, validation.labels),
+        gate=verdict,
+        flips=_flips(origin, logits, validation),
     )
     return write_files(folder, manifest, contents)
 
@@ -209,13 +219,29 @@ def _quantization_facts(
     return {"input": model.input, "output": model.output, "threshold_codes": codes}
 
 
-def _figures(
+def _logits(
     origin: Origin, quantization: Quantization, runtimes: dict[str, Runtime], validation: Validation
-) -> dict[str, Any]:
+) -> dict[str, NDArray[np.float64]]:
     """Measure what `evaluate` would run; the reference kernels, a hundred times slower, only replay golden vectors."""
     int8 = {name: model for name, model in runtimes.items() if name in ("litert_xnnpack", "onnxruntime_int8")}
     exact = runtimes["onnxruntime_float"]
-    return validation_figures(origin.listening, origin.thresholds, quantization, exact, int8, validation)
+    return validation_logits(origin.listening, quantization, exact, int8, validation)
+
+
+def _flips(
+    origin: Origin, logits: Mapping[str, NDArray[np.float64]], validation: Validation
+) -> tuple[dict[str, Any], ...] | None:
+    """Return what each int8 model loses that float has right."""
+    if validation.labels is None or validation.windows is None:
+        return None
+    given = {name: values >= np.asarray(origin.thresholds) for name, values in logits.items()}
+    recordings, labels = validation.windows["recording"], origin.listening.labels
+    return tuple(
+        {"model": name} | lost
+        for name in given
+        if name != "float"
+        for lost in flips(validation.labels, given["float"], given[name], recordings, labels)
+    )
 
 
 def _golden(listening: Listening, quantization: Quantization, runtimes: dict[str, Runtime]) -> Golden:

@@ -9,7 +9,7 @@ from lungsound.command.report import figure, headline
 
 _CARD = """\
 # A lung-sound {kind} for small devices
-
+{failed}
 Listens to {seconds:g} s of sound and gives a logit each for {labels}. {what}
 For research and engineering: not a medical device, and no diagnosis comes from it.
 
@@ -30,7 +30,7 @@ For research and engineering: not a medical device, and no diagnosis comes from 
 {measured}
 
 {figures}
-
+{gate}
 ## Where it comes from
 
 {origin}
@@ -82,6 +82,8 @@ trained on them: who trained it knows. `auscult evaluate` gives figures of other
 _MADE_UP = """\
 No recordings were given: {windows} windows of made-up sound say how near int8 is to float, and nothing about how well
 the network hears. Export it again with `--data` for ranges and figures of real sound."""
+
+_FAILED = "This bundle failed its gate and was written by force: int8 loses what float hears, see the figures."
 
 _FROM_TEACHER = """\
 - Teacher: {teacher[name]} ({teacher[paper]}).
@@ -142,6 +144,8 @@ def card(manifest: Manifest) -> str:
         thresholds="\n".join(_thresholds(manifest)),
         files="\n".join(_files(manifest)),
         figures="\n".join(_figures(manifest.validation)),
+        failed="" if manifest.failed is None else f"\n**{_FAILED}**\n",
+        gate=_gate(manifest),
         versions=", ".join(f"{name} {version}" for name, version in manifest.versions.items()),
         known=_known(manifest, elsewhere),
         **_of_input(manifest),
@@ -222,6 +226,14 @@ def _agreement(validation: dict[str, Any]) -> list[str]:
         errors = f"{figure(found['max_error'])} | {figure(found['mean_error'])}"
         rows.append(f"| {RUNTIMES[name].title} | {found['differing_decisions']:.2%} | {errors} |")
     return rows
+
+
+def _gate(manifest: Manifest) -> str:
+    if manifest.gate is None:
+        return ""
+    verdict, reasons = manifest.gate["verdict"], manifest.gate["reasons"]
+    said = f"\nGate (what int8 loses against float, by patient): {verdict}.\n"
+    return said + "".join(f"\n- {reason[0].upper()}{reason[1:]}.\n" for reason in reasons)
 
 
 def _listed(labels: Sequence[str]) -> str:

@@ -16,8 +16,9 @@ TFLITE_FILE = "model_int8.tflite"
 ONNX_FLOAT_FILE = "model_float.onnx"
 ONNX_INT8_FILE = "model_int8.onnx"
 GOLDEN_FILE = "golden.npz"
+PREDICTIONS_FILE = "validation.csv.gz"
 CARD_FILE = "README.md"
-FILES = (TFLITE_FILE, ONNX_FLOAT_FILE, ONNX_INT8_FILE, GOLDEN_FILE, CARD_FILE)
+FILES = (TFLITE_FILE, ONNX_FLOAT_FILE, ONNX_INT8_FILE, GOLDEN_FILE, PREDICTIONS_FILE, CARD_FILE)
 """Every file a bundle may hold beside its manifest; no other name is read."""
 
 FORMAT = 1
@@ -103,6 +104,11 @@ class Manifest:
         Every file of the bundle but the manifest itself.
     front_end : LearntFrontEnd or None
         Of a network that hears sound.
+    gate : dict or None
+        What int8 loses, see :func:`export.gate.gate`; None where there is no int8, and in bundles of before.
+    flips : tuple of dict or None
+        Windows that float has right and an int8 model loses, see :func:`lungsound.scores.flips.flips`; each tells its
+        ``model``. None where the truth is not known, and in bundles of before.
     """
 
     listening: Listening
@@ -123,6 +129,15 @@ class Manifest:
     validation: dict[str, Any]
     files: dict[str, FileFacts] = field(default_factory=dict)
     front_end: LearntFrontEnd | None = None
+    gate: dict[str, Any] | None = None
+    flips: tuple[dict[str, Any], ...] | None = None
+
+    @property
+    def failed(self) -> str | None:
+        """Why the gate would have refused the bundle, in words; None where it did not."""
+        if self.gate is None or self.gate["verdict"] != "failed":
+            return None
+        return "; ".join(self.gate["reasons"])
 
     @property
     def values(self) -> int:
@@ -137,8 +152,9 @@ class Manifest:
     def to_json(self) -> str:
         """Return the text of ``manifest.json``; ``sha256`` in it is that of the text with 64 zeros in its place."""
         values = asdict(self) | {"listening": self.listening.to_dict()}
-        if self.front_end is None:
-            del values["front_end"]
+        for name in ("front_end", "gate", "flips"):
+            if values[name] is None:
+                del values[name]
         return sealed(dumps({"format": FORMAT, "sha256": UNSEALED} | values).encode()).decode()
 
     @classmethod
@@ -178,6 +194,8 @@ class Manifest:
             validation=take(values, "validation", dict),
             files=_files(take(values, "files", dict)),
             front_end=_front_end(take(values, "front_end", dict)) if "front_end" in values else None,
+            gate=_gate(take(values, "gate", dict)) if "gate" in values else None,
+            flips=tuple(take_list(values, "flips", dict)) if "flips" in values else None,
         )
         manifest._agree()
         return manifest
@@ -215,6 +233,13 @@ def _front_end(values: dict[str, Any]) -> LearntFrontEnd:
     if name not in FRONT_ENDS[1:] or not 0 < cost < _MOST_MULTIPLY_ACCUMULATES:
         raise InputError(f"front_end is {name[:40]!r} of {str(cost)[:40]} multiply-accumulates a second")
     return LearntFrontEnd(name, cost)
+
+
+def _gate(values: dict[str, Any]) -> dict[str, Any]:
+    take(values, "verdict", str)
+    take_list(values, "reasons", str)
+    take_list(values, "falls", dict)
+    return values
 
 
 def _files(values: dict[str, Any]) -> dict[str, FileFacts]:

@@ -97,7 +97,7 @@ class _Convolution:
         """Return the bias as the quantizer of an int8 model would; nothing else of the model depends on it."""
         values = np.frombuffer(bytes(self._bias.data), np.float32)
         codes = np.rint(values / scale).astype(np.float64)  # float32 has no largest int32
-        return np.clip(codes, -(2**31) + 1, 2**31 - 1).astype(np.int32)
+        return np.asarray(np.clip(codes, -(2**31) + 1, 2**31 - 1), np.int32)
 
 
 def _statistics(

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from made_once import once
 
@@ -16,6 +17,7 @@ from lungsound.front_end import normalised_logmel
 from lungsound.listening import Listening
 from lungsound.logmel import SPECS
 from lungsound.training.runs import Run
+from lungsound.windows import WINDOW_COLUMNS
 from students.student import Student, StudentConfig
 
 LABELS_OF_GOLDEN = np.array([[0, 0], [0, 0], [0, 0], [1, 0], [0, 1], [1, 1], [0, 1], [0, 0]])
@@ -23,9 +25,16 @@ LABELS_OF_GOLDEN = np.array([[0, 0], [0, 0], [0, 0], [1, 0], [0, 1], [1, 1], [0,
 
 
 def sound(listening: Listening, seeds: range) -> Validation:
-    """Windows like the golden ones, with other noise."""
+    """Windows like the golden ones, with other noise; each seed is a patient with one recording."""
     pcm = np.concatenate([golden_pcm(listening, seed) for seed in seeds])
-    return Validation(pcm, np.tile(LABELS_OF_GOLDEN, (len(seeds), 1)))
+    labels = np.tile(LABELS_OF_GOLDEN, (len(seeds), 1))
+    who = np.repeat([f"patient {seed}" for seed in seeds], len(LABELS_OF_GOLDEN))
+    start = listening.seconds * np.tile(np.arange(len(LABELS_OF_GOLDEN)), len(seeds))
+    facts = {"corpus": "made up", "recording": who, "patient": who, "protocol": "stream", "event": -1}
+    facts |= {"start": start, "end": start + listening.seconds}
+    windows = pd.DataFrame(dict.fromkeys(WINDOW_COLUMNS, "") | facts)
+    windows[list(listening.labels)] = labels
+    return Validation(pcm, labels, windows=windows)
 
 
 TINY = StudentConfig(width=1 / 16, dropout=0.0)
