@@ -28,7 +28,7 @@ CONTENTS = {
     "distill": ("auscult.distill", "distill_command", "Distil a teacher into a small student."),
     "runs": ("auscult.runs", "runs_command", "List the runs in a folder: what was trained, and how well it does."),
     "export": ("export.command", "export_command", "Turn a student into a bundle of int8 TFLite and ONNX models."),
-    "check": ("export.command", "check_command", "Replay a bundle's golden vectors on every runtime."),
+    "check": ("export.check_command", "check_command", "Replay a bundle's golden vectors on every runtime."),
     "evaluate": (
         "auscult.evaluate",
         "evaluate_command",

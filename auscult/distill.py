@@ -20,6 +20,8 @@ from lungsound.command.usage import data_given, is_given, refuse_beside_resume, 
 from lungsound.errors import InputError
 from lungsound.files.cache import cache_folder
 from lungsound.logmel import Normalisation
+from lungsound.scores.aims import BEST_SCORE
+from lungsound.scores.flips import in_words
 from lungsound.terminal import activity, err, out, print_table
 from lungsound.training.data import DataOptions
 from lungsound.training.runs import Run, new_run_folder
@@ -95,14 +97,24 @@ def distill_command(
     validation: options.Validation = DEFAULT.validation,
     split_seed: options.SplitSeed = DEFAULT.split_seed,
     label_weight: Annotated[float, options.number(WEIGHT, "Weight of the loss on the annotated labels.")] = 1.0,
+    positive_weight: Annotated[
+        float, options.number(WEIGHT, "How much a label that is there counts in both these losses, one that is not: 1.")
+    ] = 1.0,
     logit_weight: Annotated[float, options.number(WEIGHT, "Weight of the loss on the teacher's logits.")] = 1.0,
     embedding_weight: Annotated[float, options.number(WEIGHT, "Weight of the loss on the teacher's embedding.")] = 1.0,
+    teacher_misses: Annotated[
+        bool,
+        typer.Option(
+            "--teacher-misses/--no-teacher-misses", help="Learn from the teacher's logits also where it misses a label."
+        ),
+    ] = True,
     temperature: Annotated[float, options.number(TEMPERATURE, "Softens the logits of both sides.")] = 2.0,
     gain: Annotated[float, options.number(GAIN, "Standard deviation in dB of the gain windows are played at.")] = 4.0,
     epochs: options.Epochs = 30,
     batch_size: options.BatchSize = 32,
     learning_rate: options.LearningRate = 2e-3,
     watch: options.Watch = AUROC,
+    aim: options.Aim = BEST_SCORE,
     seed: options.Seed = 0,
     recipe: Annotated[str | None, recipe_option("distill")] = None,
     runs: options.Runs = Path("runs"),
@@ -118,7 +130,9 @@ def distill_command(
     JSON keys: run (folder), synthetic, teacher (its card: name, licence, paper, note, weights; where known: run,
     split_hash, from_run, weights_sha256), teachers (the cards of several), labels, thresholds, validation (with: n,
     auroc (by label), sensitivity (by label), specificity (by label), f1 (by label), balanced_accuracy; of crackle and
-    wheeze: sp, se, score, se_any, score_any).
+    wheeze: sp, se, score, se_any, score_any), flips (null where no teacher tells these labels, or validation windows
+    that the teacher has right and the student loses: class, windows, had, lost, won, recordings (a list: recording,
+    windows)).
     """
     if resume is not None:
         refuse_beside_resume(context)
@@ -148,7 +162,7 @@ def distill_command(
     else:
         if teacher == NONE:
             logit_weight, embedding_weight = _no_weights(context, logit_weight, embedding_weight)
-        losses = LossWeights(label_weight, logit_weight, embedding_weight, temperature)
+        losses = LossWeights(label_weight, logit_weight, embedding_weight, temperature, positive_weight, teacher_misses)
         _refuse_ignored(context, losses, alone=teacher == NONE)
         chosen = DataOptions(
             tuple(data),
@@ -186,6 +200,7 @@ def distill_command(
             from_run=str(from_run) if from_run else None,
             student_weights=str(student_weights) if student_weights else None,
             watch=watch,
+            aim=aim,
             recipe=Recipe.open(recipe).credit() if recipe else None,
         )
         taught = None
@@ -252,7 +267,7 @@ def _no_weights(context: typer.Context, *weights: float) -> tuple[float, ...]:
 
 def _refuse_ignored(context: typer.Context, losses: "LossWeights", *, alone: bool) -> None:
     if not losses.teacher:
-        ignored = ["teacher_run", "temperature", *OF_A_TEACHER_TRAINED_FIRST]
+        ignored = ["teacher_run", "temperature", "teacher_misses", *OF_A_TEACHER_TRAINED_FIRST]
         refuse_ignored(context, ignored if alone else ["teacher", *ignored], "ignored without a teacher; leave it out")
     elif is_given(context, "teacher_run"):
         ignored = ["teacher", *OF_A_TEACHER_TRAINED_FIRST]
@@ -260,24 +275,19 @@ def _refuse_ignored(context: typer.Context, losses: "LossWeights", *, alone: boo
     elif is_given(context, "weights"):
         refuse_ignored(context, ("size",), "ignored with --weights; leave it out")
     if not losses.logits:
-        refuse_ignored(context, ("temperature",), "ignored without a loss on logits; leave it out")
+        why = "ignored without a loss on logits; leave it out"
+        refuse_ignored(context, ("temperature", "teacher_misses"), why)
 
 
 def _tell(finished: Run, json_output: bool) -> None:
     if json_output:
-        print_json(
-            {
-                "run": str(finished.path),
-                "synthetic": finished.synthetic,
-                "teacher": finished.teacher,
-                "teachers": finished.teachers,
-                "labels": finished.listening.labels,
-                "thresholds": list(finished.thresholds),
-                "validation": finished.validation,
-            }
-        )
+        told = ("synthetic", "teacher", "teachers", "thresholds", "validation", "flips")
+        answer = {"run": str(finished.path), "labels": finished.listening.labels}
+        print_json(answer | {name: getattr(finished, name) for name in told})
         return
     print_table(scores_table("validation", {"student, float": finished.validation}, synthetic=finished.synthetic))
+    if finished.flips is not None:
+        out.print(f"of what the teacher has right the student loses: {in_words(finished.flips)}", highlight=False)
     out.print(f"run: {finished.path}")
 
 

@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from distill.losses import LossWeights, embedding_loss, logit_loss
+from distill.losses import LossWeights, counted_logits, embedding_loss, label_loss, logit_loss
 from lungsound.training.optimisation import Optimisation
 from lungsound.training.trainer import LabelModule
 from students.student import Student
@@ -27,6 +26,8 @@ class DistillModule(LabelModule):
         See :class:`lungsound.training.trainer.LabelModule`.
     gain, mask : nn.Module
         Applied in training alone: to what the student hears, and to the spectrogram that its trunk sees.
+    teacher_thresholds : sequence of float, optional
+        At and above which the teacher gives a label; needed where its misses do not count.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class DistillModule(LabelModule):
         optimisation: Optimisation,
         gain: nn.Module,
         mask: nn.Module,
+        teacher_thresholds: Sequence[float] | None = None,
     ) -> None:
         super().__init__(optimisation)
         self.student = student
@@ -44,6 +46,7 @@ class DistillModule(LabelModule):
         self._teacher_dims = tuple(teacher_dims)
         self.gain, self.mask = gain, mask
         self._weights = weights
+        self._thresholds = None if teacher_thresholds is None else torch.tensor(teacher_thresholds)
 
     def logits(self, x: Tensor) -> Tensor:
         """Return the student's logits [B, C] of what it hears."""
@@ -61,9 +64,12 @@ class DistillModule(LabelModule):
         spectrogram = self.mask(self.student.spectrogram(self.gain(batch["x"])))
         feature_map = self.student.feature_map(spectrogram)
         logits = self.student.head(feature_map)
-        parts = {"labels": F.binary_cross_entropy_with_logits(logits, batch["labels"])}
-        if self._weights.logits:
-            parts["logits"] = logit_loss(logits, batch["logits"], self._weights.temperature)
+        told, labels = self._weights, batch["labels"]
+        parts = {"labels": label_loss(logits, labels, told.positives)}
+        if told.logits:
+            thresholds = None if self._thresholds is None else self._thresholds.to(logits)
+            counted = counted_logits(labels, batch["logits"], thresholds, told.positives, misses=told.misses)
+            parts["logits"] = logit_loss(logits, batch["logits"], told.temperature, counted)
         if self.projector is not None:
             # One projection a teacher: in a long one of all, the cosine would be that of the longest embedding.
             projected = self.projector(self.student.pool(feature_map)).split(self._teacher_dims, dim=-1)

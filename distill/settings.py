@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar
 
 from distill.losses import LossWeights
 from lungsound.files.record import check_values
+from lungsound.scores.aims import BEST_SCORE, Aim
 from lungsound.training.data import DataOptions
 from lungsound.training.settings import (
     AUROC,
@@ -55,6 +56,8 @@ class DistillSettings:
         Of that file as the training began with it; a resumed one takes no other.
     watch : str
         The logged figure that chooses the epoch.
+    aim : str
+        What thresholds are chosen for, see :class:`lungsound.scores.aims.Aim`.
     recipe : dict, optional
         Name and sha256 of the recipe that was followed; what the command line said otherwise stands in the rest.
     budget : dict, optional
@@ -77,14 +80,16 @@ class DistillSettings:
     student_weights: str | None = None
     student_weights_sha256: str | None = None
     watch: str = AUROC
+    aim: str = BEST_SCORE
     recipe: dict[str, str] | None = None
     budget: dict[str, Any] | None = None
 
     command: ClassVar = "distill"
-    LATER: ClassVar = ("from_run", "student_weights", "student_weights_sha256", "watch", "recipe", "budget")
+    LATER: ClassVar = ("from_run", "student_weights", "student_weights_sha256", "watch", "aim", "recipe", "budget")
 
     def __post_init__(self) -> None:
         check_values(self)
+        Aim.parse(self.aim)
         make_absolute(self, "teacher_run", "from_run", "student_weights")
         if isinstance(self.teacher_run, tuple) and len(self.teacher_run) < 2:  # as it was when there could be but one
             object.__setattr__(self, "teacher_run", self.teacher_run[0] if self.teacher_run else None)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from distill.settings import DistillSettings
 from distill.store import TeacherOutputs, teacher_outputs
 from lungsound.errors import InputError
+from lungsound.scores.metrics import choose_thresholds
 from lungsound.terminal import err
 from lungsound.training.data import Part, TrainingData
 from lungsound.training.runs import Run
@@ -130,6 +131,38 @@ def mean_logits(outputs: Sequence[TeacherOutputs]) -> NDArray[np.float32]:
     if len(outputs) == 1:
         return outputs[0].logits
     return np.asarray(np.mean([said.logits for said in outputs], axis=0, dtype=np.float64), np.float32)
+
+
+@dataclass(frozen=True)
+class Taught:
+    """What teachers say together of validation windows.
+
+    Attributes
+    ----------
+    logits : ndarray of float32, shape [N, C]
+        Of the student's labels.
+    thresholds : tuple of float, length C
+        The teacher's own; of several, those with the best Score of the mean of their logits.
+    """
+
+    logits: NDArray[np.float32]
+    thresholds: tuple[float, ...]
+
+    @property
+    def given(self) -> NDArray[np.bool_]:
+        """Which labels they give, shape [N, C]."""
+        return np.asarray(self.logits >= np.asarray(self.thresholds))
+
+
+def taught_on(teachers: Sequence[Run], part: Part, labels: Sequence[str], cache: Path) -> Taught | None:
+    """Return what teachers say of validation windows; None where there is none, or one lacks a label."""
+    if not teachers or any(not set(labels) <= set(run.listening.labels) for run in teachers):
+        return None
+    logits = mean_logits([outputs_of(run, part, labels, cache) for run in teachers])
+    if len(teachers) > 1:
+        return Taught(logits, choose_thresholds(part.labels, logits, labels))
+    own = dict(zip(teachers[0].listening.labels, teachers[0].decisive(), strict=True))
+    return Taught(logits, tuple(own[label] for label in labels))
 
 
 def student_name(student: StudentConfig, teacher: dict[str, Any]) -> str:

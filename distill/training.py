@@ -5,14 +5,26 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from distill.augment import RandomGain, RandomSoundGain
 from distill.losses import LossWeights
 from distill.module import DistillModule
 from distill.settings import DistillSettings
 from distill.start import Start, note_another_logmel, start_of
 from distill.store import TeacherOutputs
-from distill.taught import credit, credits_of, mean_logits, outputs_of, teacher_runs_of, warn_of_another_split
-from lungsound.scores.metrics import choose_thresholds, label_scores
+from distill.taught import (
+    credit,
+    credits_of,
+    mean_logits,
+    outputs_of,
+    taught_on,
+    teacher_runs_of,
+    warn_of_another_split,
+)
+from lungsound.scores.aims import Aim, thresholds_for
+from lungsound.scores.flips import flips
+from lungsound.scores.metrics import label_scores
 from lungsound.scores.watch import WatchAuroc, watchable, watched
 from lungsound.training.data import TrainingData, prepare_training
 from lungsound.training.finished import finished_run
@@ -74,10 +86,15 @@ def _distilled(settings: DistillSettings, folder: Path, cache: Path) -> Run:
     for run in teachers:
         warn_of_another_split(run, data)
     outputs = [outputs_of(run, data.train, data.listening.labels, cache) for run in teachers]
-    student = _train(settings, watch, data, outputs, folder).eval()
-    validation = data.validation
+    validation, labels = data.validation, data.listening.labels
+    taught = taught_on(teachers, validation, labels, cache)
+    student = _train(settings, watch, data, outputs, folder, None if taught is None else taught.thresholds).eval()
     logits = predict(student, validation.features, data.listening.logmel)
-    thresholds = choose_thresholds(validation.labels, logits, data.listening.labels)
+    thresholds = thresholds_for(Aim.parse(settings.aim), validation.labels, logits, validation.windows, data.listening)
+    given = logits >= np.asarray(thresholds)
+    lost = None
+    if taught is not None:
+        lost = flips(validation.labels, taught.given, given, validation.windows["recording"], labels)
     return finished_run(
         folder,
         "student",
@@ -87,8 +104,9 @@ def _distilled(settings: DistillSettings, folder: Path, cache: Path) -> Run:
         model=student.config.to_dict(),
         teacher=credit(teachers, start.credit),
         thresholds=thresholds,
-        validation=label_scores(validation.labels, logits, logits >= thresholds, data.listening.labels),
+        validation=label_scores(validation.labels, logits, given, labels),
         teachers=credits_of(teachers) if len(teachers) > 1 else (),
+        flips=None if lost is None else tuple(lost),
     )
 
 
@@ -148,6 +166,7 @@ def _train(
     data: TrainingData,
     outputs: Sequence[TeacherOutputs],
     folder: Path,
+    teacher_thresholds: tuple[float, ...] | None,
 ) -> Student:
     student = start_of(settings).student  # drawn here: the projector's weights come next from the same seed
     module = DistillModule(
@@ -157,6 +176,7 @@ def _train(
         Optimisation(settings.learning_rate, settings.weight_decay),
         RandomSoundGain(settings.gain) if student.hears_sound else RandomGain(data.listening.logmel, settings.gain),
         SpecAugment(settings.frequency_mask, settings.time_mask),
+        teacher_thresholds,
     )
     stored = {f"embedding_{place}": said.embedding for place, said in enumerate(outputs, 1)}
     if outputs:

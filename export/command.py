@@ -1,4 +1,4 @@
-"""The `export` and `check` commands."""
+"""The `export` command."""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -9,7 +9,6 @@ import typer
 
 from export.bundle.opening import Bundle, Int8Format
 from export.bundle.runtimes import RUNTIMES
-from export.check import check
 from export.foreign import Foreign, export_module
 from export.gate import Strictness, Validation
 from lungsound.command import options
@@ -20,6 +19,7 @@ from lungsound.errors import InputError
 from lungsound.files.record import Range
 from lungsound.listening import PROTOCOLS
 from lungsound.logmel import normalise
+from lungsound.scores.aims import Aim
 from lungsound.scores.flips import in_words
 from lungsound.terminal import activity, err, out, print_table
 from lungsound.training.runs import Run, newest_run
@@ -71,6 +71,13 @@ def export_command(
         ),
     ] = None,
     protocol: options.Protocols = list(PROTOCOLS),  # noqa: B006
+    aim: Annotated[
+        str | None,
+        typer.Option(
+            metavar="score|sensitivity=X|alarms=Y",
+            help="Choose thresholds anew on validation, see `distill --aim`; else those of the training stand.",
+        ),
+    ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Write a bundle that fails its gate, marked as failed.")
     ] = False,
@@ -92,19 +99,22 @@ def export_command(
     With --module the network maps one normalised log-mel [1, 1, frames, mels] to logits [1, labels]; the log-mel, the
     window and the labels stand in --listening. The Python file is run on this machine: name one that you trust.
 
-    JSON keys: bundle (folder), run (folder; null with --module), synthetic, files (bytes by name), parameters,
-    labels, thresholds, threshold_codes (null without .tflite), ranges (of: method, windows), validation (on: windows,
-    int8 (by runtime: differing_decisions (share), max_error (of a probability), mean_error; with recordings: n, auroc
+    JSON keys: bundle (folder), run (folder; null with --module), synthetic, files (bytes by name), parameters, labels,
+    thresholds, aim (what they were chosen for; or null), threshold_codes (null without .tflite), ranges (of: method,
+    windows), validation (on: windows, int8 (by runtime: differing_decisions (share), max_error (of a probability),
+    mean_error; with recordings: n, auroc (by label), sensitivity (by label), specificity (by label), f1 (by label),
+    balanced_accuracy; of crackle and wheeze: sp, se, score, se_any, score_any); with recordings: float (with: n, auroc
     (by label), sensitivity (by label), specificity (by label), f1 (by label), balanced_accuracy; of crackle and wheeze:
-    sp, se, score, se_any, score_any); with recordings: float (with: n, auroc (by label), sensitivity (by label),
-    specificity (by label), f1 (by label), balanced_accuracy; of crackle and wheeze: sp, se, score, se_any, score_any);
-    of a student that hears sound: onnx_error (of a probability against torch)), gate (null without int8, or: verdict
-    (passed or unproven or failed or unmeasured), reasons (sentences), patients, falls (a list: model, figure, float,
-    int8, fall, interval, patients, limit)), flips (null without recordings, or windows that float has right and int8
-    loses: model, class, windows, had, lost, won, recordings (a list: recording, windows)).
+    sp, se, score, se_any, score_any); of a student that hears sound: onnx_error (of a probability against torch)), gate
+    (null without int8, or: verdict (passed or unproven or failed or unmeasured), reasons (sentences), patients, falls
+    (a list: model, figure, float, int8, fall, interval, patients, limit)), flips (null without recordings, or windows
+    that float has right and int8 loses: model, class, windows, had, lost, won, recordings (a list: recording,
+    windows)).
     """
     if force and strict:
         raise typer.BadParameter("ask for one of --force and --strict", param_hint="--force")
+    if aim is not None:
+        Aim.parse(aim)
     strictness = Strictness.FORCE if force else Strictness.STRICT if strict else Strictness.USUAL
     with activity() as doing:
         doing("exporting")
@@ -115,17 +125,18 @@ def export_command(
                 refuse_ignored(context, ["runs"], "ignored with RUN; leave it out")
             chosen = Run.load(run) if run is not None else newest_run(runs, "student")
             if chosen.model.get("front_end"):
-                refuse_ignored(context, ("percentile", "calibration"), "ignored where there is no int8; leave it out")
+                of_int8 = ("percentile", "calibration", "force", "strict")
+                refuse_ignored(context, of_int8, "ignored where there is no int8; leave it out")
             formats = int8 if is_given(context, "int8") else None
             folder = output or chosen.path / "bundle"
-            bundle = export_run(chosen, folder, formats, percentile, calibration, data or (), strictness)
+            bundle = export_run(chosen, folder, formats, percentile, calibration, data or (), strictness, aim)
         else:
             refuse_ignored(context, ("run", "runs"), "ignored with --module; leave it out")
             if listening is None or output is None:
                 raise InputError("--module needs --listening FILE.json and --output FOLDER; give both")
             if not data:
-                refuse_ignored(context, ("protocol", "calibration"), "ignored without --data; leave it out")
-            foreign = Foreign(module, weights, listening, tuple(data or ()), tuple(protocol))
+                refuse_ignored(context, ("protocol", "calibration", "aim"), "ignored without --data; leave it out")
+            foreign = Foreign(module, weights, listening, tuple(data or ()), tuple(protocol), aim)
             bundle = export_module(foreign, output, int8, percentile, calibration, strictness)
     if json_output:
         print_json(_export_answer(None if module else chosen, bundle))
@@ -141,6 +152,7 @@ def export_run(
     calibration: int = CALIBRATION,
     data: Sequence[str] = (),
     strictness: Strictness = Strictness.USUAL,
+    aim: str | None = None,
 ) -> Bundle:
     """Export a run's student, reading training and validation windows from its corpora.
 
@@ -160,6 +172,8 @@ def export_run(
         Where its corpora lie now, as ``name:root``; where they lay, if there is none.
     strictness : Strictness
         What the gate lets pass.
+    aim : str, optional
+        Choose thresholds anew for it, see :class:`lungsound.scores.aims.Aim`.
 
     Raises
     ------
@@ -202,32 +216,11 @@ def export_run(
         validation,
     )
     if student.hears_sound:
-        return write_sound_bundle(folder, Origin.of_run(run), student, heard)
+        return write_sound_bundle(folder, Origin.of_run(run, aim), student, heard)
     drawn = train.sample(min(calibration, len(train)), random_state=run.seed)
     features = normalise(logmel, heard_windows(drawn, logmel, seconds)).astype(np.float32)
     formats = BOTH if formats is None else formats
-    return write_bundle(folder, Origin.of_run(run), student, features, heard, formats, percentile, strictness)
-
-
-def check_command(
-    bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")],
-    json_output: options.Json = False,
-) -> None:
-    """Replay a bundle's golden vectors on every runtime that is installed.
-
-    Sizes and hashes are verified first. Exit code 1 and a sentence where anything differs.
-
-    JSON keys: bundle (folder), windows, front_end (null where the network hears sound, or: differing_codes),
-    runtimes (by name; of LiteRT: differing_bytes; of onnxruntime: largest_difference (of a probability), tolerance,
-    differing_decisions), skipped (runtimes that are not installed).
-    """
-    with activity() as doing:
-        doing("replaying golden vectors")
-        report = {"bundle": str(bundle)} | check(Bundle.open(bundle))
-    if json_output:
-        print_json(report)
-    else:
-        _print_check(report)
+    return write_bundle(folder, Origin.of_run(run, aim), student, features, heard, formats, percentile, strictness)
 
 
 def _export_answer(run: Run | None, bundle: Bundle) -> dict[str, Any]:
@@ -240,6 +233,7 @@ def _export_answer(run: Run | None, bundle: Bundle) -> dict[str, Any]:
         "parameters": manifest.parameters,
         "labels": manifest.listening.labels,
         "thresholds": manifest.thresholds,
+        "aim": manifest.aim,
         "threshold_codes": manifest.threshold_codes,
         "ranges": manifest.ranges,
         "validation": manifest.validation,
@@ -276,18 +270,3 @@ def _print_export(bundle: Bundle) -> None:
 
 def _kilobytes(bundle: Bundle, runtime: str) -> str:
     return f"{bundle.manifest.files[RUNTIMES[runtime].file].size / 1000:.1f}"
-
-
-def _print_check(report: dict[str, Any]) -> None:
-    out.print(f"{report['bundle']}: whole; {report['windows']} golden windows replayed", highlight=False)
-    if report["front_end"] is not None:
-        out.print("front end: the stored codes", highlight=False)
-    for name, found in report["runtimes"].items():
-        what = "the stored bytes"
-        if "tolerance" in found:
-            what = (
-                f"within {found['largest_difference']:.2g} of the stored probabilities ({found['tolerance']:g} allowed)"
-            )
-        out.print(f"{RUNTIMES[name].title}: {what}", highlight=False)
-    for name in report["skipped"]:
-        out.print(f"{RUNTIMES[name].title}: skipped, {RUNTIMES[name].package} is not installed", highlight=False)

@@ -42,6 +42,8 @@ class Foreign:
         Corpora as ``name:root``; none for made-up sound.
     protocols : tuple of str
         How their sound is cut.
+    aim : str or None
+        What thresholds are chosen for on them; those of `listening` stand without it.
     """
 
     module: str
@@ -49,6 +51,7 @@ class Foreign:
     listening: Path
     data: tuple[str, ...] = ()
     protocols: tuple[str, ...] = ("stream",)
+    aim: str | None = None
 
 
 def export_module(
@@ -98,6 +101,8 @@ def export_module(
         split=heard.split,
         teacher={"name": "none", "licence": "ask whoever made the network and its weights", "paper": "none"},
         seed=_SEED,
+        aim=foreign.aim,
+        chosen=foreign.aim is None,
     )
     try:
         return write_bundle(

@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -42,6 +42,7 @@ from lungsound.files.versions import versions
 from lungsound.front_end import front_end
 from lungsound.listening import Listening
 from lungsound.quantization import Quantization
+from lungsound.scores.aims import Aim, thresholds_for
 from lungsound.scores.flips import flips
 from lungsound.training.runs import Run
 
@@ -55,8 +56,10 @@ class Origin:
 
     Attributes
     ----------
-    listening, thresholds, student, data, synthetic, protocols, split, teacher, seed
+    listening, thresholds, student, data, synthetic, protocols, split, teacher, seed, aim
         As the manifest has them.
+    chosen : bool
+        Whether `thresholds` are those of `aim`; else they are yet to be chosen on validation.
     """
 
     listening: Listening
@@ -68,10 +71,15 @@ class Origin:
     split: dict[str, Any]
     teacher: dict[str, Any]
     seed: int
+    aim: str | None = None
+    chosen: bool = True
 
     @classmethod
-    def of_run(cls, run: Run) -> Self:
-        """Take it from a student's training; where a corpus or weights lie on this machine stays here."""
+    def of_run(cls, run: Run, aim: str | None = None) -> Self:
+        """Take it from a student's training; where a corpus or weights lie on this machine stays here.
+
+        With an `aim`, thresholds are chosen for it anew.
+        """
         return cls(
             listening=run.listening,
             thresholds=run.thresholds,
@@ -82,7 +90,21 @@ class Origin:
             split={key: run.split[key] for key in ("name", "hash")},
             teacher={key: run.teacher[key] for key in ("name", "licence", "paper")},
             seed=run.seed,
+            aim=aim or run.options.get("aim"),
+            chosen=aim is None,
         )
+
+    def aimed(self, logits: NDArray[np.float64], validation: Validation) -> Self:
+        """Return it with thresholds for its aim, from float logits [N, labels] of validation windows."""
+        if self.chosen or self.aim is None or validation.labels is None or validation.windows is None:
+            return self
+        aim = Aim.parse(self.aim)
+        chosen = thresholds_for(aim, validation.labels, logits, validation.windows, self.listening)
+        return replace(self, thresholds=chosen, chosen=True)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what goes into the manifest as it is."""
+        return {name: value for name, value in vars(self).items() if name != "chosen"}
 
 
 def write_bundle(
@@ -134,6 +156,8 @@ def write_bundle(
     runtimes = {name: kind.load(contents[kind.file], 1) for name, kind in RUNTIMES.items() if kind.file in contents}
     facts = _quantization_facts(origin.thresholds, contents, runtimes)
     logits = _logits(origin, facts["input"], runtimes, validation)
+    origin = origin.aimed(logits["float"], validation)
+    facts = _quantization_facts(origin.thresholds, contents, runtimes)
     verdict = gate(origin.listening, origin.thresholds, logits, validation)
     refuse(verdict, strictness)
     if validation.windows is not None:
@@ -142,7 +166,7 @@ def write_bundle(
     method = "minimum and maximum" if percentile is None else f"percentile {percentile:g}"
     manifest = Manifest(
         **facts,
-        **vars(origin),
+        **origin.facts(),
         parameters=sum(parameter.numel() for parameter in network.parameters()),
         ranges={"method": method, "windows": len(calibration)},
         versions=versions() | {"machine": platform.machine()},

@@ -77,11 +77,12 @@ def write_sound_bundle(folder: Path, origin: Origin, student: Student, validatio
             "--front-end logmel"
         )
     figures: dict[str, Any] = {"windows": len(validation.pcm), "int8": {}, "onnx_error": largest}
+    origin = origin.aimed(logits.astype(np.float64), validation)
     if (truth := validation.labels) is not None:
         figures["float"] = label_scores(truth, logits, logits >= origin.thresholds, listening.labels)
     contents[GOLDEN_FILE] = Golden(golden, None, {_RUNTIME: outputs}).to_bytes()
     manifest = Manifest(
-        **vars(origin),
+        **origin.facts(),
         threshold_codes=None,
         input=None,
         output=None,

@@ -95,6 +95,7 @@ def finetune_command(
     time_mask: options.TimeMask = DEFAULT.time_mask,
     mask_probability: options.MaskProbability = DEFAULT.mask_probability,
     watch: options.Watch = DEFAULT.watch,
+    aim: options.Aim = DEFAULT.aim,
     seed: options.Seed = 0,
     seeds: Annotated[
         int, options.number(SEEDS, "Trainings, from --seed on: a run each, and how far their figures vary.")
@@ -167,6 +168,7 @@ def finetune_command(
             from_run=str(from_run) if from_run else None,
             freeze=freeze,
             watch=watch,
+            aim=aim,
             recipe=Recipe.open(recipe).credit() if recipe else None,
             loss=cast(Loss, loss),
             optimizer=cast(Optimizer, optimizer),

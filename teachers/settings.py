@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from lungsound.errors import InputError
 from lungsound.files.record import Range, check_values
+from lungsound.scores.aims import BEST_SCORE, Aim
 from lungsound.training.data import DataOptions
 from lungsound.training.runs import Run
 from lungsound.training.settings import (
@@ -77,6 +78,8 @@ class FinetuneSettings:
         Trainings, with `seed` and those that follow it; see :mod:`teachers.seeds`.
     watch : str
         The logged figure that chooses the epoch.
+    aim : str
+        What thresholds are chosen for, see :class:`lungsound.scores.aims.Aim`.
     recipe : dict, optional
         Name and sha256 of the recipe that was followed; what the command line said otherwise stands in the rest.
     """
@@ -95,6 +98,7 @@ class FinetuneSettings:
     from_run: str | None = None
     freeze: bool = False
     watch: str = AUROC
+    aim: str = BEST_SCORE
     recipe: dict[str, str] | None = None
     loss: Loss = "labels"
     optimizer: Optimizer = "adamw"
@@ -110,10 +114,11 @@ class FinetuneSettings:
         *("loss", "optimizer", "schedule", "weight_decay", "frequency_mask", "time_mask", "mask_probability", "seeds"),
     )
     """How a training is done that was once done in one way: what is usual now."""
-    LATER: ClassVar = ("from_run", "freeze", "watch", "recipe", *CHOICES)
+    LATER: ClassVar = ("from_run", "freeze", "watch", "aim", "recipe", *CHOICES)
 
     def __post_init__(self) -> None:
         check_values(self)
+        Aim.parse(self.aim)
         make_absolute(self, "weights", "from_run")
         if self.all_seeds[-1] > SEED.most:
             raise InputError(

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lungsound.files.plain_json import dumps
-from lungsound.scores.metrics import choose_thresholds, label_scores
+from lungsound.scores.aims import Aim, thresholds_for
+from lungsound.scores.metrics import label_scores
 from lungsound.scores.watch import watchable, watched
 from lungsound.terminal import err
 from lungsound.training.data import prepare_training
@@ -90,7 +91,8 @@ def _trained(settings: FinetuneSettings, folder: Path, cache: Path, several: Fin
     teacher.eval()
     said = predict(lambda x: teacher.head(teacher.embed(x)), validation.features, logmel, 64)
     logits = teacher.labels(torch.from_numpy(said)).numpy()
-    thresholds = choose_thresholds(validation.labels, logits, data.listening.labels)
+    aim = Aim.parse(settings.aim)
+    thresholds = thresholds_for(aim, validation.labels, logits, validation.windows, data.listening)
     found = label_scores(validation.labels, logits, logits >= thresholds, data.listening.labels)
     if teacher.config.combinations is not None:
         found["argmax"] = argmax_scores(validation.labels, said, teacher.config.combinations)

@@ -195,9 +195,9 @@ def _thresholds(manifest: Manifest) -> list[str]:
         f"- {label} is given at logit >= {threshold:.4f}"
         for label, threshold in zip(manifest.listening.labels, manifest.thresholds, strict=True)
     ]
-    return (
-        lines if codes is None else [f"{line}, output code >= {code}" for line, code in zip(lines, codes, strict=True)]
-    )
+    if codes is not None:
+        lines = [f"{line}, output code >= {code}" for line, code in zip(lines, codes, strict=True)]
+    return [*lines, f"- These thresholds were chosen for `{manifest.aim}`."] if manifest.aim else lines
 
 
 def _files(manifest: Manifest) -> list[str]:

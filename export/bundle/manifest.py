@@ -106,6 +106,8 @@ class Manifest:
         Of a network that hears sound.
     gate : dict or None
         What int8 loses, see :func:`export.gate.gate`; None where there is no int8, and in bundles of before.
+    aim : str or None
+        What the thresholds were chosen for, see :class:`lungsound.scores.aims.Aim`; None where nobody says.
     flips : tuple of dict or None
         Windows that float has right and an int8 model loses, see :func:`lungsound.scores.flips.flips`; each tells its
         ``model``. None where the truth is not known, and in bundles of before.
@@ -130,6 +132,7 @@ class Manifest:
     files: dict[str, FileFacts] = field(default_factory=dict)
     front_end: LearntFrontEnd | None = None
     gate: dict[str, Any] | None = None
+    aim: str | None = None
     flips: tuple[dict[str, Any], ...] | None = None
 
     @property
@@ -152,7 +155,7 @@ class Manifest:
     def to_json(self) -> str:
         """Return the text of ``manifest.json``; ``sha256`` in it is that of the text with 64 zeros in its place."""
         values = asdict(self) | {"listening": self.listening.to_dict()}
-        for name in ("front_end", "gate", "flips"):
+        for name in ("front_end", "gate", "aim", "flips"):
             if values[name] is None:
                 del values[name]
         return sealed(dumps({"format": FORMAT, "sha256": UNSEALED} | values).encode()).decode()
@@ -195,6 +198,7 @@ class Manifest:
             files=_files(take(values, "files", dict)),
             front_end=_front_end(take(values, "front_end", dict)) if "front_end" in values else None,
             gate=_gate(take(values, "gate", dict)) if "gate" in values else None,
+            aim=take(values, "aim", str) if "aim" in values else None,
             flips=tuple(take_list(values, "flips", dict)) if "flips" in values else None,
         )
         manifest._agree()

@@ -88,5 +88,14 @@ Watch = Annotated[
         help="Figure that chooses the epoch: val_auroc, val_auroc_LABEL, val_loss or a training loss.",
     ),
 ]
+Aim = Annotated[
+    str,
+    typer.Option(
+        "--aim",
+        metavar="score|sensitivity=X|alarms=Y",
+        help="What thresholds are chosen for on validation: the best Score; the same as far as no label's sensitivity "
+        "is below X; the same as far as false alarms on a stream are not above Y an hour.",
+    ),
+]
 Runs = Annotated[Path, typer.Option("--runs", help="Folder that holds the runs.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout instead of text.")]

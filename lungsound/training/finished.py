@@ -48,6 +48,7 @@ def finished_run(
     thresholds: tuple[float, ...],
     validation: dict[str, Any],
     teachers: tuple[dict[str, str], ...] = (),
+    flips: tuple[dict[str, Any], ...] | None = None,
 ) -> Run:
     """Write a trained network and what it is into its run folder.
 
@@ -63,7 +64,7 @@ def finished_run(
         A dataclass of what the training was told.
     data : Material
         What it was trained on.
-    model, teacher, thresholds, validation, teachers
+    model, teacher, thresholds, validation, teachers, flips
         See :class:`lungsound.training.runs.Run`.
 
     Returns
@@ -91,6 +92,7 @@ def finished_run(
         versions=versions(),
         notes=data.notes,
         teachers=teachers,
+        flips=flips,
     )
     run.save()
     return Run.load(folder)

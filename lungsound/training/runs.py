@@ -69,6 +69,9 @@ class Run:
         Why epoch and thresholds may mean less than they seem to, a sentence each.
     teachers : tuple of dict
         Where several taught together, what `teacher` would tell of each.
+    flips : tuple of dict or None
+        Validation windows that the teacher has right and the student loses, see :func:`lungsound.scores.flips.flips`;
+        None where none taught these labels.
     """
 
     path: Path
@@ -87,8 +90,9 @@ class Run:
     versions: dict[str, str]
     notes: tuple[str, ...] = ()
     teachers: tuple[Annotated[dict[str, str], _CREDIT], ...] = ()
+    flips: tuple[dict[str, Any], ...] | None = None
 
-    LATER: ClassVar = ("notes", "teachers")
+    LATER: ClassVar = ("notes", "teachers", "flips")
 
     def __post_init__(self) -> None:
         check_values(self)

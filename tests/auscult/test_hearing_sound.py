@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 from promised_keys import broken, promised
 
-from export.command import check_command, export_command
+from export.check_command import check_command
+from export.command import export_command
 from students.student import Student
 
 

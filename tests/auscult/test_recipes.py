@@ -32,7 +32,8 @@ LEFT_OUT = {
     },
     "teacher-run": {"teacher", "from_run", "student_weights", *TRAINED_FIRST},
     "teacher": {
-        "teacher_run", "from_run", "student_weights", "temperature", "logit_weight", "embedding_weight", *TRAINED_FIRST
+        "teacher_run", "from_run", "student_weights", "temperature", "teacher_misses", "logit_weight",
+        "embedding_weight", *TRAINED_FIRST,
     },
 }  # fmt: skip
 """What a recipe may leave out: files of one's own, and what means nothing beside what it says."""

@@ -154,3 +154,29 @@ def test_published_weights_start_a_teacher(place, small_options, tmp_path, monke
     assert run.teacher["name"] == name
     assert "non-commercial" in run.teacher["licence"]
     assert (run.listening.logmel.mean, run.listening.logmel.std) == pytest.approx((-7.1, 4.2))
+
+
+def test_a_run_names_what_its_student_loses(small_student, small_teacher, small_options, place):
+    """Counted anew from the weights of both, on windows whose recordings the run does not tell."""
+    part = prepare_training(small_options, place / "cache").validation
+    said = []
+    for run, model in ((small_teacher, Teacher), (small_student, Student)):
+        network = model.load(run.model, run.weights).eval()
+        forward = network if model is Student else lambda x, network=network: network(x).logits
+        said.append(predict(forward, part.features, run.listening.logmel) >= np.asarray(run.thresholds))
+    taught, student = said
+    for column, label in enumerate(small_student.listening.labels):
+        (found,) = (flip for flip in small_student.flips if flip["class"] == label)
+        had = (part.labels[:, column] == 1) & taught[:, column]
+        lost = had & ~student[:, column]
+        assert (found["had"], found["lost"]) == (had.sum(), lost.sum())
+        assert {of["recording"] for of in found["recordings"]} == set(part.windows["recording"][lost])
+
+
+def test_a_sensitive_student_is_trained_otherwise(small_student, small_settings, place):
+    losses = LossWeights(positives=3.0, misses=False)
+    settings = replace(small_settings, losses=losses, aim="sensitivity=0.95", epochs=1)
+    run = distill(settings, place / "runs" / "sensitive", place / "cache")
+    assert run.options["losses"]["positives"] == 3.0
+    assert run.options["aim"] == "sensitivity=0.95"
+    assert all(run.validation["sensitivity"][label] >= 0.95 for label in run.listening.labels)
