@@ -35,6 +35,7 @@ class FloatBundle:
         self.listening = manifest.listening
         self.thresholds = manifest.thresholds
         self.split_hash = manifest.split["hash"]
+        self.protocols = manifest.protocols
 
     def decide(self, windows: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Return logits and decisions [N, labels]."""

@@ -50,6 +50,7 @@ class Int8Bundle:
         self.listening = manifest.listening
         self.thresholds = manifest.thresholds
         self.split_hash = manifest.split["hash"]
+        self.protocols = manifest.protocols
 
     def decide(self, windows: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Return logits and decisions [N, labels]; nothing between samples and decisions is float but the log-mel."""

@@ -9,7 +9,10 @@ from typing import Any
 import torch
 
 from auscult.bench import bench
-from auscult.evaluate import evaluate, open_classifier, predictions_folder, store_predictions
+from auscult.classifier import open_classifier
+from auscult.ledger.evaluation import evaluate
+from auscult.ledger.readings import record_reading
+from auscult.ledger.stored import predictions_folder, store_evaluation
 from auscult.picture import draw, richest_recording
 from distill.settings import DistillSettings
 from distill.training import distill
@@ -87,7 +90,8 @@ def _row(target: Path, selection: Selection, size: int, latency: float) -> dict[
     """Score one model on the test part and store its predictions."""
     classifier = open_classifier(target, "single")
     result = evaluate(classifier, selection, "test", PROTOCOL)
-    store_predictions(result, predictions_folder(target), classifier.name)
+    record_reading(target, result)
+    store_evaluation(result, predictions_folder(target))
     return {
         "model": classifier.name,
         **{name: result.scores["windows"][name] for name in ("n", "sp", "se", "score")},

@@ -25,7 +25,8 @@ import pandas as pd
 import torch
 from rich.table import Table
 
-from auscult.evaluate import FloatRun, evaluate
+from auscult.classifier import FloatRun
+from auscult.ledger.evaluation import evaluate
 from distill.losses import LossWeights
 from distill.settings import DistillSettings
 from distill.training import distill

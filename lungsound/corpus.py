@@ -21,6 +21,8 @@ RECORDING_COLUMNS = (
     "split",  # official split: "train", "test", or the corpus' own name (SPRSound: "intra", "inter")
     "record_type",  # SPRSound's record label, "" elsewhere
     "continuous",  # False where sound without an event is not normal: pieced together, poor quality, not annotated
+    "age",  # years, NaN where nobody knows
+    "sex",  # "F", "M", "" where nobody knows
 )
 
 EVENT_COLUMNS = (
@@ -34,6 +36,8 @@ EVENT_COLUMNS = (
     "split",
     "event_type",  # SPRSound's own event label, "" elsewhere
     "record_type",
+    "age",
+    "sex",
 )
 """Columns of every table of events; a column of 0 and 1 for each of the corpus' labels follows."""
 
@@ -120,7 +124,7 @@ def make_corpus(
     name, root
         See :class:`Corpus`.
     recordings : list of dict
-        The values of `RECORDING_COLUMNS`.
+        The values of `RECORDING_COLUMNS`; ``age`` and ``sex`` may be missing.
     events : list of dict
         ``recording``, ``start``, ``end``, 0 or 1 for every label and optionally ``event_type``;
         the other columns are taken from the recording.
@@ -140,10 +144,12 @@ def make_corpus(
     if taken := sorted(_TAKEN.intersection(labels)):
         raise InputError(f"{root}: {', '.join(taken)} cannot name a label, it is a column of its own; rename it")
     table = pd.DataFrame(recordings, columns=list(RECORDING_COLUMNS)).sort_values("recording", ignore_index=True)
+    table["age"] = table["age"].astype("float64")
+    table["sex"] = table["sex"].astype(object).where(table["sex"].notna(), "")
     rows = pd.DataFrame(events, columns=["recording", "start", "end", "event_type", *labels])
     rows["event_type"] = rows["event_type"].astype(object).where(rows["event_type"].notna(), "")
     rows = rows.astype(dict.fromkeys(labels, "int64"))
-    carried = table[["recording", "path", "patient", "site", "device", "split", "record_type"]]
+    carried = table[["recording", *(name for name in EVENT_COLUMNS if name in RECORDING_COLUMNS[1:])]]
     rows = rows.merge(carried, on="recording", how="left", validate="many_to_one")
     rows = rows[[*EVENT_COLUMNS, *labels]].sort_values(["recording", "start", "end"], ignore_index=True, kind="stable")
     return Corpus(name, root, table, rows, labels, tuple(notes), synthetic)

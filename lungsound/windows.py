@@ -25,6 +25,8 @@ WINDOW_COLUMNS = (
     "event",  # row in the corpus' events, -1 for a window of a stream or a recording
     "event_type",  # SPRSound's own event label, "" elsewhere
     "record_type",
+    "age",  # years, NaN where nobody knows
+    "sex",
 )
 """Columns of every table of windows; a column of 0 and 1 for each chosen label follows."""
 
@@ -145,16 +147,32 @@ def recordings(corpus: Corpus, seconds: float, labels: Sequence[str] = LABELS, s
     return pd.concat([table[list(WINDOW_COLUMNS)], had], axis=1)
 
 
-def _carried_labels(windows: pd.DataFrame, events: pd.DataFrame, labels: Sequence[str]) -> NDArray[np.int64]:
-    """Return the labels of each window, shape ``[len(windows), len(labels)]``."""
-    left = windows[["recording", "start", "end"]].reset_index(names="window")
+def heard_events(windows: pd.DataFrame, events: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return which window hears enough of which event to carry its labels.
+
+    Parameters
+    ----------
+    windows, events : DataFrame
+        Columns ``recording``, ``start`` and ``end`` (seconds).
+
+    Returns
+    -------
+    tuple of ndarray of int64
+        Places of a window and of an event, pair by pair.
+    """
+    left = windows[["recording", "start", "end"]].reset_index(drop=True).reset_index(names="window")
     right = events[["recording", "start", "end"]].assign(event=np.arange(len(events)))
     pairs = left.merge(right, on="recording", suffixes=("", "_event"))
     overlap = np.minimum(pairs["end"], pairs["end_event"]) - np.maximum(pairs["start"], pairs["start_event"])
     enough = np.minimum(HEARD_SECONDS, (pairs["end_event"] - pairs["start_event"]) / 2)
     heard = pairs[(overlap > 0) & (overlap >= enough - _ROUNDING)]
+    return heard["window"].to_numpy(np.int64), heard["event"].to_numpy(np.int64)
+
+
+def _carried_labels(windows: pd.DataFrame, events: pd.DataFrame, labels: Sequence[str]) -> NDArray[np.int64]:
+    """Return the labels of each window, shape ``[len(windows), len(labels)]``."""
     carried = np.zeros((len(windows), len(labels)), dtype=np.int64)
-    windows_heard, events_heard = heard["window"].to_numpy(), heard["event"].to_numpy()
+    windows_heard, events_heard = heard_events(windows, events)
     for column, label in enumerate(labels):
         has = events[label].to_numpy() == 1
         carried[windows_heard[has[events_heard]], column] = 1

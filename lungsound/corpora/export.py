@@ -10,7 +10,9 @@ from lungsound.corpora.formats.table_file import write_table
 from lungsound.corpora.splits import unknown_patients
 from lungsound.corpus import Corpus
 
-_OPTIONAL = ("site", "device", "split", "quality", "record_type", "event_type", "diagnosis", "synthetic")
+_OPTIONAL = (
+    *("site", "device", "age", "sex", "split", "quality", "record_type", "event_type", "diagnosis", "synthetic"),
+)
 
 
 def export_table(corpus: Corpus, file: Path) -> pd.DataFrame:
@@ -35,7 +37,7 @@ def export_table(corpus: Corpus, file: Path) -> pd.DataFrame:
         If the file cannot be written.
     """
     recordings, labels = corpus.recordings, list(corpus.labels)
-    known = recordings[["recording", "site", "device", "split", "record_type"]].assign(
+    known = recordings[["recording", "site", "device", "age", "sex", "split", "record_type"]].assign(
         patient=recordings["patient"].mask(unknown_patients(recordings), ""),
         diagnosis=[corpus.diagnoses.get(patient, "") for patient in recordings["patient"]],
         quality=_quality(recordings),
@@ -49,7 +51,7 @@ def export_table(corpus: Corpus, file: Path) -> pd.DataFrame:
     rows[labels] = rows[labels].astype("Int64")  # whole numbers, and nothing where there is no event
     base = file.absolute().parent
     rows["path"] = [Path(os.path.relpath(path, base)).as_posix() if path else "" for path in rows["path"]]
-    told = [column for column in _OPTIONAL if rows[column].astype(str).replace("0", "").any()]
+    told = [column for column in _OPTIONAL if rows[column].astype(str).replace({"0": "", "nan": ""}).any()]
     table = rows[["path", "recording", "start", "end", *labels, "patient", *told]]
     table = table.sort_values(["recording", "start", "end"], ignore_index=True, kind="stable")
     write_table(table, file)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lungsound.corpora.formats.annotations import checked_times, within_audio
+from lungsound.corpora.formats.annotations import checked_times, known_age, within_audio
 from lungsound.corpora.formats.audio_files import audio_files, measure
 from lungsound.corpora.formats.text import listed, read_lines, shown
 from lungsound.corpora.icbhi2017_layout import (
@@ -84,6 +84,10 @@ def load(root: Path) -> Corpus:
     with gathered(faults):
         pieced, missing = _pieced_together(manifest)
 
+    people: dict[str, dict[str, str]] = {}
+    with gathered(faults):
+        people = {row[0]: dict(zip(PATIENT_COLUMNS, row, strict=True)) for row in _patients(root, folder, faults)}
+
     recordings, events, silent = [], [], set[tuple[str, float]]()
     for name, path in annotations.items():
         (file, seconds, sample_rate), cycles = measure(None), list[dict[str, float]]()
@@ -95,6 +99,7 @@ def load(root: Path) -> Corpus:
         with gathered(faults):
             file, seconds, sample_rate = measure(audio.get(name))
         patient, _, site, _, device = name.split("_", 4)
+        known = people.get(patient, {})
         recordings.append(
             {
                 "recording": name,
@@ -107,12 +112,12 @@ def load(root: Path) -> Corpus:
                 "split": splits.get(name, ""),
                 "record_type": "",
                 "continuous": name not in pieced,
+                "age": known_age(known.get("age", "")),
+                "sex": known["sex"] if known.get("sex") in ("F", "M") else "",
             }
         )
     synthetic = listed_file(root, folder, SYNTHETIC_MARK) is not None
-    diagnoses: dict[str, str] = {}
-    with gathered(faults):
-        diagnoses = {patient: diagnosis for patient, diagnosis, *_ in _patients(root, folder, faults)}
+    diagnoses = {patient: known["diagnosis"] for patient, known in people.items()}
     corpus = make_corpus("icbhi2017", root.resolve(), recordings, events, notes, synthetic=synthetic)
     corpus = replace(corpus, faults=tuple(faults), diagnoses=diagnoses)
     return within_audio(_without_sound(corpus, silent))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from lungsound.corpora.registry import open_corpus, parse_data
-from lungsound.corpora.splits import Split, assign, warnings
+from lungsound.corpora.splits import CHOICE, Split, assign, warnings
 from lungsound.corpus import Corpus
 from lungsound.errors import InputError
 from lungsound.labels import LABELS
@@ -133,3 +133,24 @@ class Selection:
             names = ", ".join(corpus.name for corpus in self.corpora)
             raise InputError(f"{names}: no windows in part {part!r} for {' and '.join(protocols)}; name another part")
         return windows
+
+    def events(self, windows: pd.DataFrame, labels: Sequence[str]) -> pd.DataFrame:
+        """Return the annotated events of the recordings that some windows are of.
+
+        Columns ``corpus``, ``recording``, ``start``, ``end`` (seconds) and a column of 0 and 1 for each label.
+        """
+        tables = []
+        for corpus in self.corpora:
+            heard = windows.loc[windows["corpus"] == corpus.name, "recording"]
+            events = corpus.events[corpus.events["recording"].isin(heard)].assign(corpus=corpus.name)
+            tables.append(events[["corpus", "recording", "start", "end", *labels]])
+        return pd.concat(tables, ignore_index=True)
+
+    def trained(self, windows: pd.DataFrame) -> pd.Series:
+        """Return of which windows the training or validation part of their corpus has the patient, too."""
+        known = set[tuple[str, str]]()
+        for corpus, split in zip(self.corpora, self.splits, strict=True):
+            chosen = corpus.recordings["recording"].map(split.parts).isin(CHOICE)
+            known |= {(corpus.name, patient) for patient in corpus.recordings.loc[chosen, "patient"]}
+        pairs = zip(windows["corpus"], windows["patient"], strict=True)
+        return pd.Series([pair in known for pair in pairs], index=windows.index, dtype=bool)

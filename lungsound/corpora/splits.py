@@ -18,6 +18,9 @@ APART = ("test", "inter")
 PARTS = ("train", "validation", "test", "intra", "inter")
 """What an official split may call its parts."""
 
+CHOICE = ("train", "validation")
+"""Parts on which choices are made; every other one is a test."""
+
 ALL = "all"
 """Every recording that takes part, whatever its part: for a model that was trained on none of them."""
 

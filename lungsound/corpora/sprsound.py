@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from lungsound.corpora.formats.annotations import checked_times, within_audio
+from lungsound.corpora.formats.annotations import checked_times, known_age, within_audio
 from lungsound.corpora.formats.audio_files import audio_files, files_in, measure
 from lungsound.corpora.formats.text import listed, read_text, shown
 from lungsound.corpora.registry import register
@@ -28,8 +28,8 @@ LATER = ("2023", "2024", "2025")
 
 DEVICE = "Yunting II"
 POOR = "Poor Quality"
-NAME = re.compile(r"(?P<patient>\d*)_[\d.]+_[01]_(?P<site>p\d)_\d+")
-"""Patient (nobody where the name begins with ``_``), age, sex, site and number."""
+NAME = re.compile(r"(?P<patient>\d*)_(?P<age>[\d.]+)_(?P<sex>[01])_(?P<site>p\d)_\d+")
+"""Patient (nobody where the name begins with ``_``), age in years, sex (1 is female), site and number."""
 
 
 @dataclass(frozen=True)
@@ -156,6 +156,8 @@ def _recording(path: Path, audio: Path | None, split: str, record_type: str, ann
         "split": split,
         "record_type": record_type,
         "continuous": record_type != POOR if record_type else annotated,
+        "age": known_age(fields["age"]),
+        "sex": "MF"[int(fields["sex"])],
     }
 
 

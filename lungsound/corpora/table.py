@@ -1,5 +1,6 @@
 """A table of one's own: a row a recording or event, a column a label."""
 
+import math
 import os
 import re
 from collections.abc import Iterable
@@ -7,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from lungsound.corpora.formats.annotations import checked_times, within_audio
+from lungsound.corpora.formats.annotations import OLDEST, checked_times, known_age, within_audio
 from lungsound.corpora.formats.audio_files import measure
 from lungsound.corpora.formats.table_file import TableFile, read_table
 from lungsound.corpora.formats.text import listed, named, shown
@@ -18,7 +19,7 @@ from lungsound.errors import InputError, gathered
 from lungsound.labels import checked_labels
 from lungsound.terminal import progress
 
-OF_RECORDING = ("patient", "site", "device", "split", "quality", "record_type")
+OF_RECORDING = ("patient", "site", "device", "split", "quality", "record_type", "age", "sex")
 """Columns that say the same in all rows of a recording."""
 
 COLUMNS = ("path", "recording", "start", "end", *OF_RECORDING, "event_type", "diagnosis", "synthetic")
@@ -28,7 +29,8 @@ QUALITIES = {"": True, "good": True, "fair": True, "poor": False, "partial": Fal
 """Whether sound without an event is normal: not where quality is poor, nor where only a part was annotated."""
 
 BINARY = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1, "no": 0, "yes": 1}
-_CHOICES: dict[str, Iterable[str]] = {"split": PARTS, "quality": QUALITIES}
+SEXES = {"": "", "f": "F", "female": "F", "m": "M", "male": "M"}
+_CHOICES: dict[str, Iterable[str]] = {"split": PARTS, "quality": QUALITIES, "sex": SEXES}
 _SLACK = 0.1  # seconds; annotators round, and compressed files lose or gain a frame
 
 
@@ -36,7 +38,7 @@ _SLACK = 0.1  # seconds; annotators round, and compressed files lose or gain a f
     "table",
     what="recordings of one's own, listed in a table",
     layout="A CSV or Parquet file with the columns path (relative to it), start, end, one of 0 and 1 for each label, "
-    "and as far as known patient, site, device, split and quality.",
+    "and as far as known patient, age (in years), sex (F or M), site, device, split and quality.",
     terms="the owner's",
     paper="none",
     root="file",
@@ -129,8 +131,9 @@ class _Recording:
     def row(self, name: str, table: Path) -> dict[str, object]:
         values = {column: self.known.get(column, ("", 0))[0] for column in OF_RECORDING}
         file, seconds, sample_rate = measure(_file(table, self.path, self.known["path"][1]) if self.path else None)
-        quality = values.pop("quality")
+        quality, age, sex = (values.pop(column) for column in ("quality", "age", "sex"))
         known = {"recording": name, "path": file, "seconds": seconds, "sample_rate": sample_rate}
+        known |= {"age": known_age(age), "sex": SEXES[sex]}
         return known | values | {"patient": values["patient"] or name, "continuous": QUALITIES[quality]}
 
 
@@ -158,6 +161,7 @@ class _Rows:
         recording.path = recording.path or path
         for column in OF_RECORDING:
             if value := values.get(column):
+                value = self._number(value) if column == "age" else value
                 self._tell(recording, column, _checked(where, column, value), number)
         patient, diagnosis = values.get("patient") or name, values.get("diagnosis", "")
         if diagnosis and self.diagnoses.setdefault(patient, diagnosis) != diagnosis:
@@ -217,7 +221,9 @@ class _Rows:
 
 
 def _checked(where: str, column: str, value: str) -> str:
-    """Return the value of a column that takes only certain ones, in small letters."""
+    """Return the value of a column that takes only certain ones, in small letters; an age must be one."""
+    if column == "age" and math.isnan(known_age(value)):
+        raise InputError(f"{where}: the age {shown(value)} is none; write years from 0 to {OLDEST}, or nothing")
     allowed = _CHOICES.get(column)
     if allowed is None:
         return value

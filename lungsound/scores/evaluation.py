@@ -1,15 +1,60 @@
-"""Scores of stored predictions, by window and by recording."""
+"""Tables of predictions, by window and by recording, and what they are scored on."""
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lungsound.labels import SPRSOUND_EVENTS, SPRSOUND_RECORDS, classes_from_labels, four_classes
+from lungsound.labels import SPRSOUND_EVENTS, SPRSOUND_RECORDS
 from lungsound.scores.metrics import label_scores
-from lungsound.scores.sprsound import event_scores, missing_labels, record_scores
+from lungsound.scores.sprsound import Task, event_tasks, missing_labels, record_tasks
+from lungsound.scores.weighted import weighted_label_scores
+
+TRAINED = "in_training"
+"""Column of 0 and 1: whether the corpus' own training part has the patient, too."""
+
+_OF_RECORDING = ("site", "device", "age", "sex", TRAINED)
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What is scored of windows or recordings.
+
+    Attributes
+    ----------
+    truth, decisions : ndarray of int64, shape [N, C]
+        0 or 1.
+    logits : ndarray of float64, shape [N, C]
+        Of the model.
+    labels : tuple of str, length C
+        Their names.
+    """
+
+    truth: NDArray[np.int64]
+    logits: NDArray[np.float64]
+    decisions: NDArray[np.int64]
+    labels: tuple[str, ...]
+
+    @classmethod
+    def of(cls, table: pd.DataFrame, labels: Sequence[str]) -> Self:
+        """Take it from a table of predictions."""
+        truth, decisions = (table[names].to_numpy(np.int64) for names in (list(labels), decision_columns(labels)))
+        return cls(truth, table[logit_columns(labels)].to_numpy(np.float64), decisions, tuple(labels))
+
+    def where(self, rows: NDArray[np.bool_]) -> Self:
+        """Return what is scored of some rows."""
+        return replace(self, truth=self.truth[rows], logits=self.logits[rows], decisions=self.decisions[rows])
+
+    def scores(self) -> dict[str, Any]:
+        """See :func:`lungsound.scores.metrics.label_scores`."""
+        return label_scores(self.truth, self.logits, self.decisions, self.labels)
+
+    def weighted_scores(self, weights: NDArray[np.float64]) -> dict[str, Any]:
+        """See :func:`lungsound.scores.weighted.weighted_label_scores`."""
+        return weighted_label_scores(self.truth, self.logits, self.decisions, self.labels, weights)
 
 
 def logit_columns(labels: Sequence[str]) -> list[str]:
@@ -46,81 +91,33 @@ def recordings_table(table: pd.DataFrame, labels: Sequence[str]) -> pd.DataFrame
     columns = [*labels, *logit_columns(labels), *decision_columns(labels)]
     kept = table.groupby(["corpus", "recording"], sort=False)
     gathered = kept[columns].max()
-    return gathered.join(kept[["patient", "record_type"]].first()).reset_index()
+    told = ["patient", "record_type", *(name for name in _OF_RECORDING if name in table)]
+    return gathered.join(kept[told].first()).reset_index()
 
 
-def scores(table: pd.DataFrame, protocol: str, labels: Sequence[str]) -> dict[str, Any]:
-    """Score the predictions of one protocol.
+def tasks_of(table: pd.DataFrame, protocol: str, labels: Sequence[str]) -> tuple[dict[str, Task], dict[str, str]]:
+    """Return SPRSound's tasks that predictions can be scored on, and by task why the others cannot.
 
     Parameters
     ----------
     table : DataFrame
-        As :func:`predictions_table` returns it.
+        Predictions: of ``cycles`` by event, of ``stream`` by recording.
     protocol : str
-        ``cycles`` or ``stream``.
+        Which of the two.
     labels : sequence of str
         Names of the labels.
 
     Returns
     -------
-    dict
-        ``windows`` (see :func:`lungsound.scores.metrics.label_scores`), ``by_patient`` (see :func:`patient_interval`),
-        for streams ``recordings``, and for SPRSound the tasks that the labels can name: of cycles ``task_1-1`` and
-        ``task_1-2``, of streams ``task_2-1`` and ``task_2-2``; ``left_out`` tells by task why the others are not there.
+    tuple of dict
+        Both empty where the corpus is another.
     """
-    found: dict[str, Any] = {
-        "windows": _label_scores(table, labels),
-        "by_patient": patient_interval(table, labels),
-    }
-    tasks: dict[str, dict[str, float]] = {}
-    missing: dict[str, str] = {}
+    decisions = table[decision_columns(labels)].to_numpy()
     if protocol == "cycles" and table["event_type"].isin(list(SPRSOUND_EVENTS)).all():
-        logits, decisions = (table[columns(labels)].to_numpy() for columns in (logit_columns, decision_columns))
-        tasks, missing = event_scores(table["event_type"].tolist(), logits, decisions, labels), missing_labels(labels)
-    if protocol == "stream":
-        recordings = recordings_table(table, labels)
-        found["recordings"] = _label_scores(recordings, labels)
-        if recordings["record_type"].isin(SPRSOUND_RECORDS).all():
-            decisions = recordings[decision_columns(labels)].to_numpy()
-            tasks, missing = (
-                record_scores(recordings["record_type"].tolist(), decisions, labels),
-                missing_labels(labels),
-            )
-    found |= {f"task_{name}": values for name, values in tasks.items()}
+        found = event_tasks(table["event_type"].tolist(), table[logit_columns(labels)].to_numpy(), decisions, labels)
+    elif protocol == "stream" and table["record_type"].isin(SPRSOUND_RECORDS).all():
+        found = record_tasks(table["record_type"].tolist(), decisions, labels)
+    else:
+        return {}, {}
     level = "1" if protocol == "cycles" else "2"
-    if why := {name: reason for name, reason in missing.items() if name.startswith(level)}:
-        found["left_out"] = why
-    return found
-
-
-def patient_interval(
-    table: pd.DataFrame, labels: Sequence[str], draws: int = 500, seed: int = 0
-) -> tuple[float, float]:
-    """Return a 95 % interval when whole patients are drawn with replacement.
-
-    Of the four-class Score where the labels are crackle and wheeze, elsewhere of the balanced accuracy, the mean over
-    the labels.
-    """
-    truth, said = (table[columns].to_numpy() for columns in (list(labels), decision_columns(labels)))
-    if four_classes(labels):
-        truth, said = (classes_from_labels(values)[:, None] for values in (truth, said))
-    patients, index = np.unique(table["patient"].astype(str), return_inverse=True)
-    # Sums a patient are enough: normals, normals found, abnormals, abnormals found (with the exact class).
-    counts = np.stack([truth == 0, (truth == 0) & (said == 0), truth != 0, (truth != 0) & (said == truth)], axis=-1)
-    sums = np.zeros((len(patients), *counts.shape[1:]))
-    np.add.at(sums, index, counts)
-    drawn = np.random.default_rng(seed).integers(0, len(patients), (draws, len(patients)))
-    normals, specific, abnormals, sensitive = np.moveaxis(sums[drawn].sum(axis=1), -1, 0)
-    with np.errstate(invalid="ignore"):
-        values = np.ma.masked_invalid((specific / normals + sensitive / abnormals) / 2).mean(axis=1)
-    usable = np.ma.compressed(values)
-    if not usable.size:
-        return float("nan"), float("nan")
-    low, high = np.quantile(usable, [0.025, 0.975])
-    return float(low), float(high)
-
-
-def _label_scores(table: pd.DataFrame, labels: Sequence[str]) -> dict[str, Any]:
-    columns = list(labels), logit_columns(labels), decision_columns(labels)
-    truth, logits, decisions = (table[names].to_numpy() for names in columns)
-    return label_scores(truth, logits, decisions, labels)
+    return found, {name: why for name, why in missing_labels(labels).items() if name.startswith(level)}

@@ -5,7 +5,8 @@ says how much of a `cycles` figure needs no ear.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -15,56 +16,62 @@ from lungsound.scores.metrics import auroc, choose_threshold, choose_thresholds,
 from lungsound.scores.sprsound import sprsound_scores
 
 
+@dataclass(frozen=True)
+class NoSound:
+    """One logistic regression a label on the log duration of training events.
+
+    Attributes
+    ----------
+    slopes, intercepts, thresholds : tuple of float
+        Of each label, and behind the last one of any of them.
+    """
+
+    slopes: tuple[float, ...]
+    intercepts: tuple[float, ...]
+    thresholds: tuple[float, ...]
+
+    @classmethod
+    def fit(cls, train: pd.DataFrame, labels: Sequence[str]) -> Self:
+        """Fit regressions and thresholds on windows of the `cycles` protocol (``start``, ``end`` and the labels)."""
+        truth = train[list(labels)].to_numpy(np.int64)
+        columns = np.column_stack([truth, truth.max(axis=1)]).T
+        slopes, intercepts = zip(*(_regression(train, has) for has in columns), strict=True)
+        odds = cls(slopes, intercepts, ()).logits(train)
+        thresholds = (*choose_thresholds(truth, odds[:, :-1], labels), choose_threshold(columns[-1], odds[:, -1]))
+        return cls(slopes, intercepts, thresholds)
+
+    def logits(self, windows: pd.DataFrame) -> NDArray[np.float64]:
+        """Return the log odds of each label and of any, shape [N, C + 1]."""
+        return np.asarray(_log_seconds(windows) * np.asarray(self.slopes) + np.asarray(self.intercepts))
+
+    def scores(self, windows: pd.DataFrame, labels: Sequence[str]) -> dict[str, Any]:
+        """Score it.
+
+        Returns
+        -------
+        dict
+            As :func:`lungsound.scores.metrics.label_scores`; ``binary`` holds SPRSound's scores of abnormal against
+            normal, decided at the training set's balanced threshold, and ``auroc_binary`` its AUROC.
+        """
+        logits, truth = self.logits(windows), windows[list(labels)].to_numpy(np.int64)
+        decisions = (logits >= np.asarray(self.thresholds)).astype(np.int64)
+        scores = label_scores(truth, logits[:, :-1], decisions[:, :-1], labels)
+        scores["binary"] = sprsound_scores(truth.max(axis=1), decisions[:, -1])
+        scores["auroc_binary"] = auroc(truth.max(axis=1), logits[:, -1])
+        return scores
+
+
 def _log_seconds(windows: pd.DataFrame) -> NDArray[np.float64]:
     seconds = np.asarray(windows["end"], dtype=np.float64) - np.asarray(windows["start"], dtype=np.float64)
     return np.asarray(np.log(np.maximum(seconds, 1e-3)))[:, None]
 
 
-def _log_odds(train: pd.DataFrame, truth: NDArray[np.int64], test: pd.DataFrame) -> NDArray[np.float64]:
-    """Fit on `train` and return the log odds of `test`; a constant where `truth` does not vary."""
+def _regression(train: pd.DataFrame, truth: NDArray[np.int64]) -> tuple[float, float]:
+    """Return slope and intercept of the log odds; a constant where `truth` does not vary."""
     from sklearn.linear_model import LogisticRegression
 
     if truth.min() == truth.max():
-        return np.full(len(test), 10.0 if truth[0] else -10.0)
+        return 0.0, 10.0 if truth[0] else -10.0
     # No regularisation to speak of: one feature, thousands of events.
     model = LogisticRegression(C=1e6).fit(_log_seconds(train), truth)
-    return np.asarray(model.decision_function(_log_seconds(test)))
-
-
-def no_sound_logits(train: pd.DataFrame, test: pd.DataFrame, labels: Sequence[str]) -> NDArray[np.float64]:
-    """Fit one logistic regression a label on the log duration of training events and apply it.
-
-    Parameters
-    ----------
-    train, test : DataFrame
-        Windows of the `cycles` protocol (columns ``start``, ``end`` and the labels).
-    labels : sequence of str, length C
-        Their names.
-
-    Returns
-    -------
-    ndarray of float64, shape [len(test), C]
-        Logits per label.
-    """
-    return np.stack([_log_odds(train, train[label].to_numpy(np.int64), test) for label in labels], axis=1)
-
-
-def no_sound_scores(train: pd.DataFrame, test: pd.DataFrame, labels: Sequence[str]) -> dict[str, Any]:
-    """Score the baseline on `test`; regressions and thresholds both come from `train`.
-
-    Returns
-    -------
-    dict
-        As :func:`lungsound.scores.metrics.label_scores`; ``binary`` holds SPRSound's scores of a regression on
-        abnormal against normal, decided at the training set's balanced threshold, and ``auroc_binary`` its AUROC.
-    """
-    names = list(labels)
-    thresholds = choose_thresholds(train[names].to_numpy(), no_sound_logits(train, train, labels), labels)
-    logits = no_sound_logits(train, test, labels)
-    scores = label_scores(test[names].to_numpy(), logits, logits >= np.asarray(thresholds), labels)
-    abnormal, truth = (np.asarray(part[names].any(axis=1), dtype=np.int64) for part in (train, test))
-    threshold = choose_threshold(abnormal, _log_odds(train, abnormal, train))
-    odds = _log_odds(train, abnormal, test)
-    scores["binary"] = sprsound_scores(truth, (odds >= threshold).astype(np.int64))
-    scores["auroc_binary"] = auroc(truth, odds)
-    return scores
+    return float(model.coef_[0, 0]), float(model.intercept_[0])

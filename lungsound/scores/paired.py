@@ -1,19 +1,65 @@
-"""AUROC when whole patients are drawn with replacement: intervals, and differences on the same patients."""
+"""Scores when whole patients are drawn with replacement: intervals, and differences on the same patients."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 DRAWS = 1000
 
+_AT_ONCE = 2**21
+"""Weights that are held in memory at once."""
 
-def patient_weights(patients: Sequence[str], draws: int = DRAWS, seed: int = 0) -> NDArray[np.float64]:
+
+def patient_weights(patients: ArrayLike, draws: int = DRAWS, seed: int = 0) -> NDArray[np.float64]:
     """Return how often each recording counts in each draw of as many patients as there are, shape [draws, N]."""
+    return np.concatenate(list(patient_draws(patients, draws, seed)))
+
+
+def patient_draws(patients: ArrayLike, draws: int = DRAWS, seed: int = 0) -> Iterator[NDArray[np.float64]]:
+    """Yield the rows of :func:`patient_weights` in blocks that fit the memory, each of shape [some draws, N]."""
     names, index = np.unique(np.asarray(patients, dtype=str), return_inverse=True)
-    drawn = np.random.default_rng(seed).integers(0, len(names), (draws, len(names)))
-    counts = np.stack([np.bincount(draw, minlength=len(names)) for draw in drawn])
-    return counts[:, index].astype(np.float64)
+    rng, block = np.random.default_rng(seed), max(1, _AT_ONCE // max(1, len(index)))
+    for start in range(0, draws, block):
+        drawn = rng.integers(0, len(names), (min(block, draws - start), len(names)))
+        counts = np.stack([np.bincount(draw, minlength=len(names)) for draw in drawn])
+        yield counts[:, index].astype(np.float64)
+
+
+def intervals(
+    score: Callable[[NDArray[np.float64]], Mapping[str, Any]],
+    patients: ArrayLike,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Return the 95 % interval of every figure when whole patients are drawn with replacement.
+
+    Parameters
+    ----------
+    score : callable
+        From weights [draws, N] to figures [draws], in dicts as deep as one likes.
+    patients : array_like of str, shape [N]
+        Of each window or recording.
+    draws, seed : int
+        Of the patients.
+
+    Returns
+    -------
+    dict
+        As `score` gives it, with (low, high) for each figure; NaN where it is not defined.
+    """
+    return _each([score(weights) for weights in patient_draws(patients, draws, seed)])
+
+
+def _each(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the interval of each figure, of which every block of draws has a part."""
+    return {
+        name: _each([part[name] for part in found])
+        if isinstance(found[0][name], Mapping)
+        else interval(np.concatenate([part[name] for part in found]))
+        for name in found[0]
+    }
 
 
 def weighted_auroc(truth: ArrayLike, score: ArrayLike, weights: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -5,6 +5,7 @@ Circuits and Systems 16(5):867-881, 2022, names the scores; the formulas are tho
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -64,10 +65,31 @@ def missing_labels(labels: Sequence[str]) -> dict[str, str]:
     return missing
 
 
-def event_scores(
+@dataclass(frozen=True)
+class Task:
+    """What a task of the challenge compares.
+
+    Attributes
+    ----------
+    truth, prediction : ndarray of int64, shape [N]
+        Classes, 0 being normal.
+    neutral : tuple of int
+        See :func:`sprsound_scores`.
+    """
+
+    truth: NDArray[np.int64]
+    prediction: NDArray[np.int64]
+    neutral: tuple[int, ...] = ()
+
+    def scores(self) -> dict[str, float]:
+        """Return its scores, see :func:`sprsound_scores`."""
+        return sprsound_scores(self.truth, self.prediction, self.neutral)
+
+
+def event_tasks(
     truth: Sequence[str], logits: ArrayLike, decisions: ArrayLike, labels: Sequence[str]
-) -> dict[str, dict[str, float]]:
-    """Score the tasks on events that the labels can name: 1-1 (Normal or Adventitious) and 1-2 (seven types).
+) -> dict[str, Task]:
+    """Return the tasks on events that the labels can name: 1-1 (Normal or Adventitious) and 1-2 (seven types).
 
     Parameters
     ----------
@@ -79,24 +101,20 @@ def event_scores(
         Which labels are given.
     labels : sequence of str, length C
         Their names.
-
-    Returns
-    -------
-    dict
-        By task, see :func:`sprsound_scores`.
     """
     types = list(SPRSOUND_EVENTS)
     seven = np.array([types.index(name) for name in truth], dtype=np.int64)
     missing, found = missing_labels(labels), {}
     if "1-1" not in missing:
-        found["1-1"] = sprsound_scores(np.minimum(seven, 1), np.asarray(decisions).any(axis=1).astype(np.int64))
+        any_of_them = np.asarray(decisions).any(axis=1)
+        found["1-1"] = Task(np.minimum(seven, 1), np.asarray(any_of_them, dtype=np.int64))
     if "1-2" not in missing:
-        found["1-2"] = sprsound_scores(seven, decided_types(logits, decisions, labels))
+        found["1-2"] = Task(seven, decided_types(logits, decisions, labels))
     return found
 
 
-def record_scores(truth: Sequence[str], decisions: ArrayLike, labels: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Score the tasks on recordings that the labels can name: 2-1 (three classes) and 2-2 (five).
+def record_tasks(truth: Sequence[str], decisions: ArrayLike, labels: Sequence[str]) -> dict[str, Task]:
+    """Return the tasks on recordings that the labels can name: 2-1 (three classes) and 2-2 (five).
 
     Parameters
     ----------
@@ -107,11 +125,6 @@ def record_scores(truth: Sequence[str], decisions: ArrayLike, labels: Sequence[s
         scoring, counts in neither SE nor SP.
     labels : sequence of str, length C
         Their names.
-
-    Returns
-    -------
-    dict
-        By task, see :func:`sprsound_scores`.
     """
     if "2-2" in missing_labels(labels):
         return {}
@@ -119,8 +132,8 @@ def record_scores(truth: Sequence[str], decisions: ArrayLike, labels: Sequence[s
     continuous, discontinuous = (_any(decisions, labels, kind) for kind in (CONTINUOUS, DISCONTINUOUS))
     decided = np.array([0, 3, 2, 4])[discontinuous + 2 * continuous]
     return {
-        "2-1": sprsound_scores(np.minimum(five, 2), np.minimum(decided, 2), neutral=(_POOR,)),
-        "2-2": sprsound_scores(five, decided, neutral=(_POOR,)),
+        "2-1": Task(np.minimum(five, 2), np.minimum(decided, 2), (_POOR,)),
+        "2-2": Task(five, decided, (_POOR,)),
     }
 
 
@@ -134,7 +147,7 @@ def decided_types(logits: ArrayLike, decisions: ArrayLike, labels: Sequence[str]
     Parameters
     ----------
     logits, decisions, labels
-        See :func:`event_scores`; the labels include `KINDS`.
+        See :func:`event_tasks`; the labels include `KINDS`.
     """
     logit = dict(zip(labels, np.asarray(logits).T, strict=True))
     given = dict(zip(labels, np.asarray(decisions).T == 1, strict=True))

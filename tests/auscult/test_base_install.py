@@ -12,7 +12,7 @@ from subprocess import PIPE
 import pytest
 
 from auscult.cli import CONTENTS, load
-from auscult.evaluate import predictions_folder
+from auscult.ledger.stored import predictions_folder
 
 SERVER = """
 import atexit, gc, json, os, sys

@@ -22,7 +22,10 @@ EXAMPLES = {
     "runs": [["{runs}"]],
     "export": [["{student}", "-o", "{new}/bundle"]],
     "check": [["{bundle}"]],
-    "evaluate": [["{student}", "--data", "icbhi2017:{corpus}"]],
+    "evaluate": [
+        ["{student}", "--data", "icbhi2017:{corpus}"],
+        ["{student}", "{bundle}", "--protocol", "stream", "--data", "icbhi2017:{corpus}"],
+    ],
     "firmware": [["{bundle}", "--target", "cortex-m4", "-o", "{new}/firmware"]],
     "plan": [
         ["{bundle}", "--target", "cortex-m4"],

@@ -2,11 +2,15 @@
 
 import io
 
+import numpy as np
+import pandas as pd
 import pytest
 from rich.console import Console
 from rich.table import Table
 
-from auscult import bench, demo, evaluate, recipes, runs
+from auscult import bench, demo, recipes, runs
+from auscult.ledger import printing
+from auscult.ledger.evaluation import Evaluation
 from export import command as export
 from firmware_bridge import bench_target
 from firmware_bridge import command as firmware
@@ -14,6 +18,7 @@ from firmware_bridge.device.targets import targets
 from lungsound import terminal
 from lungsound.command.recipes import shipped
 from lungsound.command.report import scores_table
+from lungsound.scores.evaluation import TRAINED, predictions_table
 from teachers import command as teachers
 from teachers.encoder import encoders
 
@@ -29,9 +34,19 @@ MODEL = {"model": "student, int8, single rounding", "n": 1234, "kilobytes": 3289
 MODEL |= dict.fromkeys(("sp", "se", "score", "auroc"), 0.987)
 RUN = {"name": "cnn6-from-m2d-tiny-20261127-153627", "kind": "student", "finished": "2026-11-27T15:36:27+00:00"}
 RUN |= {"data": ["sprsound:/somewhere"], "validation": {"score": 0.75, "auroc": {"crackle": 0.91, "any": 0.935}}}
-EVALUATION = evaluate.Evaluation(
-    "sprsound", "intra", "cycles", False, None,
-    {"windows": SCORES, "recordings": SCORES, "no_sound": SCORES, "by_patient": (0.1, 0.2)},
+GROUPS = {"recording": "r", "path": "", "end": 4.0, "patient": "p", "event_type": "", "record_type": "Normal"}
+WINDOWS = pd.DataFrame(
+    [
+        {"corpus": "sprsound", "start": 4.0 * place, "crackle": place % 2, "fine_crackle": place % 3 // 2, **GROUPS}
+        | {"site": "left posterior", "device": device, "age": age, "sex": "F", TRAINED: place % 2}
+        for place, (device, age) in enumerate([("Yunting II", 3), ("Littmann Classic II", np.nan)] * 6)
+    ]
+)
+LOGITS = np.random.default_rng(0).normal(size=(len(WINDOWS), 2))
+EVALUATION = Evaluation(
+    "student, int8, single rounding", "sprsound", "intra", "stream", True, ("crackle", "fine_crackle"), (0.0, 0.0),
+    predictions_table(WINDOWS, LOGITS, (LOGITS > 0).astype(int), ("crackle", "fine_crackle")),
+    WINDOWS[["corpus", "recording", "start", "end", "crackle", "fine_crackle"]], temperature=1.25,
 )  # fmt: skip
 TARGET = {
     "path": "a/bundle", "target": "cortex-m4", "kernels": "dsp8", "rounding": "double", "differing_bytes": 0,
@@ -48,8 +63,12 @@ PRINTED = {
         ["AUROC fine_crackle", "Se any", "0.456"],
     ),
     "evaluate": (
-        lambda: evaluate.print_evaluation(EVALUATION, "student, int8, single rounding"),
-        ["student, int8, single rounding: sprsound intra, cycles", "AUROC fine_crackle", "by recording", "1234"],
+        lambda: printing.print_evaluation(EVALUATION, full=True),
+        [
+            *("student, int8, single rounding: sprsound intra, stream", "AUROC fine_crackle", "by recording"),
+            *("within devices, the mean of 2", "alarms an hour of normal breathing", "temperature 1.25"),
+            *("Littmann Classic II", "preschool child (2 to 5)", "unknown", "of training, too", "Brier score"),
+        ],
     ),
     "recipes": (recipes.recipes_command, shipped()),
     "teachers": (teachers.teachers_command, [card.name for encoder in encoders().values() for card in encoder.cards]),
@@ -80,7 +99,7 @@ def on_a_terminal(show, columns: int, monkeypatch) -> str:
     """What a terminal of so many columns is sent, without its colours."""
     file = io.StringIO()
     screen = Console(force_terminal=True, color_system=None, width=columns, file=file, soft_wrap=True)
-    for module in (terminal, evaluate, recipes, teachers, firmware):
+    for module in (terminal, printing, recipes, teachers, firmware):
         if hasattr(module, "out"):
             monkeypatch.setattr(module, "out", screen)
     if columns < 80:

@@ -10,7 +10,8 @@ from random_student import listening_of
 from safetensors.torch import save_file
 from typer.testing import CliRunner
 
-from auscult.evaluate import evaluate, open_classifier
+from auscult.classifier import open_classifier
+from auscult.ledger.evaluation import evaluate
 from export import foreign, making
 from export.__main__ import app
 from export.bundle.manifest import ONNX_FLOAT_FILE, ONNX_INT8_FILE, TFLITE_FILE

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from auscult.evaluate import evaluate, open_classifier
+from auscult.classifier import open_classifier
+from auscult.ledger.evaluation import evaluate
 from distill.losses import LossWeights
 from distill.settings import DistillSettings
 from distill.training import distill

@@ -9,8 +9,10 @@ import pytest
 from exported_student import exported_student
 from tiny_bundle import sound, tiny_bundle, trained
 
-from auscult.evaluate import evaluate, open_classifier, store_predictions
+from auscult.classifier import open_classifier
 from auscult.int8_bundle import Int8Bundle
+from auscult.ledger.evaluation import evaluate
+from auscult.ledger.stored import store_evaluation
 from export.bundle.golden import golden_pcm
 from export.making import Origin, write_bundle
 from firmware_bridge.bench_target import BENCH
@@ -69,7 +71,9 @@ def evaluated(request, shared, bundle, tmp_path_factory):
     data = [f"icbhi2017:{shared / 'data' / 'icbhi2017_native'}"]
     selection = Selection.open(data, drop_shared=False, validation=0.2, seed=0)
     evaluation = evaluate(classifier, selection, ALL, "stream")
-    return request.param, pd.read_csv(store_predictions(evaluation, tmp_path_factory.mktemp("evaluated"), "bundle"))
+    return request.param, pd.read_csv(
+        store_evaluation(evaluation, tmp_path_factory.mktemp("evaluated")).with_suffix(".csv")
+    )
 
 
 def test_real_recordings_are_decided_on_a_cortex_m4_as_evaluate_stores_it(installed, tmp_path, bundle, evaluated):

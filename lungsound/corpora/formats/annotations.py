@@ -12,6 +12,9 @@ from lungsound.labels import checked_labels
 NO_LABEL = ("normal", "none", "healthy")
 """What folders and tracks call a sound without any label."""
 
+OLDEST = 130
+"""Years that a patient may be old."""
+
 _JOINT = re.compile(r"[,;+&]")
 _SHORTEST = 0.01  # seconds; of less than this there is nothing to hear
 
@@ -29,6 +32,15 @@ def checked_number(where: str, name: str, value: object) -> float:
     if not math.isfinite(number):
         raise InputError(f"{where}: the {name} {shown(value)} is not a number; mend the annotation")
     return number
+
+
+def known_age(text: str) -> float:
+    """Return an age in years as a corpus writes it; NaN where that is no age of a human being."""
+    try:
+        age = float(text)
+    except ValueError:
+        return math.nan
+    return age if 0 <= age <= OLDEST else math.nan
 
 
 def checked_times(where: str, start: object, end: object) -> tuple[float, float]:

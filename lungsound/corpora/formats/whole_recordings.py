@@ -1,5 +1,6 @@
 """Corpora whose labels are those of whole recordings: one event from beginning to end."""
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -38,6 +39,8 @@ class WholeRecordings:
         site: str = "",
         device: str = "",
         split: str = "",
+        age: float = math.nan,
+        sex: str = "",
         usable: bool = True,
     ) -> None:
         """Add a recording with the labels that it has.
@@ -56,7 +59,7 @@ class WholeRecordings:
         path, seconds, sample_rate = measure(file)
         known = {"recording": name, "path": path, "seconds": seconds, "sample_rate": sample_rate}
         said = {"patient": patient or name, "site": site, "device": device, "split": split, "record_type": ""}
-        self._recordings.append(known | said | {"continuous": usable})
+        self._recordings.append(known | said | {"continuous": usable, "age": age, "sex": sex})
         if not usable:
             self._unheard.append(name)
         elif path:

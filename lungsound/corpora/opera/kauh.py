@@ -7,6 +7,7 @@ Fraiwan et al., "A dataset of lung sounds recorded from the chest wall using an 
 import re
 from pathlib import Path
 
+from lungsound.corpora.formats.annotations import known_age
 from lungsound.corpora.formats.audio_files import audio_files
 from lungsound.corpora.formats.text import listed
 from lungsound.corpora.formats.whole_recordings import WholeRecordings
@@ -15,7 +16,10 @@ from lungsound.corpus import Corpus
 from lungsound.errors import InputError, gathered
 
 FOLDERS = ("AudioFiles", "Audio Files", "KAUH/AudioFiles", ".")
-NAME = re.compile(r"(?P<filter>[BDE])P(?P<patient>\d+)_(?P<diagnosis>[^,]+),(?P<sound>[^,]*),(?P<site>[^,]*),.*")
+NAME = re.compile(
+    r"(?P<filter>[BDE])P(?P<patient>\d+)_(?P<diagnosis>[^,]+),(?P<sound>[^,]*),(?P<site>[^,]*),"
+    r"(?:\s*(?P<age>\d+)\s*,\s*(?P<sex>[FM]))?.*"
+)
 """Filter (bell, diaphragm, extended), patient, diagnosis, sound, place, age and sex."""
 
 FILTERS = {"B": "bell", "D": "diaphragm", "E": "extended"}
@@ -71,8 +75,9 @@ def load(root: Path) -> Corpus:
             diagnosis, patient = fields["diagnosis"].strip(), f"P{fields['patient']}"
             present = _labels(diagnosis)
             unknown += [] if present else [diagnosis]
-            device = FILTERS[fields["filter"]]
-            made.add(name, file, present, patient=patient, site=fields["site"].strip(), device=device)
+            site, device = fields["site"].strip(), FILTERS[fields["filter"]]
+            age, sex = known_age(fields["age"] or ""), fields["sex"] or ""
+            made.add(name, file, present, patient=patient, site=site, device=device, age=age, sex=sex)
             made.diagnoses[patient] = diagnosis
     if not (audio or faults):
         raise InputError(f"{root}: no recordings of KAUH here or in {FOLDERS[0]}; name the folder of the corpus")

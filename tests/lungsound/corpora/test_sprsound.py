@@ -78,6 +78,8 @@ def test_one_recording(tmp_path):
         "split": "train",
         "record_type": "CAS & DAS",
         "continuous": True,
+        "age": 9.7,
+        "sex": "F",
     }
     assert corpus.events[["start", "end", "crackle", "wheeze", "event_type", "record_type"]].to_numpy().tolist() == [
         [0.159, 1.523, 0, 0, "Normal", "CAS & DAS"],

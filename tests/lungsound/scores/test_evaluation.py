@@ -6,8 +6,10 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score
 
 from lungsound.files.plain_json import dumps
-from lungsound.scores.evaluation import patient_interval, predictions_table, recordings_table, scores
+from lungsound.scores.evaluation import Predicted, predictions_table, recordings_table
+from lungsound.scores.ledger import scores
 from lungsound.scores.metrics import icbhi_scores
+from lungsound.scores.paired import intervals
 
 LABELS = ("crackle", "wheeze")
 
@@ -51,13 +53,14 @@ def test_interval_is_that_of_patients_drawn_with_replacement():
     groups = [group for _, group in table.groupby("patient")]
     rng = np.random.default_rng(99)
     drawn = []
-    for _ in range(800):
+    for _ in range(400):
         sample = pd.concat([groups[i] for i in rng.integers(0, len(groups), len(groups))])
         truth = sample["crackle"] + 2 * sample["wheeze"]
         said = sample["decided_crackle"] + 2 * sample["decided_wheeze"]
         drawn.append(icbhi_scores(truth, said)["score"])
     expected = np.quantile(drawn, [0.025, 0.975])
-    assert patient_interval(table, LABELS, draws=4000) == pytest.approx(expected, abs=0.02)
+    found = intervals(Predicted.of(table, LABELS).weighted_scores, table["patient"], 4000)
+    assert found["score"] == pytest.approx(expected, abs=0.02)
 
 
 def test_sprsound_tasks_appear_where_the_corpus_has_their_labels():
@@ -81,11 +84,12 @@ def test_the_interval_of_other_labels_is_that_of_their_balanced_accuracy():
     groups = [group for _, group in table.groupby("patient")]
     rng = np.random.default_rng(7)
     drawn = []
-    for _ in range(800):
+    for _ in range(400):
         sample = pd.concat([groups[i] for i in rng.integers(0, len(groups), len(groups))])
         drawn.append(np.mean([balanced_accuracy_score(sample[one], sample[f"decided_{one}"]) for one in labels]))
     expected = np.quantile(drawn, [0.025, 0.975])
-    assert patient_interval(table, labels, draws=4000) == pytest.approx(expected, abs=0.02)
+    wide = intervals(Predicted.of(table, labels).weighted_scores, table["patient"], 4000)
+    assert wide["balanced_accuracy"] == pytest.approx(expected, abs=0.02)
     found = scores(table, "stream", labels)
     assert "score" not in found["windows"]
     assert found["windows"]["balanced_accuracy"] == pytest.approx(

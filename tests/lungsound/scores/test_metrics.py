@@ -17,7 +17,7 @@ from lungsound.scores.metrics import (
     icbhi_scores,
     label_scores,
 )
-from lungsound.scores.no_sound import no_sound_scores
+from lungsound.scores.no_sound import NoSound
 
 LABELS = ("crackle", "wheeze")
 four_classes = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=60)
@@ -155,7 +155,7 @@ def test_length_alone_decides_where_length_is_the_label():
         seconds = np.where(crackle, 0.7, 1.5) * rng.uniform(0.9, 1.1, 200)
         return pd.DataFrame({"start": 1.0, "end": 1.0 + seconds, "crackle": crackle, "wheeze": 0})
 
-    scores = no_sound_scores(windows(0), windows(1), LABELS)
+    scores = NoSound.fit(windows(0), LABELS).scores(windows(1), LABELS)
     assert scores["auroc"]["crackle"] == 1.0
     assert scores["score"] > 0.98
     assert scores["binary"]["score"] > 0.98
@@ -166,7 +166,8 @@ def test_length_is_fitted_for_every_label():
     cough = rng.integers(0, 2, 300)
     table = pd.DataFrame({"start": 0.0, "end": np.where(cough, 0.5, 2.0) * rng.uniform(0.9, 1.1, 300), "cough": cough})
     table["snore"], table["murmur"] = 1 - cough, rng.integers(0, 2, 300)
-    found = no_sound_scores(table[:150], table[150:], ("cough", "snore", "murmur"))
+    labels = ("cough", "snore", "murmur")
+    found = NoSound.fit(table[:150], labels).scores(table[150:], labels)
     assert found["auroc"]["cough"] == found["auroc"]["snore"] == 1.0
     assert abs(found["auroc"]["murmur"] - 0.5) < 0.2
     assert min(found["sensitivity"]["snore"], found["specificity"]["cough"]) > 0.95
@@ -177,5 +178,5 @@ def test_length_that_says_nothing_scores_like_chance():
     table = pd.DataFrame(
         {"start": 0.0, "end": rng.uniform(1, 3, 2000), "crackle": rng.integers(0, 2, 2000), "wheeze": 0}
     )
-    scores = no_sound_scores(table[:1000], table[1000:], LABELS)
+    scores = NoSound.fit(table[:1000], LABELS).scores(table[1000:], LABELS)
     assert abs(scores["auroc"]["crackle"] - 0.5) < 0.06

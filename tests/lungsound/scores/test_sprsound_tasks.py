@@ -7,11 +7,19 @@ from hypothesis import strategies as st
 
 from lungsound.corpora import sprsound
 from lungsound.labels import SPRSOUND_EVENTS
-from lungsound.scores.sprsound import decided_types, event_scores, missing_labels, record_scores, sprsound_scores
+from lungsound.scores.sprsound import decided_types, event_tasks, missing_labels, record_tasks, sprsound_scores
 
 LABELS = ("crackle", "wheeze")
 FINER = ("fine crackle", "coarse crackle", "wheeze", "rhonchi", "stridor")
 TYPES = ["Normal", "Fine Crackle", "Wheeze", "Coarse Crackle", "Wheeze+Crackle", "Rhonchi", "Stridor"]
+
+
+def event_scores(*given):
+    return {name: task.scores() for name, task in event_tasks(*given).items()}
+
+
+def record_scores(*given):
+    return {name: task.scores() for name, task in record_tasks(*given).items()}
 
 
 def test_sprsound_scores_follow_the_formulas():

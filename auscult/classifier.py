@@ -1,0 +1,105 @@
+"""What can be scored: a run in float, or a bundle by one of the ways that it runs."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lungsound.errors import InputError
+from lungsound.files.cache import cache_folder
+from lungsound.listening import Listening
+from lungsound.terminal import err
+from lungsound.training.runs import RUN_FILE, Run
+
+if TYPE_CHECKING:  # pandas takes a second to import, which help and completion need not wait for
+    import pandas as pd
+
+
+class Classifier(Protocol):
+    """What can be scored; `int8` where its rounding is a choice.
+
+    Attributes
+    ----------
+    name : str
+        For people, and for files.
+    listening : Listening
+        Its input and labels.
+    thresholds : tuple of float
+        Logits in force.
+    split_hash : str
+        Of the split that it was trained with.
+    protocols : tuple of str
+        On which it was trained and validated.
+    """
+
+    name: str
+    int8: bool
+    listening: Listening
+    thresholds: tuple[float, ...]
+    split_hash: str
+    protocols: tuple[str, ...]
+
+    def decide(self, windows: "pd.DataFrame") -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Return logits [N, labels] and decisions [N, labels] for every window."""
+        ...
+
+
+class FloatRun:
+    """A trained student or teacher in float."""
+
+    int8 = False
+
+    def __init__(self, run: Run) -> None:
+        self.name = f"{run.kind}, float"
+        self.listening = run.listening
+        self.thresholds = run.decisive()
+        self.split_hash = run.split["hash"]
+        self.protocols = run.protocols
+        self._run = run
+
+    def decide(self, windows: "pd.DataFrame") -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """See :class:`Classifier`."""
+        from lungsound.features import prepare
+        from lungsound.training.window_dataset import predict
+
+        logmel = self.listening.logmel
+        forward, sound = self._forward()
+        features = prepare(windows, logmel, self.listening.seconds, cache_folder(), sound=sound)
+        logits = predict(forward, features, logmel)
+        return logits, (logits >= np.asarray(self.thresholds)).astype(np.int64)
+
+    def _forward(self) -> tuple[Any, bool]:
+        """Return what gives logits, and whether it hears sound."""
+        if self._run.kind == "student":
+            from students.student import Student
+
+            student = Student.load(self._run.model, self._run.weights).eval()
+            return student, student.hears_sound
+        from teachers.teacher import Teacher
+
+        teacher = Teacher.load(self._run.model, self._run.weights).eval()
+        return lambda x: teacher(x).logits, False
+
+
+def open_classifier(target: Path, rounding: str) -> Classifier:
+    """Open a run, or a bundle to be run with one rounding.
+
+    Raises
+    ------
+    InputError
+        If the folder is neither.
+    """
+    if (target / RUN_FILE).is_file():
+        return FloatRun(Run.load(target))
+    from auscult.float_bundle import FloatBundle
+    from auscult.int8_bundle import Int8Bundle
+    from export.bundle.manifest import MANIFEST_FILE
+    from export.bundle.opening import Bundle
+
+    if (target / MANIFEST_FILE).is_file():
+        bundle = Bundle.open(target)
+        if bundle.manifest.failed:
+            err.print(f"note: {target} failed its gate: {bundle.manifest.failed}", style="yellow", markup=False)
+        return FloatBundle(bundle) if bundle.manifest.front_end else Int8Bundle(target, rounding)
+    raise InputError(f"{target}: neither a run ({RUN_FILE}) nor a bundle ({MANIFEST_FILE}); name the folder of one")

@@ -1,0 +1,1 @@
+"""Evaluations: what they say, how they are stored, derived again and compared."""

@@ -1,0 +1,191 @@
+"""Evaluations on disk: predictions as CSV, a row an event or window, and a ledger of all that they say as JSON."""
+
+import hashlib
+from contextlib import suppress
+from dataclasses import asdict
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from auscult.ledger.evaluation import Evaluation
+from lungsound.errors import InputError
+from lungsound.files.atomic import whole_file
+from lungsound.files.plain_json import take, take_list
+from lungsound.files.record import read_object, write_object
+from lungsound.files.versions import versions
+from lungsound.scores.evaluation import decision_columns, logit_columns
+from lungsound.scores.no_sound import NoSound
+from lungsound.training.runs import RUN_FILE
+from lungsound.windows import WINDOW_COLUMNS
+
+FORMAT = 1
+EVENTS = "-events"
+"""What the name of a file of annotated events ends with, beside that of the predictions."""
+
+_TEXT = (
+    *("corpus", "recording", "path", "protocol", "patient", "site", "device", "split", "event_type", "record_type"),
+    "sex",
+)
+
+
+def predictions_folder(target: Path) -> Path:
+    """Return where predictions lie when nobody says: in a run, but beside a bundle, which is shipped as it is."""
+    if (target / RUN_FILE).is_file():
+        return target / "evaluation"
+    bundle = target.resolve()
+    return bundle.with_name(f"{bundle.name}-evaluation")
+
+
+def ledgers_in(folder: Path) -> list[Path]:
+    """Return the ledgers of a folder of predictions, by name."""
+    return sorted(path for path in folder.glob("*.json") if path.with_suffix(".csv").is_file())
+
+
+def ledger_file(evaluation: Evaluation, folder: Path) -> Path:
+    """Return where an evaluation's ledger lies; its predictions have the same name and end in ``.csv``."""
+    label = evaluation.model.replace(", ", "-").replace(" ", "-")
+    return folder / f"{evaluation.corpus}-{evaluation.part}-{evaluation.protocol}-{label}.json"
+
+
+def table_bytes(table: pd.DataFrame) -> bytes:
+    """Return a table as CSV; a path may hold bytes that are no text, which come back as they are."""
+    return table.to_csv(index=False, lineterminator="\n").encode(errors="surrogateescape")
+
+
+def store_evaluation(evaluation: Evaluation, folder: Path) -> Path:
+    """Write predictions, annotated events of a stream, and the ledger; return the ledger's file.
+
+    Raises
+    ------
+    InputError
+        If they cannot be written there, or the disk is full.
+    """
+    ledger = ledger_file(evaluation, folder)
+    tables = {ledger.with_suffix(".csv"): evaluation.predictions}
+    if evaluation.events is not None:
+        tables[ledger.with_name(f"{ledger.stem}{EVENTS}.csv")] = evaluation.events
+    digests = {}
+    for file, table in tables.items():
+        content = table_bytes(table)
+        with whole_file(file) as temporary:
+            temporary.write_bytes(content)
+        digests[file.name] = hashlib.sha256(content).hexdigest()
+    write_object(ledger, ledger_values(evaluation) | {"files": digests})
+    return ledger
+
+
+def ledger_values(evaluation: Evaluation) -> dict[str, Any]:
+    """Return what a ledger tells, the digests of its files apart."""
+    return {
+        "format": FORMAT,
+        **{name: getattr(evaluation, name) for name in ("model", "corpus", "part", "protocol", "synthetic")},
+        "labels": evaluation.labels,
+        "thresholds": evaluation.thresholds,
+        "temperature": evaluation.temperature,
+        "no_sound": asdict(evaluation.no_sound) if evaluation.no_sound else None,
+        "scores": evaluation.scores,
+        "versions": versions(),
+    }
+
+
+def read_ledger(file: Path) -> dict[str, Any]:
+    """Return the values of a ledger.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, was changed, or is no ledger of this format.
+    """
+    try:
+        values = read_object(file)
+        if values.get("format") != FORMAT:
+            raise InputError(f"format {str(values.get('format'))[:20]} where this version reads {FORMAT}")
+        for name in ("model", "corpus", "part", "protocol"):
+            take(values, name, str)
+        labels, thresholds = take_list(values, "labels", str), take_list(values, "thresholds", float)
+        if len(labels) != len(thresholds):
+            raise InputError(f"{len(thresholds)} thresholds for {len(labels)} labels")
+        for name in ("scores", "files"):
+            take(values, name, dict)
+    except InputError as error:
+        raise InputError(f"{file}: {error}; evaluate again or restore the file") from error
+    return values
+
+
+def read_evaluation(file: Path) -> Evaluation:
+    """Return the evaluation that a ledger is of, from its predictions; each file is held against its digest.
+
+    Raises
+    ------
+    InputError
+        If the ledger is none, or a file is missing, was changed or is no table of predictions.
+    """
+    values = read_ledger(file)
+    labels = tuple(values["labels"])
+    predictions = _table(file.with_suffix(".csv"), values)
+    missing = [*WINDOW_COLUMNS, *labels, *logit_columns(labels), *decision_columns(labels)]
+    _refuse_lacking(file.with_suffix(".csv"), predictions, missing)
+    events = None
+    if values["protocol"] == "stream":
+        place = file.with_name(f"{file.stem}{EVENTS}.csv")
+        events = _table(place, values)
+        _refuse_lacking(place, events, ["corpus", "recording", "start", "end", *labels])
+    try:
+        temperature = values.get("temperature")
+        return Evaluation(
+            **{name: values[name] for name in ("model", "corpus", "part", "protocol")},
+            synthetic=take(values, "synthetic", bool),
+            labels=labels,
+            thresholds=tuple(values["thresholds"]),
+            predictions=predictions,
+            events=events,
+            no_sound=_no_sound(values, len(labels)),
+            temperature=None if temperature is None else float(take(values, "temperature", float)),
+        )
+    except InputError as error:
+        raise InputError(f"{file}: {error}; evaluate again or restore the file") from error
+
+
+def _no_sound(values: dict[str, Any], labels: int) -> NoSound | None:
+    if values.get("no_sound") is None:
+        return None
+    given = take(values, "no_sound", dict)
+    columns = [tuple(map(float, take_list(given, name, float))) for name in ("slopes", "intercepts", "thresholds")]
+    if any(len(column) != labels + 1 for column in columns):
+        raise InputError(f"no_sound is not of {labels} labels")
+    return NoSound(*columns)
+
+
+def _table(file: Path, values: dict[str, Any]) -> pd.DataFrame:
+    """Read a table whose digest the ledger has."""
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read ({error.strerror}); evaluate again or restore the file") from error
+    if hashlib.sha256(content).hexdigest() != values["files"].get(file.name):
+        raise InputError(f"{file}: does not have the sha256 of its ledger; evaluate again or restore the file")
+    try:
+        table = pd.read_csv(
+            BytesIO(content), dtype=object, keep_default_na=False, encoding_errors="surrogateescape", low_memory=False
+        )
+        for name in table.columns.difference(_TEXT):
+            table[name] = _numbers(table[name])
+        return table
+    except ValueError as error:  # pandas' own and those of bytes and numbers
+        raise InputError(f"{file}: not a table of predictions; evaluate again or restore the file") from error
+
+
+def _numbers(column: pd.Series) -> NDArray[Any]:
+    """Return numbers as Python reads them, to the last bit; whole where all are, NaN where nothing stands."""
+    with suppress(ValueError):
+        return np.array([int(text) for text in column], dtype=np.int64)
+    return np.array([float(text or "nan") for text in column], dtype=np.float64)
+
+
+def _refuse_lacking(file: Path, table: pd.DataFrame, columns: list[str]) -> None:
+    if lacking := [name for name in columns if name not in table]:
+        raise InputError(f"{file}: lacks the column {lacking[0]}; evaluate again or restore the file")
