@@ -172,7 +172,7 @@ def _table(file: Path, values: dict[str, Any]) -> pd.DataFrame:
         table = pd.read_csv(
             BytesIO(content), dtype=object, keep_default_na=False, encoding_errors="surrogateescape", low_memory=False
         )
-        for name in table.columns.difference(_TEXT):
+        for name in table.columns.difference(list(_TEXT)):
             table[name] = _numbers(table[name])
         return table
     except ValueError as error:  # pandas' own and those of bytes and numbers
