@@ -16,6 +16,10 @@ if TYPE_CHECKING:  # pandas takes a second to import, which help and completion 
     import pandas as pd
 
 
+Validated = tuple[NDArray[np.int64], NDArray[np.float64]]
+"""Truth and logits of validation windows, each [N, labels]."""
+
+
 class Classifier(Protocol):
     """What can be scored; `int8` where its rounding is a choice.
 
@@ -44,6 +48,10 @@ class Classifier(Protocol):
         """Return logits [N, labels] and decisions [N, labels] for every window."""
         ...
 
+    def validated(self) -> "Validated | None":
+        """Return what was stored of its validation windows; None where nothing was."""
+        ...
+
 
 class FloatRun:
     """A trained student or teacher in float."""
@@ -68,6 +76,16 @@ class FloatRun:
         features = prepare(windows, logmel, self.listening.seconds, cache_folder(), sound=sound)
         logits = predict(forward, features, logmel)
         return logits, (logits >= np.asarray(self.thresholds)).astype(np.int64)
+
+    def validated(self) -> Validated | None:
+        """See :class:`Classifier`."""
+        from lungsound.scores.evaluation import logit_columns
+        from lungsound.scores.stored import read_validation
+
+        table, labels = read_validation(self._run.path, self._run.validation_sha256), self.listening.labels
+        if table is None:
+            return None
+        return table[list(labels)].to_numpy(np.int64), table[logit_columns(labels)].to_numpy(np.float64)
 
     def _forward(self) -> tuple[Any, bool]:
         """Return what gives logits, and whether it hears sound."""

@@ -34,6 +34,11 @@ CONTENTS = {
         "evaluate_command",
         "Score a run or a bundle on a corpus and store its predictions.",
     ),
+    "verify": (
+        "auscult.ledger.command",
+        "verify_command",
+        "Derive every stored number of a run or bundle again from its predictions.",
+    ),
     "firmware": (
         "firmware_bridge.command",
         "firmware_command",

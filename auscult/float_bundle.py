@@ -5,6 +5,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from export.bundle.opening import Bundle
+from export.bundle.predictions import stored_validation
 from lungsound.audio import to_float
 from lungsound.features import pcm_windows
 from lungsound.terminal import progress
@@ -36,6 +37,11 @@ class FloatBundle:
         self.thresholds = manifest.thresholds
         self.split_hash = manifest.split["hash"]
         self.protocols = manifest.protocols
+        self._bundle = bundle
+
+    def validated(self) -> tuple[NDArray[np.int64], NDArray[np.float64]] | None:
+        """Return truth and logits [N, labels] of validation windows; None where the bundle has none."""
+        return stored_validation(self._bundle, "float")
 
     def decide(self, windows: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Return logits and decisions [N, labels]."""

@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from export.bundle.opening import Bundle
+from export.bundle.predictions import stored_validation
 from export.bundle.runtimes import as_logits
 from lungsound.errors import InputError
 from lungsound.features import heard_windows
@@ -51,6 +52,11 @@ class Int8Bundle:
         self.thresholds = manifest.thresholds
         self.split_hash = manifest.split["hash"]
         self.protocols = manifest.protocols
+        self._bundle = bundle
+
+    def validated(self) -> tuple[NDArray[np.int64], NDArray[np.float64]] | None:
+        """Return truth and logits [N, labels] of validation windows; those of XNNPACK, whatever the rounding."""
+        return stored_validation(self._bundle, "litert_xnnpack")
 
     def decide(self, windows: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Return logits and decisions [N, labels]; nothing between samples and decisions is float but the log-mel."""

@@ -25,6 +25,7 @@ from distill.taught import (
 from lungsound.scores.aims import Aim, thresholds_for
 from lungsound.scores.flips import flips
 from lungsound.scores.metrics import label_scores
+from lungsound.scores.stored import save_validation
 from lungsound.scores.watch import WatchAuroc, watchable, watched
 from lungsound.training.data import TrainingData, prepare_training
 from lungsound.training.finished import finished_run
@@ -95,6 +96,7 @@ def _distilled(settings: DistillSettings, folder: Path, cache: Path) -> Run:
     lost = None
     if taught is not None:
         lost = flips(validation.labels, taught.given, given, validation.windows["recording"], labels)
+    save_validation(folder, validation.windows, logits, given, labels, None if taught is None else taught.given)
     return finished_run(
         folder,
         "student",

@@ -15,6 +15,7 @@ from lungsound.front_end import codes_of, heard
 from lungsound.listening import Listening
 from lungsound.logmel import normalise
 from lungsound.quantization import Quantization
+from lungsound.scores.flips import flips
 from lungsound.scores.metrics import label_scores
 from lungsound.terminal import progress
 
@@ -205,6 +206,28 @@ def gate(
         "patients": None if patients is None else len(set(patients)),
         "falls": [fall.to_dict() for fall in found],
     }
+
+
+def int8_flips(
+    listening: Listening,
+    thresholds: tuple[float, ...],
+    logits: Mapping[str, NDArray[np.float64]],
+    validation: Validation,
+) -> tuple[dict[str, Any], ...] | None:
+    """Return what each int8 model loses that float has right, see :func:`lungsound.scores.flips.flips`.
+
+    None where the truth, or whose windows they are, is not known; parameters as for :func:`gate`.
+    """
+    if validation.labels is None or validation.windows is None:
+        return None
+    given = {name: values >= np.asarray(thresholds) for name, values in logits.items()}
+    recordings = validation.windows["recording"]
+    return tuple(
+        {"model": name} | lost
+        for name in given
+        if name != "float"
+        for lost in flips(validation.labels, given["float"], given[name], recordings, listening.labels)
+    )
 
 
 def refuse(verdict: dict[str, Any], strictness: Strictness) -> None:

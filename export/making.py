@@ -1,7 +1,7 @@
 """From a trained network to a bundle on disk, written whole or not at all."""
 
 import platform
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -28,7 +28,7 @@ from export.bundle.opening import Bundle, Int8Format
 from export.bundle.predictions import predictions_bytes
 from export.bundle.runtimes import RUNTIMES, Runtime, as_input
 from export.check import check
-from export.gate import Strictness, Validation, gate, refuse, validation_figures, validation_logits
+from export.gate import Strictness, Validation, gate, int8_flips, refuse, validation_figures, validation_logits
 from export.graph.read import graph_of
 from export.graph.trace import recorded
 from export.onnx.models import input_quantization, onnx_int8, onnx_of
@@ -43,7 +43,6 @@ from lungsound.front_end import front_end
 from lungsound.listening import Listening
 from lungsound.quantization import Quantization
 from lungsound.scores.aims import Aim, thresholds_for
-from lungsound.scores.flips import flips
 from lungsound.training.runs import Run
 
 CORRECTION = 64
@@ -172,7 +171,7 @@ def write_bundle(
         versions=versions() | {"machine": platform.machine()},
         validation=validation_figures(origin.listening, origin.thresholds, logits, validation.labels),
         gate=verdict,
-        flips=_flips(origin, logits, validation),
+        flips=int8_flips(origin.listening, origin.thresholds, logits, validation),
     )
     return write_files(folder, manifest, contents)
 
@@ -250,22 +249,6 @@ def _logits(
     int8 = {name: model for name, model in runtimes.items() if name in ("litert_xnnpack", "onnxruntime_int8")}
     exact = runtimes["onnxruntime_float"]
     return validation_logits(origin.listening, quantization, exact, int8, validation)
-
-
-def _flips(
-    origin: Origin, logits: Mapping[str, NDArray[np.float64]], validation: Validation
-) -> tuple[dict[str, Any], ...] | None:
-    """Return what each int8 model loses that float has right."""
-    if validation.labels is None or validation.windows is None:
-        return None
-    given = {name: values >= np.asarray(origin.thresholds) for name, values in logits.items()}
-    recordings, labels = validation.windows["recording"], origin.listening.labels
-    return tuple(
-        {"model": name} | lost
-        for name in given
-        if name != "float"
-        for lost in flips(validation.labels, given["float"], given[name], recordings, labels)
-    )
 
 
 def _golden(listening: Listening, quantization: Quantization, runtimes: dict[str, Runtime]) -> Golden:

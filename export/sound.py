@@ -9,8 +9,9 @@ import torch
 from numpy.typing import NDArray
 
 from export.bundle.golden import Golden, golden_pcm
-from export.bundle.manifest import GOLDEN_FILE, ONNX_FLOAT_FILE, LearntFrontEnd, Manifest
+from export.bundle.manifest import GOLDEN_FILE, ONNX_FLOAT_FILE, PREDICTIONS_FILE, LearntFrontEnd, Manifest
 from export.bundle.opening import Bundle
+from export.bundle.predictions import predictions_bytes
 from export.bundle.runtimes import RUNTIMES, probabilities
 from export.check import FLOAT_TOLERANCE
 from export.gate import Validation
@@ -80,6 +81,10 @@ def write_sound_bundle(folder: Path, origin: Origin, student: Student, validatio
     origin = origin.aimed(logits.astype(np.float64), validation)
     if (truth := validation.labels) is not None:
         figures["float"] = label_scores(truth, logits, logits >= origin.thresholds, listening.labels)
+    if validation.windows is not None:
+        contents[PREDICTIONS_FILE] = predictions_bytes(
+            validation.windows, {"float": logits.astype(np.float64)}, listening.labels
+        )
     contents[GOLDEN_FILE] = Golden(golden, None, {_RUNTIME: outputs}).to_bytes()
     manifest = Manifest(
         **origin.facts(),

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from lungsound.files.plain_json import dumps
 from lungsound.scores.aims import Aim, thresholds_for
 from lungsound.scores.metrics import label_scores
+from lungsound.scores.stored import save_validation
 from lungsound.scores.watch import watchable, watched
 from lungsound.terminal import err
 from lungsound.training.data import prepare_training
@@ -93,6 +94,7 @@ def _trained(settings: FinetuneSettings, folder: Path, cache: Path, several: Fin
     logits = teacher.labels(torch.from_numpy(said)).numpy()
     aim = Aim.parse(settings.aim)
     thresholds = thresholds_for(aim, validation.labels, logits, validation.windows, data.listening)
+    save_validation(folder, validation.windows, logits, logits >= thresholds, data.listening.labels)
     found = label_scores(validation.labels, logits, logits >= thresholds, data.listening.labels)
     if teacher.config.combinations is not None:
         found["argmax"] = argmax_scores(validation.labels, said, teacher.config.combinations)

@@ -119,7 +119,13 @@ def _no_sound(selection: Selection, classifier: Classifier) -> NoSound | None:
 
 
 def validation_temperature(classifier: Classifier, selection: Selection) -> float | None:
-    """Return the temperature that validation fits; None where these corpora are not those of the training."""
+    """Return the temperature that validation fits.
+
+    On what was stored of the validation windows; of a run or bundle of before, on those of the same corpora. None where
+    neither is there.
+    """
+    if (stored := classifier.validated()) is not None:
+        return fitted_temperature(*stored)
     if selection.hash != classifier.split_hash or not selection.has("validation"):
         return None
     listening = classifier.listening

@@ -77,7 +77,7 @@ def _of_calibration(found: Mapping[str, Any]) -> str:
     raw = found["by_label"]["any"]
     said = f"calibration of any: ECE {figure(raw['ece'])}, Brier score {figure(raw['brier'])}"
     if found["temperature"] is None:
-        return f"{said}; no temperature, for these corpora are not those of the training"
+        return f"{said}; no temperature, for no validation is at hand"
     tempered = found["with_temperature"]["any"]
     temperature = f"at the temperature {found['temperature']:.3g}, fitted on validation"
     return f"{said}; {temperature}: {figure(tempered['ece'])}, {figure(tempered['brier'])}"

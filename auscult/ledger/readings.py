@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from auscult.ledger.evaluation import Evaluation
-from auscult.ledger.stored import predictions_folder, table_bytes
+from auscult.ledger.stored import predictions_folder
 from lungsound.errors import InputError
 from lungsound.files.plain_json import loads
+from lungsound.scores.stored import table_bytes
 from lungsound.training.runs import RUN_FILE
 
 READINGS_FILE = "readings.jsonl"

@@ -1,15 +1,11 @@
 """Evaluations on disk: predictions as CSV, a row an event or window, and a ledger of all that they say as JSON."""
 
 import hashlib
-from contextlib import suppress
 from dataclasses import asdict
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from auscult.ledger.evaluation import Evaluation
 from lungsound.errors import InputError
@@ -19,17 +15,13 @@ from lungsound.files.record import read_object, write_object
 from lungsound.files.versions import versions
 from lungsound.scores.evaluation import decision_columns, logit_columns
 from lungsound.scores.no_sound import NoSound
+from lungsound.scores.stored import read_table, table_bytes
 from lungsound.training.runs import RUN_FILE
 from lungsound.windows import WINDOW_COLUMNS
 
 FORMAT = 1
 EVENTS = "-events"
 """What the name of a file of annotated events ends with, beside that of the predictions."""
-
-_TEXT = (
-    *("corpus", "recording", "path", "protocol", "patient", "site", "device", "split", "event_type", "record_type"),
-    "sex",
-)
 
 
 def predictions_folder(target: Path) -> Path:
@@ -49,11 +41,6 @@ def ledger_file(evaluation: Evaluation, folder: Path) -> Path:
     """Return where an evaluation's ledger lies; its predictions have the same name and end in ``.csv``."""
     label = evaluation.model.replace(", ", "-").replace(" ", "-")
     return folder / f"{evaluation.corpus}-{evaluation.part}-{evaluation.protocol}-{label}.json"
-
-
-def table_bytes(table: pd.DataFrame) -> bytes:
-    """Return a table as CSV; a path may hold bytes that are no text, which come back as they are."""
-    return table.to_csv(index=False, lineterminator="\n").encode(errors="surrogateescape")
 
 
 def store_evaluation(evaluation: Evaluation, folder: Path) -> Path:
@@ -169,21 +156,9 @@ def _table(file: Path, values: dict[str, Any]) -> pd.DataFrame:
     if hashlib.sha256(content).hexdigest() != values["files"].get(file.name):
         raise InputError(f"{file}: does not have the sha256 of its ledger; evaluate again or restore the file")
     try:
-        table = pd.read_csv(
-            BytesIO(content), dtype=object, keep_default_na=False, encoding_errors="surrogateescape", low_memory=False
-        )
-        for name in table.columns.difference(list(_TEXT)):
-            table[name] = _numbers(table[name])
-        return table
-    except ValueError as error:  # pandas' own and those of bytes and numbers
-        raise InputError(f"{file}: not a table of predictions; evaluate again or restore the file") from error
-
-
-def _numbers(column: pd.Series) -> NDArray[Any]:
-    """Return numbers as Python reads them, to the last bit; whole where all are, NaN where nothing stands."""
-    with suppress(ValueError):
-        return np.array([int(text) for text in column], dtype=np.int64)
-    return np.array([float(text or "nan") for text in column], dtype=np.float64)
+        return read_table(content)
+    except InputError as error:
+        raise InputError(f"{file}: {error}; evaluate again or restore the file") from error
 
 
 def _refuse_lacking(file: Path, table: pd.DataFrame, columns: list[str]) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.bundle.manifest import PREDICTIONS_FILE, TFLITE_FILE, Manifest
+from export.bundle.opening import Bundle
 from export.bundle.runtimes import RUNTIMES
 from lungsound.errors import InputError, first_line
 
@@ -42,6 +43,19 @@ def logit_column(model: str, label: str) -> str:
 def _type_of(model: str) -> type[np.floating[Any]]:
     """Return what a model's logits are: onnxruntime gives float32, half as many digits; LiteRT codes times a scale."""
     return np.float64 if model in RUNTIMES and RUNTIMES[model].file == TFLITE_FILE else np.float32
+
+
+def stored_validation(bundle: Bundle, model: str) -> tuple[NDArray[np.int64], NDArray[np.float64]] | None:
+    """Return truth and a model's logits [N, labels] of a bundle's validation windows; None in bundles of before."""
+    if PREDICTIONS_FILE not in bundle.contents:
+        return None
+    labels = bundle.manifest.listening.labels
+    try:
+        table = read_predictions(bundle.contents[PREDICTIONS_FILE], bundle.manifest)
+    except InputError as error:
+        raise InputError(f"{bundle.path}: {error}") from error
+    columns = [logit_column(model, label) for label in labels]
+    return table[list(labels)].to_numpy(np.int64), table[columns].to_numpy(np.float64)
 
 
 def predictions_bytes(

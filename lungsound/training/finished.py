@@ -10,9 +10,9 @@ from lungsound.corpora.selection import Selection
 from lungsound.files.plain_json import dumps, loads
 from lungsound.files.versions import versions
 from lungsound.listening import Listening
-from lungsound.training.runs import WEIGHTS_FILE, Kind, Run
+from lungsound.training.runs import VALIDATION_FILE, WEIGHTS_FILE, Kind, Run
 from lungsound.training.settings import Settings
-from lungsound.training.weights import save_weights
+from lungsound.training.weights import save_weights, sha256_of
 
 _STORED_ELSEWHERE = ("data", "student", "teacher_run", "seed")
 
@@ -51,6 +51,8 @@ def finished_run(
     flips: tuple[dict[str, Any], ...] | None = None,
 ) -> Run:
     """Write a trained network and what it is into its run folder.
+
+    Predictions of the validation windows lie there already (:func:`lungsound.scores.stored.save_validation`).
 
     Parameters
     ----------
@@ -93,6 +95,7 @@ def finished_run(
         notes=data.notes,
         teachers=teachers,
         flips=flips,
+        validation_sha256=sha256_of(stored) if (stored := folder / VALIDATION_FILE).is_file() else "",
     )
     run.save()
     return Run.load(folder)

@@ -15,6 +15,8 @@ from lungsound.training.settings import SEED, VALIDATION
 
 RUN_FILE = "run.json"
 WEIGHTS_FILE = "weights.safetensors"
+VALIDATION_FILE = "validation.csv.gz"
+"""What the best epoch says of every validation window; runs of before have none."""
 SEEDS_FILE = "seeds.json"
 """Of a folder that holds a run for each of several seeds: how far their figures vary."""
 
@@ -72,6 +74,8 @@ class Run:
     flips : tuple of dict or None
         Validation windows that the teacher has right and the student loses, see :func:`lungsound.scores.flips.flips`;
         None where none taught these labels.
+    validation_sha256 : str
+        Of `VALIDATION_FILE`; "" where there is none.
     """
 
     path: Path
@@ -91,8 +95,9 @@ class Run:
     notes: tuple[str, ...] = ()
     teachers: tuple[Annotated[dict[str, str], _CREDIT], ...] = ()
     flips: tuple[dict[str, Any], ...] | None = None
+    validation_sha256: str = ""
 
-    LATER: ClassVar = ("notes", "teachers", "flips")
+    LATER: ClassVar = ("notes", "teachers", "flips", "validation_sha256")
 
     def __post_init__(self) -> None:
         check_values(self)

@@ -92,6 +92,22 @@ def _read_sealed(path: Path) -> dict[str, torch.Tensor]:
     return state
 
 
+def refuse_damaged_weights(path: Path) -> bool:
+    """Hold what :func:`save_weights` wrote against its seal; return whether it has one.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged or no safetensors file.
+    """
+    try:
+        _read_sealed(path)
+        with safe_open(path, "pt") as file:
+            return _SEAL in (file.metadata() or {})
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path}: not a safetensors file ({error}); restore it or train again") from error
+
+
 def sha256_of(path: Path) -> str:
     """Return the sha256 of a file of any size, hexadecimal."""
     with path.open("rb") as file:

@@ -31,7 +31,7 @@ def test_a_run_and_its_bundle_decide_alike(auscult, small_hearer, cost, place, t
     code, said, told = auscult("export", small_hearer.path, "-o", bundle, "--json")
     assert code == 0, told
     answer = json.loads(said)
-    assert sorted(answer["files"]) == ["README.md", "golden.npz", "model_float.onnx"]
+    assert sorted(answer["files"]) == ["README.md", "golden.npz", "model_float.onnx", "validation.csv.gz"]
     assert not broken(promised(export_command.__doc__), answer)
     code, said, _ = auscult("check", bundle, "--json")
     assert code == 0

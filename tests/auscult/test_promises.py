@@ -26,6 +26,7 @@ EXAMPLES = {
         ["{student}", "--data", "icbhi2017:{corpus}"],
         ["{student}", "{bundle}", "--protocol", "stream", "--data", "icbhi2017:{corpus}"],
     ],
+    "verify": [["{student}"], ["{bundle}"]],
     "firmware": [["{bundle}", "--target", "cortex-m4", "-o", "{new}/firmware"]],
     "plan": [
         ["{bundle}", "--target", "cortex-m4"],
