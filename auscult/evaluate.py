@@ -16,7 +16,7 @@ from lungsound.terminal import activity, out
 from lungsound.training.runs import RUN_FILE, seed_folders
 
 if TYPE_CHECKING:  # pandas takes a second to import, which help and completion need not wait for
-    from auscult.classifier import Classifier
+    from auscult.ledger.classifier import Classifier
     from lungsound.corpora.selection import Selection
 
 
@@ -83,7 +83,7 @@ def evaluate_command(
         refuse_ignored(context, ["output"], "holds the predictions of one run or bundle; leave it out")
     with activity() as doing:
         doing("loading pandas and the model")
-        from auscult.classifier import open_classifier
+        from auscult.ledger.classifier import open_classifier
         from auscult.ledger.printing import print_spread
         from lungsound.corpora.selection import Selection
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from auscult.bench import bench
-from auscult.classifier import open_classifier
+from auscult.ledger.classifier import open_classifier
 from auscult.ledger.evaluation import evaluate
 from auscult.ledger.readings import record_reading
 from auscult.ledger.stored import predictions_folder, store_evaluation

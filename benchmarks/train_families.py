@@ -25,7 +25,7 @@ import pandas as pd
 import torch
 from rich.table import Table
 
-from auscult.classifier import FloatRun
+from auscult.ledger.classifier import FloatRun
 from auscult.ledger.evaluation import evaluate
 from distill.losses import LossWeights
 from distill.settings import DistillSettings

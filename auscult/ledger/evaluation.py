@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from auscult.classifier import Classifier
+from auscult.ledger.classifier import Classifier
 from lungsound.corpora.selection import Selection
 from lungsound.corpora.splits import ALL, CHOICE
 from lungsound.scores.calibration import fitted_temperature
@@ -78,7 +78,7 @@ def evaluate(
     Parameters
     ----------
     classifier : Classifier
-        From :func:`auscult.classifier.open_classifier`.
+        From :func:`auscult.ledger.classifier.open_classifier`.
     selection : Selection
         Of corpora.
     part : str

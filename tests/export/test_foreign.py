@@ -10,7 +10,7 @@ from random_student import listening_of
 from safetensors.torch import save_file
 from typer.testing import CliRunner
 
-from auscult.classifier import open_classifier
+from auscult.ledger.classifier import open_classifier
 from auscult.ledger.evaluation import evaluate
 from export import foreign, making
 from export.__main__ import app

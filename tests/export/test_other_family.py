@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from auscult.classifier import open_classifier
+from auscult.ledger.classifier import open_classifier
 from auscult.ledger.evaluation import evaluate
 from distill.losses import LossWeights
 from distill.settings import DistillSettings

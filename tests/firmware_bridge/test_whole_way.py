@@ -9,8 +9,8 @@ import pytest
 from exported_student import exported_student
 from tiny_bundle import sound, tiny_bundle, trained
 
-from auscult.classifier import open_classifier
 from auscult.int8_bundle import Int8Bundle
+from auscult.ledger.classifier import open_classifier
 from auscult.ledger.evaluation import evaluate
 from auscult.ledger.stored import store_evaluation
 from export.bundle.golden import golden_pcm

@@ -40,7 +40,7 @@ def test_thresholds_may_be_missing(encoder_run):
 
 
 def test_whoever_needs_a_decision_says_so(encoder_run, small_settings, place):
-    from auscult.classifier import open_classifier
+    from auscult.ledger.classifier import open_classifier
     from distill.taught import teacher_runs_of
     from export.command import export_run
 
