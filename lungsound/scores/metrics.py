@@ -86,13 +86,12 @@ def label_scores(truth: ArrayLike, logits: ArrayLike, decisions: ArrayLike, labe
 
 def _binary_scores(truth: NDArray[Any], decisions: NDArray[Any], logits: NDArray[Any]) -> dict[str, float]:
     """Score one label, from arrays of shape [N]."""
-    from sklearn.metrics import f1_score
-
+    hits, given = int((truth & decisions).sum()), int(truth.sum() + decisions.sum())
     return {
         "auroc": auroc(truth, logits),
         "sensitivity": share(decisions[truth == 1] == 1),
         "specificity": share(decisions[truth == 0] == 0),
-        "f1": float(f1_score(truth, decisions, zero_division=np.nan)),
+        "f1": 2 * hits / given if given else math.nan,
     }
 
 
@@ -166,10 +165,9 @@ def _best_score_thresholds(
         for label in range(2):
             trials = np.tile(chosen, (len(candidates[label]), 1))
             trials[:, label] = candidates[label]
-            scores = [
-                np.nan_to_num(icbhi_scores(classes, classes_from_labels(logits >= trial))["score"]) for trial in trials
-            ]
-            best = np.flatnonzero(np.asarray(scores) >= max(scores) - 1e-12)
+            decided = [classes_from_labels(logits >= trial) for trial in trials]
+            scores = np.nan_to_num([icbhi_scores(classes, said)["score"] for said in decided])
+            best = np.flatnonzero(scores >= scores.max() - 1e-12)
             chosen[label] = candidates[label][best[np.argmin(np.abs(candidates[label][best]))]]
         if np.array_equal(before, chosen):
             break
