@@ -54,6 +54,7 @@ class MobileNetEncoder(Encoder):
     """
 
     Config = MobileNetConfig
+    also_hears = ("efficientat_16k", "efficientat_8k")
 
     config: MobileNetConfig
 

@@ -144,4 +144,4 @@ def _heard(source: Path, expected: LogMelSpec, listening: Listening, others: Seq
 
 def _grid(logmel: LogMelSpec) -> tuple[int, int, int]:
     """Return what decides the shape of a log-mel."""
-    return logmel.sample_rate, logmel.hop, logmel.n_mels
+    return logmel.sample_rate * logmel.speed, logmel.hop, logmel.n_mels

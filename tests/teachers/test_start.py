@@ -93,6 +93,19 @@ def test_published_weights_hear_their_own_logmel_or_that_of_their_application(sm
             heard(other)
 
 
+def test_mobilenetv3_hears_faster_sound_too(small_options, shared):
+    file = shared / "data" / "weights" / "mn04_as_mAP_432.pt"
+
+    def heard(logmel):
+        data = replace(small_options, logmel=logmel)
+        return start_of(FinetuneSettings(teacher="mn04", weights=str(file), layers="last", data=data)).logmel
+
+    assert heard("efficientat_32k") == SPECS["efficientat_32k"].with_statistics(-4.5, 5.0)
+    assert heard("efficientat_16k") is heard("efficientat_8k") is None
+    with pytest.raises(InputError, match="give --logmel efficientat_32k"):
+        heard("panns_32k")
+
+
 def test_a_student_is_no_teachers_start(again, small_student):
     with pytest.raises(InputError, match="the run of a student"):
         start_of(replace(again, from_run=str(small_student.path)))
