@@ -39,6 +39,11 @@ CONTENTS = {
         "verify_command",
         "Derive every stored number of a run or bundle again from its predictions.",
     ),
+    "compare": (
+        "auscult.ledger.command",
+        "compare_command",
+        "Compare two runs or bundles: paired differences by patient, and where they part.",
+    ),
     "firmware": (
         "firmware_bridge.command",
         "firmware_command",

@@ -60,3 +60,42 @@ def _verified(target: Path) -> "list[Verified]":
     if seed_folders(target):
         return verify_seeds(target)
     raise InputError(f"{target}: neither a run ({RUN_FILE}) nor a bundle ({MANIFEST_FILE}); name the folder of one")
+
+
+def compare_command(
+    one: Annotated[Path, typer.Argument(metavar="A", help="Folder of a run or of a bundle.")],
+    other: Annotated[Path, typer.Argument(metavar="B", help="Another one, which is held against it.")],
+    data: Annotated[
+        list[str] | None,
+        typer.Option("--data", metavar="NAME:ROOT", help="Evaluate both on this corpus first; may be repeated."),
+    ] = None,
+    split: Annotated[str | None, typer.Option(help="Part; else of --data test, of what is stored every one.")] = None,
+    protocol: Annotated[
+        list[str] | None, typer.Option("--protocol", help="cycles or stream; may be repeated. Else both.")
+    ] = None,
+    rounding: Annotated[str, typer.Option(help="Of int8 bundles, single or double: see evaluate.")] = "single",
+    json_output: options.Json = False,
+) -> None:
+    """Compare two runs or bundles on the same windows: paired differences by patient, and where they part.
+
+    Without --data it takes the evaluations that are stored of both. A difference is B less A; its 95 % interval is that
+    of whole patients drawn with replacement, both models on the same ones. With --data each reading is recorded.
+
+    JSON keys: one, other, comparisons (a list: models (names), corpus, part, protocol, synthetic, paired (numbers of:
+    windows, recordings, patients), windows (by figure: one, other, difference, interval), classes (from A to B: class,
+    windows, had, lost, won, recordings), parting (a list: corpus, recording, patient, windows, differing, one_right,
+    other_right); of a stream: recordings (by figure: one, other, difference, interval)).
+    """
+    with activity() as doing:
+        doing("reading predictions")
+        from auscult.ledger.printing import print_comparison
+        from auscult.ledger.selection import pairs, read_anew
+
+        if data:
+            read_anew([one, other], data, split or "test", protocol, rounding)
+        found = [pair.compared() for pair in pairs(one, other, split, protocol, rounding)]
+    if json_output:
+        print_json({"one": str(one), "other": str(other), "comparisons": found})
+        return
+    for comparison in found:
+        print_comparison(comparison)

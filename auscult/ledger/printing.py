@@ -7,6 +7,11 @@ from auscult.ledger.evaluation import Evaluation
 from lungsound.command.report import figure, figures_table, headline, scores_table, spread_table
 from lungsound.terminal import err, out, print_table
 
+_MOST = 10
+"""Recordings that are printed; ``--json`` has them all."""
+
+_COMPARED = ("score", "balanced_accuracy", "se", "sp", "se_any", "auroc", "sensitivity", "specificity")
+
 
 def print_evaluation(result: Evaluation, *, full: bool = False) -> None:
     """Print the tables of one evaluation; with `full` those of all groups and events, too."""
@@ -136,3 +141,34 @@ def print_spread(spread: Mapping[str, Any], targets: int, *, synthetic: bool) ->
             kept = {name: found[name] for name in chosen if name in found}
             title = f"{protocol}, {level.replace('_', ' ')}: {targets} runs or bundles"
             print_table(spread_table(title, "figure", kept, synthetic=synthetic))
+
+
+def print_comparison(found: Mapping[str, Any]) -> None:
+    """Print how two models differ, and the recordings on which they part most."""
+    one, other = found["models"]
+    mark = " (synthetic corpus)" if found["synthetic"] else ""
+    counts = found["paired"]
+    where = f"{found['corpus']} {found['part']}, {found['protocol']}"
+    for level in ("windows", "recordings"):
+        if level in found:
+            heads = ("A", "B", "B - A", "95 % interval")
+            table = figures_table(f"{where}, {level}: A {one}; B {other}{mark}", "figure", *heads)
+            chosen = (name for name in found[level] if name.split(".")[0] in _COMPARED)
+            for name in chosen:
+                of = found[level][name]
+                low, high = of["interval"]
+                difference = f"{of['difference']:+.3f}", f"{low:+.3f} to {high:+.3f}"
+                table.add_row(name.replace(".", " "), figure(of["one"]), figure(of["other"]), *difference)
+            print_table(table)
+    parting = found["parting"]
+    differing = sum(of["differing"] for of in parting)
+    out.print(
+        f"{differing} of {counts['windows']} windows are decided otherwise, in {len(parting)} of "
+        f"{counts['recordings']} recordings of {counts['patients']} patients",
+        highlight=False,
+    )
+    for of in parting[:_MOST]:
+        right = f"A right in {of['one_right']}, B in {of['other_right']}"
+        out.print(f"  {of['recording']}: {of['differing']} of {of['windows']}, {right}", highlight=False, markup=False)
+    if len(parting) > _MOST:
+        out.print(f"  ... and {len(parting) - _MOST} more; --json has them all", highlight=False)

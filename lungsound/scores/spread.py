@@ -44,15 +44,16 @@ def spreads(scores: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     dict
         See :func:`spread`, by the names that lead to a figure with dots between them, such as ``auroc.crackle``.
     """
-    figures = [_flat(found) for found in scores]
+    figures = [flat(found) for found in scores]
     return {name: spread([found[name] for found in figures]) for name in figures[0]}
 
 
-def _flat(scores: Mapping[str, Any], before: str = "") -> dict[str, float | None]:
-    flat: dict[str, float | None] = {}
+def flat(scores: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    """Return figures by the names that lead to them, with dots between; ``n`` is left out."""
+    found: dict[str, Any] = {}
     for name, value in scores.items():
         if isinstance(value, Mapping):
-            flat |= _flat(value, f"{before}{name}.")
+            found |= flat(value, f"{before}{name}.")
         elif name != _COUNT:
-            flat[before + name] = value
-    return flat
+            found[before + name] = value
+    return found

@@ -27,6 +27,7 @@ EXAMPLES = {
         ["{student}", "{bundle}", "--protocol", "stream", "--data", "icbhi2017:{corpus}"],
     ],
     "verify": [["{student}"], ["{bundle}"]],
+    "compare": [["{student}", "{bundle}", "--protocol", "stream", "--data", "icbhi2017:{corpus}"]],
     "firmware": [["{bundle}", "--target", "cortex-m4", "-o", "{new}/firmware"]],
     "plan": [
         ["{bundle}", "--target", "cortex-m4"],
