@@ -1,0 +1,113 @@
+"""Split conformal prediction for each label: absent below a code, present from another on, uncertain between them.
+
+Vovk, "Conditional validity of inductive conformal predictors", 2012: class by class (Mondrian), so that those who
+have a crackle are promised what those without are. Windows of a patient are not exchangeable, patients are: each counts
+as one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lungsound.errors import InputError
+from lungsound.files.plain_json import take_list
+from lungsound.quantization import HIGHEST, LOWEST
+
+_BEYOND = HIGHEST + 1  # no code reaches it
+_NEVER = -(2**15)
+
+
+@dataclass(frozen=True)
+class Certainty:
+    """Where a label's output code is an answer.
+
+    Attributes
+    ----------
+    absent_below : tuple of int
+        Codes below which a label is absent, one a label; -128 to 128.
+    present_from : tuple of int
+        Codes from which on it is present; none is smaller than its `absent_below`.
+    """
+
+    absent_below: tuple[int, ...]
+    present_from: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.absent_below) != len(self.present_from):
+            raise InputError("absent_below and present_from are of different labels")
+        for low, high in zip(self.absent_below, self.present_from, strict=True):
+            if not LOWEST <= low <= high <= _BEYOND:
+                raise InputError(f"absent below {low} and present from {high} cannot be")
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Make it from plain values; raises InputError where one is missing or impossible."""
+        return cls(tuple(take_list(values, "absent_below", int)), tuple(take_list(values, "present_from", int)))
+
+    def uncertain(self, codes: NDArray[np.int8]) -> NDArray[np.bool_]:
+        """Return whether a window's codes [N, labels] leave any label open, shape [N]."""
+        wide = codes.astype(np.int64)
+        return np.asarray(((wide >= self.absent_below) & (wide < self.present_from)).any(axis=-1))
+
+    def present(self, codes: NDArray[np.int8]) -> NDArray[np.int64]:
+        """Return 1 for every label that is present, [N, labels]; of windows that are not uncertain the label set."""
+        return (codes.astype(np.int64) >= self.present_from).astype(np.int64)
+
+
+def certainty(codes: NDArray[np.int8], labels: NDArray[np.int64], patients: Sequence[str], error: float) -> Certainty:
+    """Calibrate on windows whose truth is known.
+
+    A label may be present where no more than `error` of those who have it score lower, and absent where no more than
+    that of those who do not score higher; `error` counts patients, of each the share of such windows, and one more
+    patient, who is always among the worst. Where both may be, or neither, a window is uncertain.
+
+    Parameters
+    ----------
+    codes : ndarray of int8, shape [N, labels]
+        Outputs.
+    labels : ndarray of int, shape [N, labels]
+        Truth.
+    patients : sequence of str
+        Whose window each is.
+    error : float
+        Share of a class that may be answered wrongly, above 0 and below 1.
+
+    Returns
+    -------
+    Certainty
+        A label that fewer than ``1 / error - 1`` patients have, or lack, is never without doubt there.
+
+    Raises
+    ------
+    InputError
+        If `error` is out of range.
+    """
+    if not 0 < error < 1:
+        raise InputError(f"an error rate of {error} is impossible; give one between 0 and 1")
+    who = np.unique(np.asarray(patients, str), return_inverse=True)[1]
+    low, high = [], []
+    for label in range(labels.shape[1]):
+        score, there = codes[:, label].astype(np.int64), labels[:, label] == 1
+        possible = _quantile(score[there], who[there], error)  # present may be from here on
+        ruled_out = 1 - _quantile(-score[~there], who[~there], error)  # absent may be up to the code before
+        low.append(int(np.clip(min(possible, ruled_out), LOWEST, _BEYOND)))
+        high.append(int(np.clip(max(possible, ruled_out), LOWEST, _BEYOND)))
+    return Certainty(tuple(low), tuple(high))
+
+
+def _quantile(scores: NDArray[np.int64], who: NDArray[np.int64], error: float) -> int:
+    """Return the largest score below which no more than `error` of the patients lie, with one who lies below all."""
+    people, counts = np.unique(who, return_counts=True)
+    allowed = error * (len(people) + 1) - 1
+    if len(people) == 0 or allowed < 0:
+        return _NEVER
+    order = np.argsort(scores, kind="stable")
+    weight = (1 / counts)[np.searchsorted(people, who[order])]
+    below = np.concatenate([[0.0], np.cumsum(weight)])[:-1]
+    sorted_scores = scores[order]
+    first = np.searchsorted(sorted_scores, sorted_scores)  # of equal scores the first has what lies below all of them
+    fits = below[first] <= allowed + 1e-9
+    return int(sorted_scores[fits].max())
