@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tiny_bundle import sound, trained
 
-from auscult.evaluate import open_classifier
+from auscult.ledger.classifier import open_classifier
 from export.bundle.manifest import ONNX_FLOAT_FILE, PREDICTIONS_FILE, TFLITE_FILE
 from export.bundle.opening import Bundle, Int8Format
 from export.bundle.predictions import logit_column, read_predictions
