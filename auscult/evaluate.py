@@ -62,17 +62,19 @@ def evaluate_command(
     of: windows, recordings, patients), calibration (of probabilities: temperature (fitted on validation or null),
     by_label (by label: brier, ece, bins (a list: n, said, found), intervals); where there is a temperature:
     with_temperature (as by_label)), groups (by kind and name), within_devices (means over several devices or null:
-    devices, scores, intervals), no_sound (of the event length alone or null: n, auroc (by label), sensitivity (by
-    label), specificity (by label), f1 (by label), balanced_accuracy, binary (SPRSound's scores), auroc_binary; of
-    crackle and wheeze: sp, se, score, se_any, score_any), predictions (file), ledger (file), reading (of this part by
-    this model so far); of SPRSound: task_1-1 (SPRSound's scores), task_1-2 (SPRSound's scores), left_out (why by
-    task)), stream (scores: windows (as those of cycles), by_patient (as that of cycles), intervals (as those of
-    cycles), counts (as those of cycles), calibration (as that of cycles), groups (as those of cycles), within_devices
-    (as those of cycles), recordings (as windows), events (by label: events, alarms, false_alarms, sensitivity,
-    false_alarms_an_hour, intervals, curve (a list: offset, sensitivity, false_alarms_an_hour)), normal_breathing (of
-    any label: hours, alarms, alarms_an_hour, intervals), predictions (file), ledger (file), reading (of this part by
-    this model so far); of SPRSound: task_2-1 (SPRSound's scores), task_2-2 (SPRSound's scores), left_out (why by
-    task)). Instead, of several runs or bundles: targets (a list of such objects), spread (by protocol and level).
+    devices, scores, intervals), picked_on_test (null or what picking the epoch on this test would claim: epochs (a
+    list: epoch, score, auroc_any), claimed (the largest: score, auroc_any)), no_sound (of the event length alone or
+    null: n, auroc (by label), sensitivity (by label), specificity (by label), f1 (by label), balanced_accuracy, binary
+    (SPRSound's scores), auroc_binary; of crackle and wheeze: sp, se, score, se_any, score_any), predictions (file),
+    ledger (file), reading (of this part by this model so far); of SPRSound: task_1-1 (SPRSound's scores), task_1-2
+    (SPRSound's scores), left_out (why by task)), stream (scores: windows (as those of cycles), by_patient (as that of
+    cycles), intervals (as those of cycles), counts (as those of cycles), calibration (as that of cycles), groups (as
+    those of cycles), within_devices (as those of cycles), recordings (as windows), picked_on_test (as that of cycles),
+    events (by label: events, alarms, false_alarms, sensitivity, false_alarms_an_hour, intervals, curve (a list: offset,
+    sensitivity, false_alarms_an_hour)), normal_breathing (of any label: hours, alarms, alarms_an_hour, intervals),
+    predictions (file), ledger (file), reading (of this part by this model so far); of SPRSound: task_2-1 (SPRSound's
+    scores), task_2-2 (SPRSound's scores), left_out (why by task)). Instead, of several runs or bundles: targets (a list
+    of such objects), spread (by protocol and level).
     """
     targets = _each_seed(target)
     if all((one / RUN_FILE).is_file() for one in targets):
@@ -94,7 +96,7 @@ def evaluate_command(
     for one, classifier in zip(targets, classifiers, strict=True):
         _refuse_other_split(one, classifier, selection, split)
     answers = [
-        _evaluated(one, classifier, selection, split, protocol, output, None if json_output else full)
+        _evaluated(one, classifier, selection, data, split, protocol, output, None if json_output else full)
         for one, classifier in zip(targets, classifiers, strict=True)
     ]
     if len(answers) == 1:
@@ -134,24 +136,28 @@ def _evaluated(
     target: Path,
     classifier: "Classifier",
     selection: "Selection",
+    data: Sequence[str],
     split: str,
     protocols: Sequence[str],
     output: Path | None,
     full: bool | None,
 ) -> dict[str, Any]:
     """Score one target and store it; `full` says how much of it is printed, None nothing."""
+    from auscult.ledger.epochs import epoch_thresholds
     from auscult.ledger.evaluation import evaluate, validation_temperature
     from auscult.ledger.printing import print_evaluation
     from auscult.ledger.readings import record_reading
     from auscult.ledger.stored import predictions_folder, store_evaluation
+    from lungsound.corpora.splits import ALL, CHOICE
 
     answer: dict[str, Any] = {"target": str(target), "model": classifier.name, "part": split}
     answer |= {"synthetic": selection.synthetic, "labels": classifier.listening.labels}
     answer["thresholds"] = list(classifier.thresholds)
     answer["corpus"] = [corpus.name for corpus in selection.corpora]
     temperature = validation_temperature(classifier, selection)
+    epochs = {} if split in (*CHOICE, ALL) else epoch_thresholds(classifier, data)
     for name in protocols:
-        result = evaluate(classifier, selection, split, name, temperature)
+        result = evaluate(classifier, selection, split, name, temperature, epochs)
         reading = record_reading(target, result)
         ledger = store_evaluation(result, output or predictions_folder(target))
         stored = {"predictions": str(ledger.with_suffix(".csv")), "ledger": str(ledger), "reading": reading}

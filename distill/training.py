@@ -28,6 +28,7 @@ from lungsound.scores.metrics import label_scores
 from lungsound.scores.stored import save_validation
 from lungsound.scores.watch import WatchAuroc, watchable, watched
 from lungsound.training.data import TrainingData, prepare_training
+from lungsound.training.epochs import KeepEpochs
 from lungsound.training.finished import finished_run
 from lungsound.training.optimisation import Optimisation
 from lungsound.training.runs import Run, in_use
@@ -188,6 +189,7 @@ def _train(
     validation = WindowDataset(data.validation.labels, data.validation.features, logmel)
     monitor, mode = watch
     scores = WatchAuroc(data.listening.labels)
-    trainer = make_trainer(folder, settings.epochs, settings.seed, monitor=monitor, mode=mode, callbacks=[scores])
+    callbacks = [scores, KeepEpochs(student, folder, settings.epochs)]
+    trainer = make_trainer(folder, settings.epochs, settings.seed, monitor=monitor, mode=mode, callbacks=callbacks)
     fit(trainer, module, batches(train, settings.batch_size, settings.seed), batches(validation, 256), folder)
     return student

@@ -14,6 +14,7 @@ from torchaudio.transforms import FrequencyMasking, TimeMasking
 
 from lungsound.labels import LABELS
 from lungsound.scores.watch import WatchAuroc
+from lungsound.training.epochs import KeepEpochs
 from lungsound.training.optimisation import Optimisation
 from lungsound.training.settings import AUROC
 from lungsound.training.trainer import VALIDATION_LOSS, LabelModule, fit, make_trainer
@@ -152,6 +153,12 @@ def train_teacher(
     module = FinetuneModule(teacher, optimisation, augment, loss=loss, frozen=frozen)
     monitor, mode = watch
     trainer = make_trainer(
-        folder, epochs, seed, monitor=monitor, mode=mode, callbacks=[WatchAuroc(labels)], gradient_clip=1.0
+        folder,
+        epochs,
+        seed,
+        monitor=monitor,
+        mode=mode,
+        callbacks=[WatchAuroc(labels), KeepEpochs(teacher, folder, epochs)],
+        gradient_clip=1.0,
     )
     return fit(trainer, module, train_loader, validation_loader, folder)

@@ -1,5 +1,6 @@
 """What can be scored: a run in float, or a bundle by one of the ways that it runs."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,6 +15,8 @@ from lungsound.training.runs import RUN_FILE, Run
 
 if TYPE_CHECKING:  # pandas takes a second to import, which help and completion need not wait for
     import pandas as pd
+
+    from lungsound.corpora.selection import Selection
 
 
 Validated = tuple[NDArray[np.int64], NDArray[np.float64]]
@@ -64,7 +67,7 @@ class FloatRun:
         self.thresholds = run.decisive()
         self.split_hash = run.split["hash"]
         self.protocols = run.protocols
-        self._run = run
+        self._run, self._weights = run, run.weights
 
     def decide(self, windows: "pd.DataFrame") -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """See :class:`Classifier`."""
@@ -87,16 +90,35 @@ class FloatRun:
             return None
         return table[list(labels)].to_numpy(np.int64), table[logit_columns(labels)].to_numpy(np.float64)
 
+    def trained_on(self, data: Sequence[str]) -> "Selection | None":
+        """Return the corpora that it was trained on, where they lie now (``name:root``); None if these are others."""
+        from lungsound.training.data import DataOptions
+
+        if [name.partition(":")[0] for name in data] != [name.partition(":")[0] for name in self._run.data]:
+            return None
+        selection = DataOptions.of_run(self._run, data).select()
+        return selection if selection.hash == self.split_hash else None
+
+    def epochs(self) -> "dict[int, FloatRun]":
+        """Return the run as it was after each epoch, by number; none where the epochs were not kept."""
+        from lungsound.training.epochs import kept_epochs
+
+        found = {}
+        for epoch, weights in kept_epochs(self._run.path).items():
+            found[epoch] = FloatRun(self._run)
+            found[epoch]._weights = weights
+        return found
+
     def _forward(self) -> tuple[Any, bool]:
         """Return what gives logits, and whether it hears sound."""
         if self._run.kind == "student":
             from students.student import Student
 
-            student = Student.load(self._run.model, self._run.weights).eval()
+            student = Student.load(self._run.model, self._weights).eval()
             return student, student.hears_sound
         from teachers.teacher import Teacher
 
-        teacher = Teacher.load(self._run.model, self._run.weights).eval()
+        teacher = Teacher.load(self._run.model, self._weights).eval()
         return lambda x: teacher(x).logits, False
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from auscult.ledger.classifier import Classifier
+from auscult.ledger.epochs import Epochs, Thresholds, epochs_on
 from lungsound.corpora.selection import Selection
 from lungsound.corpora.splits import ALL, CHOICE
 from lungsound.scores.calibration import fitted_temperature
@@ -37,6 +38,8 @@ class Evaluation:
         The baseline of cycles, where the corpus has training events to fit it on.
     temperature : float or None
         Fitted on validation.
+    epochs : Epochs or None
+        What every epoch of a run says of the same windows of a test, where the epochs were kept.
     """
 
     model: str
@@ -50,11 +53,13 @@ class Evaluation:
     events: pd.DataFrame | None = None
     no_sound: NoSound | None = None
     temperature: float | None = None
+    epochs: Epochs | None = None
 
     @cached_property
     def scores(self) -> dict[str, Any]:
         """What the predictions give, see :func:`lungsound.scores.ledger.scores`.
 
+        Also ``picked_on_test``, see :meth:`auscult.ledger.epochs.Epochs.scores`; None where the epochs were not kept.
         Of cycles also ``no_sound``, see :meth:`lungsound.scores.no_sound.NoSound.scores`; None where there is none.
         """
         found = scores(
@@ -65,13 +70,22 @@ class Evaluation:
             temperature=self.temperature,
             events=self.events,
         )
+        found["picked_on_test"] = None
+        if self.epochs is not None:
+            truth = self.predictions[list(self.labels)].to_numpy("int64")
+            found["picked_on_test"] = self.epochs.scores(truth, self.labels)
         if self.protocol == "cycles":
             found["no_sound"] = self.no_sound.scores(self.predictions, self.labels) if self.no_sound else None
         return found
 
 
 def evaluate(
-    classifier: Classifier, selection: Selection, part: str, protocol: str, temperature: float | None = None
+    classifier: Classifier,
+    selection: Selection,
+    part: str,
+    protocol: str,
+    temperature: float | None = None,
+    epochs: Thresholds | None = None,
 ) -> Evaluation:
     """Run a classifier over a part.
 
@@ -87,6 +101,8 @@ def evaluate(
         ``cycles``, which gets the no-sound baseline beside it, or ``stream``.
     temperature : float, optional
         See :func:`validation_temperature`.
+    epochs : mapping, optional
+        Of :func:`auscult.ledger.epochs.epoch_thresholds`: these epochs of the run hear the windows, too.
     """
     listening = classifier.listening
     windows = selection.windows(part, [protocol], listening)
@@ -105,6 +121,7 @@ def evaluate(
         selection.events(windows, listening.labels) if protocol == "stream" else None,
         _no_sound(selection, classifier) if protocol == "cycles" else None,
         temperature,
+        epochs_on(classifier, epochs or {}, windows),
     )
 
 

@@ -47,6 +47,12 @@ def lines(result: Evaluation) -> list[str]:
     told += _of_devices(found) + _of_patients(found) + [_of_calibration(found["calibration"])]
     if "events" in found:
         told += _of_events(found)
+    if picked := found["picked_on_test"]:
+        claimed, reached = picked["claimed"], found["windows"]["auroc"]["any"]
+        told.append(
+            f"picking the best of {len(picked['epochs'])} epochs on this test would have claimed {name} "
+            f"{figure(claimed['score'])}, AUROC {figure(claimed['auroc_any'])} (not {figure(reached)})"
+        )
     for name, task in found.items():
         if name.startswith("task_"):
             line = "  ".join(f"{key.upper()} {figure(value)}" for key, value in task.items())

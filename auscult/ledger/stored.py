@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from auscult.ledger.epochs import Epochs, column
 from auscult.ledger.evaluation import Evaluation
 from lungsound.errors import InputError
 from lungsound.files.atomic import whole_file
@@ -20,8 +21,8 @@ from lungsound.training.runs import RUN_FILE
 from lungsound.windows import WINDOW_COLUMNS
 
 FORMAT = 1
-EVENTS = "-events"
-"""What the name of a file of annotated events ends with, beside that of the predictions."""
+EVENTS, EPOCHS = "-events", "-epochs"
+"""What the names of files end with that hold annotated events, and what every epoch said."""
 
 
 def predictions_folder(target: Path) -> Path:
@@ -55,6 +56,8 @@ def store_evaluation(evaluation: Evaluation, folder: Path) -> Path:
     tables = {ledger.with_suffix(".csv"): evaluation.predictions}
     if evaluation.events is not None:
         tables[ledger.with_name(f"{ledger.stem}{EVENTS}.csv")] = evaluation.events
+    if evaluation.epochs is not None:
+        tables[ledger.with_name(f"{ledger.stem}{EPOCHS}.csv")] = evaluation.epochs.logits
     digests = {}
     for file, table in tables.items():
         content = table_bytes(table)
@@ -74,6 +77,7 @@ def ledger_values(evaluation: Evaluation) -> dict[str, Any]:
         "thresholds": evaluation.thresholds,
         "temperature": evaluation.temperature,
         "no_sound": asdict(evaluation.no_sound) if evaluation.no_sound else None,
+        "epochs": evaluation.epochs.thresholds if evaluation.epochs else None,
         "scores": evaluation.scores,
         "versions": versions(),
     }
@@ -132,9 +136,23 @@ def read_evaluation(file: Path) -> Evaluation:
             events=events,
             no_sound=_no_sound(values, len(labels)),
             temperature=None if temperature is None else float(take(values, "temperature", float)),
+            epochs=_epochs(file, values, labels),
         )
     except InputError as error:
         raise InputError(f"{file}: {error}; evaluate again or restore the file") from error
+
+
+def _epochs(file: Path, values: dict[str, Any], labels: tuple[str, ...]) -> Epochs | None:
+    if values.get("epochs") is None:
+        return None
+    given = take(values, "epochs", dict)
+    thresholds = {epoch: tuple(map(float, take_list(given, epoch, float))) for epoch in given}
+    if not all(epoch.isdecimal() and len(of) == len(labels) for epoch, of in thresholds.items()):
+        raise InputError(f"epochs are not of {len(labels)} labels")
+    place = file.with_name(f"{file.stem}{EPOCHS}.csv")
+    table = _table(place, values)
+    _refuse_lacking(place, table, [column(epoch, label) for epoch in thresholds for label in labels])
+    return Epochs(table, thresholds)
 
 
 def _no_sound(values: dict[str, Any], labels: int) -> NoSound | None:
