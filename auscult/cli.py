@@ -11,6 +11,11 @@ from lungsound.command.console import run
 from lungsound.terminal import activity, out
 
 CONTENTS = {
+    "classify": (
+        "auscult.classify.command",
+        "classify_command",
+        "Say which lung sounds a model hears in recordings, folders or the microphone.",
+    ),
     "data": ("auscult.data", "app", "Check a corpus, write it as a table, or make a synthetic one."),
     "teachers": ("teachers.command", "teachers_command", "List the teachers: weights, licence, paper."),
     "recipes": ("auscult.recipes", "recipes_command", "List the recipes: the options of a training by name."),

@@ -1,9 +1,9 @@
 """An int8 bundle as something that can be scored: from 16-bit samples to integer decisions, as a device does."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from export.bundle.opening import Bundle
@@ -13,6 +13,9 @@ from lungsound.errors import InputError
 from lungsound.features import heard_windows
 from lungsound.front_end import codes_of, decide
 from lungsound.terminal import progress
+
+if TYPE_CHECKING:  # `auscult classify` has no need of pandas, which takes a second to import
+    import pandas as pd
 
 BATCH = 64
 
@@ -58,7 +61,7 @@ class Int8Bundle:
         """Return truth and logits [N, labels] of validation windows; those of XNNPACK, whatever the rounding."""
         return stored_validation(self._bundle, "litert_xnnpack")
 
-    def decide(self, windows: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    def decide(self, windows: "pd.DataFrame") -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Return logits and decisions [N, labels]; nothing between samples and decisions is float but the log-mel."""
         logits, decisions = [], []
         for start in progress(range(0, len(windows), BATCH), "running the int8 model"):

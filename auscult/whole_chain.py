@@ -13,7 +13,7 @@ from auscult.ledger.classifier import open_classifier
 from auscult.ledger.evaluation import evaluate
 from auscult.ledger.readings import record_reading
 from auscult.ledger.stored import predictions_folder, store_evaluation
-from auscult.picture import draw, richest_recording
+from auscult.pictures.student import draw, richest_recording
 from distill.settings import DistillSettings
 from distill.training import distill
 from export.command import export_run

@@ -1,10 +1,11 @@
 """Recordings as a device hears them: mono, 16 bits, at the model's rate, cut to windows."""
 
+import math
 import os
 import shlex
-import struct
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -12,7 +13,7 @@ import soxr
 from numpy.typing import NDArray
 
 from lungsound.errors import InputError
-from lungsound.files.untrusted import open_regular
+from lungsound.files.sound_chunk import refuse_cut_chunk
 
 CONVERTED = frozenset({".m4a", ".mp4", ".aac", ".m4b", ".wma", ".amr", ".3gp", ".webm", ".mka", ".ac3", ".dts", ".ape"})
 """Endings of sound that libsndfile does not read, though telephones and recorders write some of it."""
@@ -20,10 +21,8 @@ CONVERTED = frozenset({".m4a", ".mp4", ".aac", ".m4b", ".wma", ".amr", ".3gp", "
 _RATES = (1_000, 768_000)
 _MOST_VALUES = 2**27  # 50 minutes of mono at 44.1 kHz
 _BLOCK_VALUES = 2**23  # 64 MiB of float64; MP3 alone is decoded a little differently behind a border of blocks
+_CHUNK_VALUES = 2**20  # of a block that soxr takes at once; it keeps several copies
 _LOUDEST = 100.0  # +40 dB over full scale: integers written as floats, not sound
-_OPEN_END = 0x7FFFF000  # writers to a pipe put this or more where they do not know the length
-_MOST_CHUNKS = 1000  # before the sound; millions of empty ones would be walked for minutes
-_IFF = {b"RIFF": "<", b"RF64": "<", b"RIFX": ">", b"FORM": ">"}  # WAV and AIFF, and their byte order
 
 
 def read_pcm(path: Path | str, sample_rate: int) -> NDArray[np.int16]:
@@ -48,17 +47,44 @@ def read_pcm(path: Path | str, sample_rate: int) -> NDArray[np.int16]:
     InputError
         If there is no such file, or it is no file, no audio, empty, cut short, absurdly long, or holds NaN.
     """
-    path = Path(path)
+    pieces = list(pcm_blocks(path, sample_rate, most=_MOST_VALUES))
+    return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
+
+def pcm_blocks(path: Path | str, sample_rate: int, *, most: float = math.inf) -> Iterator[NDArray[np.int16]]:
+    """Read a recording of any length as :func:`read_pcm` does, the same samples, a block at a time.
+
+    Parameters
+    ----------
+    path : Path or str
+        A file in any container that libsndfile reads.
+    sample_rate : int
+        Hz, wanted.
+    most : float
+        Values, of the file and of what is made of it, that are not too many.
+
+    Yields
+    ------
+    ndarray of int16, shape [samples]
+        Some of it.
+
+    Raises
+    ------
+    InputError
+        As :func:`read_pcm`; of what lies far behind the beginning only when that is read.
+    """
+    path, samples = Path(path), 0
     try:
-        _refuse_cut_chunk(path)
-        with soundfile.SoundFile(path) as file:
-            refuse_absurd_header(path, file.samplerate, file.frames, file.channels)
-            pcm = _resampled(path, file, sample_rate)
+        refuse_cut_chunk(path)
+        with soundfile.SoundFile(os.fsencode(path)) as file:  # a name may hold bytes that are no text
+            refuse_absurd_header(path, file.samplerate, file.frames, file.channels, most=most)
+            for pcm in _resampled(path, file, sample_rate, most):
+                samples += len(pcm)
+                yield pcm
     except (soundfile.LibsndfileError, OSError) as error:
         raise unreadable(path, str(getattr(error, "error_string", None) or error.strerror)) from error
-    if len(pcm) == 0:
+    if not samples:
         raise InputError(f"{path}: holds no sound; leave it out or record it again")
-    return pcm
 
 
 def convert(path: Path) -> str:
@@ -72,24 +98,28 @@ def unreadable(path: Path, reason: str) -> InputError:
     return InputError(f"{path}: not readable as audio ({reason}); {how}")
 
 
-def refuse_absurd_header(path: Path, sample_rate: int, frames: int, channels: int) -> None:
+def refuse_absurd_header(
+    path: Path, sample_rate: int, frames: int, channels: int, *, most: float = _MOST_VALUES
+) -> None:
     """Refuse what a header says and no recording is.
 
     Raises
     ------
     InputError
-        If the rate is none of sound, or there are more samples than fit into memory.
+        If the rate is none of sound, or there are more than `most` values, which would not fit into memory.
     """
     lowest, highest = _RATES
     if not lowest <= sample_rate <= highest:
         raise InputError(f"{path}: a rate of {sample_rate} Hz is not sound; expected {lowest} to {highest} Hz")
-    if frames * channels > _MOST_VALUES:
+    if frames * channels > most:
         raise InputError(f"{path}: {frames} frames of {channels} channels are too many; split the recording")
 
 
 def to_pcm(wave: NDArray[np.floating[Any]]) -> NDArray[np.int16]:
     """Round samples in [-1, 1] to 16 bits and saturate; the inverse of :func:`to_float`."""
-    return np.asarray(np.clip(np.rint(wave * 32768.0), -32768, 32767), dtype=np.int16)
+    scaled = wave * 32768.0
+    np.rint(scaled, out=scaled)  # in place: a block of minutes has 64 MiB
+    return np.clip(scaled, -32768, 32767, out=scaled).astype(np.int16)
 
 
 def to_float(pcm: NDArray[np.int16]) -> NDArray[np.float32]:
@@ -229,16 +259,15 @@ def _fade_out(wave: NDArray[np.float32], samples: int) -> NDArray[np.float32]:
     return faded
 
 
-def _resampled(path: Path, file: soundfile.SoundFile, sample_rate: int) -> NDArray[np.int16]:
+def _resampled(path: Path, file: soundfile.SoundFile, sample_rate: int, most: float) -> Iterator[NDArray[np.int16]]:
     """Read, mix and resample block by block: a long recording in double precision would fill the memory."""
     promised, present = file.frames, 0
-    if promised * sample_rate > _MOST_VALUES * file.samplerate:
+    if promised * sample_rate > most * file.samplerate:
         raise InputError(f"{path}: {promised} frames at {file.samplerate} Hz are too many; split the recording")
     at_once = max(1, int(_BLOCK_VALUES / max(file.channels, sample_rate / file.samplerate)))
     stream = None  # a recording in one block is resampled in one call: the same to the bit, and faster
     if promised > at_once:
         stream = soxr.ResampleStream(file.samplerate, sample_rate, 1, dtype="float64", quality="VHQ")
-    pieces = [np.empty(0, dtype=np.int16)]
     while present < promised:
         wanted = min(at_once, promised - present)
         block = file.read(wanted, dtype="float64", always_2d=True)
@@ -250,36 +279,8 @@ def _resampled(path: Path, file: soundfile.SoundFile, sample_rate: int) -> NDArr
             raise InputError(f"{path}: holds a sample of {peak:g}; write finite samples between -1 and 1")
         mono = block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)
         if stream is None:
-            return to_pcm(soxr.resample(mono, file.samplerate, sample_rate, quality="VHQ"))
-        pieces.append(to_pcm(stream.resample_chunk(mono, last=present == promised)))
-    return np.concatenate(pieces)
-
-
-def _refuse_cut_chunk(path: Path) -> None:
-    """Refuse a WAV or AIFF whose sound chunk ends after the file: libsndfile reads those without a word."""
-    with open_regular(path) as file:
-        order = _IFF.get(file.read(4))
-        file.seek(12)
-        if order is None:
+            yield to_pcm(soxr.resample(mono, file.samplerate, sample_rate, quality="VHQ"))
             return
-        promised = _sound_chunk_bytes(file, order)
-        start = file.tell()
-        present = file.seek(0, os.SEEK_END) - start
-    if promised is not None and present < promised:
-        raise InputError(f"{path}: cut short, {present} of {promised} bytes of sound are there; copy the file again")
-
-
-def _sound_chunk_bytes(file: BinaryIO, order: str) -> int | None:
-    """Walk to the sound chunk and return the length it states; None if there is none or it is left open."""
-    long_length = None
-    for _ in range(_MOST_CHUNKS):
-        if len(header := file.read(8)) < 8:
-            break
-        name, length = struct.unpack(f"{order}4sI", header)
-        if name in (b"data", b"SSND"):
-            return length if length < _OPEN_END else long_length
-        if name == b"ds64" and len(lengths := file.read(16)) == 16:  # RF64 states 64-bit lengths here
-            long_length = int(struct.unpack("<QQ", lengths)[1])
-            file.seek(-16, 1)
-        file.seek(length + length % 2, 1)
-    return None
+        for first in range(0, len(mono), _CHUNK_VALUES):
+            last = present == promised and first + _CHUNK_VALUES >= len(mono)
+            yield to_pcm(stream.resample_chunk(mono[first : first + _CHUNK_VALUES], last=last))

@@ -11,6 +11,9 @@ from lungsound.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
+NOTICE = "research use; not a diagnosis"
+"""Stands in whatever says what a model makes of sound."""
+
 LABELS = ("crackle", "wheeze")
 """The labels where nobody names others; a run, a bundle and a table of windows carry their own."""
 

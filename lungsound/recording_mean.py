@@ -96,16 +96,37 @@ def running_mean(heard: NDArray[np.int64], remembered: int) -> NDArray[np.int64]
     -------
     ndarray of int64, shape [frames, n_mels]
     """
-    counts = np.cumsum(heard.any(axis=1))
-    sums = np.cumsum(heard, axis=0)
-    frames = np.minimum(np.maximum(counts, 1), remembered)[:, None]
-    half = remembered // 2
-    full = int(np.searchsorted(counts, remembered, side="right"))  # the first frame that finds the memory full
-    for frame in range(max(1, full), len(heard)):
-        if counts[frame] > remembered:
-            before = sums[frame - 1]
+    return RunningMean(remembered).push(heard)
+
+
+class RunningMean:
+    """The mean of :func:`running_mean` of a stream whose frames come a few at a time.
+
+    Parameters
+    ----------
+    remembered : int
+        Frames, a power of two.
+    """
+
+    def __init__(self, remembered: int) -> None:
+        self._remembered = remembered
+        self._count, self._sum = 0, np.zeros(1, np.int64)
+
+    def push(self, heard: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Take the levels of the next frames and return the mean at each of them; both [frames, n_mels]."""
+        if not len(heard):
+            return heard
+        remembered, before_all = self._remembered, self._sum
+        counts = self._count + np.cumsum(heard.any(axis=1))
+        sums = before_all + np.cumsum(heard, axis=0)
+        frames = np.minimum(np.maximum(counts, 1), remembered)[:, None]
+        half = remembered // 2
+        full = int(np.searchsorted(counts, remembered, side="right"))  # the first frame that finds the memory full
+        for frame in range(full, len(heard)):
+            before = sums[frame - 1] if frame else before_all
             sums[frame] = before + heard[frame] - (before + half) // remembered * bool(heard[frame].any())
-    return np.asarray((sums + frames // 2) // frames)
+        self._count, self._sum = int(counts[-1]), sums[-1].copy()
+        return np.asarray((sums + frames // 2) // frames)
 
 
 def whole_mean(heard: NDArray[np.int64]) -> NDArray[np.int64]:

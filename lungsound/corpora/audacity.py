@@ -14,7 +14,7 @@ from lungsound.corpora.formats.text import listed, read_lines, shown
 from lungsound.corpora.registry import register
 from lungsound.corpus import Corpus, make_corpus
 from lungsound.errors import InputError, gathered
-from lungsound.labels import LABELS, checked_labels
+from lungsound.labels import LABELS, NOTICE, checked_labels
 
 POINT_SECONDS = 0.1
 """Sound around a point label that becomes its event: several times a crackle, which lasts 5 to 15 ms."""
@@ -110,6 +110,8 @@ def _events(track: Path, seconds: float, points: list[str], faults: list[str]) -
             columns = [column.strip() for column in line.split("\t")]
             if len(columns) < 3:
                 raise InputError(f"{where}: {shown(line)} is no label (start, end, text between tabs); export it again")
+            if columns[2] == NOTICE:  # `auscult classify` writes it above what a model found
+                continue
             start, end, is_point = _times(where, columns[0], columns[1])
             if end > seconds + _SLACK:
                 raise InputError(f"{where}: the end {end:g} lies beyond the {seconds:g} s of sound; mend the label")

@@ -1,6 +1,7 @@
 """Read every file of a corpus, count what is there and say what is missing."""
 
 import hashlib
+import os
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -126,5 +127,5 @@ def _read(heard: pd.DataFrame) -> tuple[list[str], list[list[str]], list[str]]:
             problems.append(f"{path}: silent from end to end; leave it out or copy it again")
             continue
         by_sound[hashlib.sha256(pcm.data).digest()].append(f"{name} ({split})" if split else name)
-        mixed += [name] if soundfile.info(path).channels > 1 else []
+        mixed += [name] if soundfile.info(os.fsencode(path)).channels > 1 else []
     return problems, [names for names in by_sound.values() if len(names) > 1], mixed

@@ -20,6 +20,7 @@ KINDS = {
     "layers": ("layers/[!.]*", "what layers of encoders make of windows"),
     "synthetic": ("synthetic-*", "the embedded corpus"),
     "teachers": ("teachers/[!.]*", "published weights"),
+    "programs": ("programs/[!.]*", "classifiers that were built from their C"),
     "faults": (f"{FAULTS}/[!.]*", "reports of what nobody expected"),
     "locks": (f"{LOCKS}/[!.]*", "locks under which things are made"),
     "leftovers": (None, "what killed processes left"),

@@ -9,7 +9,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from subprocess import PIPE
 
+import numpy as np
 import pytest
+import soundfile
 
 from auscult.cli import CONTENTS, load
 from auscult.ledger.stored import predictions_folder
@@ -53,8 +55,18 @@ EVERY = [
     *(module for module, _, _ in CONTENTS.values()),
 ]  # fmt: skip
 """What nearly every command loads, and the commands themselves."""
+SOUND = "SOUND"
+"""Stands for a recording."""
 BEFORE = Path(__file__).parents[1] / "data" / "before"
 BUNDLE, STUDENT = BEFORE / "bundle", BEFORE / "student"
+
+
+@pytest.fixture(scope="session")
+def sound(tmp_path_factory):
+    """A recording of three seconds."""
+    file = tmp_path_factory.mktemp("sound") / "a.wav"
+    soundfile.write(file, np.random.default_rng(0).normal(0, 0.1, 24_000), 8000)
+    return file
 
 
 class Install:
@@ -120,6 +132,7 @@ def test_help_waits_for_nothing_that_is_slow_to_load(run_light, command):
         ["targets"],
         ["runs", BEFORE],
         ["check", BUNDLE],
+        ["classify", SOUND, "--model", BUNDLE],
         ["bench", BUNDLE, "--runs", 3],
         ["plan", BUNDLE, "--target", "cortex-m4"],
         ["firmware", BUNDLE, "--target", "cortex-m4", "-o", "firmware"],
@@ -127,7 +140,8 @@ def test_help_waits_for_nothing_that_is_slow_to_load(run_light, command):
         ["data", "synthesize", "corpus", "--patients", 4],
     ],
 )
-def test_what_the_base_install_does(run, words, tmp_path):
+def test_what_the_base_install_does(run, words, sound, tmp_path):
+    words = [sound if word == SOUND else word for word in words]
     done = run(*words, "--json", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)

@@ -24,6 +24,7 @@ SIZES = {
     "layers/a.npy": ("layers", 60),
     "synthetic-1-seed0-patients40/audio/a.wav": ("synthetic", 1000),
     "teachers/one/weights.pth": ("teachers", 5000),
+    "programs/0123/listen": ("programs", 70),
     "faults/auscult-1.txt": ("faults", 3),
     "locks/a.npy": ("locks", 1),
     ".synthetic-1.abcdefgh.auscult/x": ("leftovers", 20),
@@ -72,6 +73,7 @@ def test_it_counts_what_lies_there_and_changes_nothing(cache, ask):
         "layers": 1,
         "synthetic": 1,
         "teachers": 1,
+        "programs": 1,
         "faults": 1,
         "locks": 1,
         "leftovers": 2,
@@ -85,7 +87,7 @@ def test_cleaning_spares_weights_that_were_downloaded_and_what_is_not_ours(cache
     code, said, _ = ask("--clean", "--json")
     assert code == 0
     assert files(cache) == {"teachers/one/weights.pth", "mine/notes.txt"}
-    assert json.loads(said)["removed"] == {"entries": 9, "bytes": 1311}
+    assert json.loads(said)["removed"] == {"entries": 10, "bytes": 1381}
     assert ask("--clean", "--kind", "teachers")[0] == 0
     assert files(cache) == {"mine/notes.txt"}
 
@@ -137,7 +139,7 @@ def test_what_a_process_uses_stays_until_it_dies(cache, ask):
             assert process.stdout.readline() == b"ready\n"
             code, said, complaint = ask("--clean")
             assert code == 0
-            assert "removed 6 of these" in said
+            assert "removed 7 of these" in said
             for used in ("features/a.npy", "teacher_outputs/c", "synthetic-1-seed0-patients40"):
                 assert (cache / used).exists(), used
                 assert f"{cache / used} is in use" in complaint

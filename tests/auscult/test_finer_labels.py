@@ -117,7 +117,7 @@ def test_the_card_names_every_label(bundle_of_five):
 
 
 def test_the_picture_has_a_row_for_every_label(run_of_five, place):
-    from auscult.picture import draw, richest_recording
+    from auscult.pictures.student import draw, richest_recording
     from lungsound.training.data import DataOptions
     from students.student import Student
 

@@ -11,6 +11,7 @@ from firmware_bridge.device.targets import find_target, missing_packages
 from lungsound.shards.writing import ShardOptions, write_shards
 
 EXAMPLES = {
+    "classify": [["{sound}", "--model", "{bundle}"]],
     "data list": [[]],
     "data check": [["icbhi2017", "--root", "{corpus}"]],
     "data export": [["icbhi2017:{corpus}", "-o", "{new}/table.csv"]],
@@ -38,6 +39,7 @@ EXAMPLES = {
 }
 SMALL = ["--data", "icbhi2017:{corpus}", "--protocol", "stream", "--seconds", 2, "--validation", 0.34, "--epochs", 1]
 SLOW_EXAMPLES = {
+    "classify": [["{sound}", "--model", "{bundle}"]],
     "probe": [[*SMALL, "--hop", 6, "--label", "any", "--from-run", "{student}", "--runs", "{new}/runs"]],
     "finetune": [[*SMALL, "--runs", "{new}/runs"], [*SMALL, "--seeds", 2, "--runs", "{new}/runs"]],
     "pretrain": [
@@ -73,6 +75,8 @@ def answer(auscult, place, small_options, small_teacher, small_student, small_bu
         if "host" in words and (packages := missing_packages(find_target("host"))):
             pytest.skip(f"needs {packages}")
         known = {"corpus": place / "corpus", "runs": place / "runs", "new": tmp_path}
+        if "{sound}" in words:
+            known["sound"] = min((place / "corpus").rglob("*.wav"))
         if "{shards}" in words:
             known["shards"] = tmp_path / "shards"
             write_shards(small_options.select(), "train", small_options.data, known["shards"], ShardOptions())

@@ -12,6 +12,7 @@ FULL = {
     "export": 1,
     "firmware": 2,
     "evaluate": 2,
+    "classify": 1,
     "data synthesize": 2,
     "data export": 2,
     "data shard": 2,

@@ -14,6 +14,7 @@ KILLS = {
     "export": 2,
     "firmware": 4,
     "evaluate": 4,
+    "classify": 1,
     "data synthesize": 5,
     "data export": 5,
     "data shard": 4,

@@ -113,6 +113,8 @@ def test_blocks_make_no_difference(tmp_path, monkeypatch, name, subtype, channel
     at_once = soundfile.read(tmp_path / name, always_2d=True)[0].mean(axis=1)
     resampled = soxr.resample(at_once, native, wanted, quality="VHQ")
     expected = np.clip(np.rint(resampled * 32768), -32768, 32767).astype(np.int16)
-    for values in (2**23, 30_011, 4096, 1000):  # a recording in one block, in a few and in many
+    # A recording in one block, in a few and in many; blocks that soxr takes whole or by parts.
+    for values, chunk in ((2**23, 2**20), (30_011, 2**20), (4096, 700), (1000, 2**20)):
         monkeypatch.setattr("lungsound.audio._BLOCK_VALUES", values)
+        monkeypatch.setattr("lungsound.audio._CHUNK_VALUES", chunk)
         np.testing.assert_array_equal(read_pcm(tmp_path / name, wanted), expected)

@@ -103,7 +103,7 @@ def measure(path: Path | None) -> tuple[str, float, int]:
         return "", 0.0, 0
     open_regular(path).close()
     try:
-        header = soundfile.info(path)
+        header = soundfile.info(os.fsencode(path))
     except soundfile.LibsndfileError as error:
         raise unreadable(path, error.error_string) from error
     if header.frames <= 0 or header.samplerate <= 0:

@@ -14,6 +14,8 @@ SMALL += ["--epochs", "2", "--batch-size", "8"]
 DISTILL = ["distill", *SMALL, "--width", "0.125", "--heads", "2", "--teacher-run", "{teacher}", "--runs", "{work}/runs"]
 PROBED = ["--task", "T10", "--data", "kauh:{kauh}", "--seconds", "2", "--epochs", "2"]
 
+CLASSIFIED = ["--csv", "{work}/windows.csv", "--audacity", "{work}/tracks"]
+
 COMMANDS = {
     "finetune": ["auscult", "finetune", *SMALL, "--fusion", "2,4", "--runs", "{work}/runs"],
     "distill": DISTILL,
@@ -21,6 +23,7 @@ COMMANDS = {
     "export": ["auscult", "export", "{student}", "--int8", "tflite", "-o", "{work}/bundle"],
     "firmware": ["auscult", "firmware", "{bundle}", "--target", "cortex-m4", "-o", "{work}/firmware"],
     "evaluate": ["auscult", "evaluate", "{student}", *SMALL[:4], "--json", "-o", "{work}/evaluation"],
+    "classify": ["auscult", "classify", "{corpus}", "--model", "{bundle}", *CLASSIFIED],
     "data synthesize": ["auscult", "data", "synthesize", "--patients", str(PATIENTS), "--", "{work}/corpus"],
     "data export": ["auscult", "data", "export", "icbhi2017:{corpus}", "-o", "{work}/table.csv"],
     "data shard": ["auscult", "data", "shard", *SMALL[:2], "--shard-seconds", "30", "-o", "{work}/shards"],

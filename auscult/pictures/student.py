@@ -10,16 +10,13 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from auscult.pictures.log_mel import colour, draw_log_mel
 from lungsound.audio import read_pcm, to_float
 from lungsound.features import heard_windows
 from lungsound.files.atomic import whole_file
 from lungsound.listening import Listening
 from lungsound.logmel import log_mel, normalise
-from lungsound.mel_bands import mel_edges
 from students.student import Student
-
-COLOURS = ("tab:red", "tab:cyan", "tab:orange", "tab:green", "tab:purple", "tab:brown", "tab:pink", "tab:olive")
-"""Of the labels in their order; more labels take them again."""
 
 
 def richest_recording(windows: pd.DataFrame, labels: Sequence[str]) -> str:
@@ -81,21 +78,10 @@ def draw(
 
 def _draw_logmel(axes: Axes, listening: Listening, wave: np.ndarray, events: pd.DataFrame) -> None:
     spec = listening.logmel
-    image = log_mel(spec, wave).T
-    axes.imshow(
-        image, origin="lower", aspect="auto", extent=(0, len(wave) / spec.sample_rate, 0, spec.n_mels), cmap="magma"
-    )
-    centres = mel_edges(spec)[1:-1]
-    shown = [100, 200, 400, 800, 1600]
-    axes.set_yticks([int(np.abs(centres - hertz).argmin()) for hertz in shown], [str(hertz) for hertz in shown])
-    axes.set_ylabel("log-mel, Hz")
+    draw_log_mel(axes, spec, log_mel(spec, wave), len(wave) / spec.sample_rate)
     for column, label in enumerate(listening.labels):
         marked, height = events[events[label] == 1], spec.n_mels * (0.97 - 0.05 * column)
-        axes.hlines([height] * len(marked), marked["start"], marked["end"], _colour(column), linewidth=4)
-
-
-def _colour(column: int) -> str:
-    return COLOURS[column % len(COLOURS)]
+        axes.hlines([height] * len(marked), marked["start"], marked["end"], colour(column), linewidth=4)
 
 
 def _draw_attention(axes: Axes, column: int, seconds: np.ndarray, listening: Listening, attention: np.ndarray) -> None:
@@ -109,13 +95,13 @@ def _draw_attention(axes: Axes, column: int, seconds: np.ndarray, listening: Lis
         np.maximum(part, weights[: len(part)], out=part)
     axes.imshow(image.T, origin="lower", aspect="auto", extent=(0, len(image) * step, 0, bands), cmap="Greys")
     axes.set_yticks([])
-    axes.set_ylabel(f"{listening.labels[column]}\nattention", color=_colour(column))
+    axes.set_ylabel(f"{listening.labels[column]}\nattention", color=colour(column))
 
 
 def _draw_decisions(axes: Axes, seconds: np.ndarray, listening: Listening, margins: np.ndarray) -> None:
     for column, label in enumerate(listening.labels):
         middle = seconds + listening.seconds / 2
-        axes.plot(middle, margins[:, column], "o-", color=_colour(column), label=label)
+        axes.plot(middle, margins[:, column], "o-", color=colour(column), label=label)
     axes.axhline(0, color="black", linewidth=0.8)
     axes.set_ylabel("logit above\nthreshold")
     axes.set_xlabel("seconds; bars above: annotated sounds; points: middle of each window")

@@ -1,0 +1,1 @@
+"""`auscult classify`: a bundle's model on recordings, folders and the microphone."""

@@ -1,0 +1,1 @@
+"""Pictures of what a student hears, and what they share."""
