@@ -11,6 +11,7 @@ from lungsound.command.console import run
 from lungsound.terminal import activity, out
 
 CONTENTS = {
+    "models": ("auscult.models.command", "models_command", "List the trained models that are in the package."),
     "classify": (
         "auscult.classify.command",
         "classify_command",

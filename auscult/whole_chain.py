@@ -9,10 +9,13 @@ from typing import Any
 import torch
 
 from auscult.bench import bench
+from auscult.classify.engine import open_engine
+from auscult.classify.recordings import Recording, classify
 from auscult.ledger.classifier import open_classifier
 from auscult.ledger.evaluation import evaluate
 from auscult.ledger.readings import record_reading
 from auscult.ledger.stored import predictions_folder, store_evaluation
+from auscult.models.shipped import open_model
 from auscult.pictures.student import draw, richest_recording
 from distill.settings import DistillSettings
 from distill.training import distill
@@ -63,6 +66,8 @@ def run_chain(runs: Path) -> dict[str, Any]:
     with activity() as doing:
         doing("drawing")
         picture = draw_richest(run, selection)
+        doing("asking a trained model")
+        shipped = shipped_says(Path(richest(run, selection)))
     return {
         "run": str(folder),
         "bundle": str(bundle.path),
@@ -70,13 +75,26 @@ def run_chain(runs: Path) -> dict[str, Any]:
         "synthetic": True,
         "protocol": PROTOCOL,
         "rows": rows,
+        "shipped": shipped,
     }
+
+
+def richest(run: Run, selection: Selection) -> str:
+    """Return the path of the test recording whose windows vary most in their labels."""
+    return richest_recording(selection.windows("test", [PROTOCOL], run.listening), run.listening.labels)
+
+
+def shipped_says(recording: Path) -> dict[str, Any]:
+    """Return what the trained model in the package, which knows real lungs alone, says of a made-up recording."""
+    name, bundle = open_model(None)
+    engine = open_engine(bundle, "litert", "single", cache_folder())
+    facts = classify(engine, bundle.manifest, Recording.of(recording, recording.parent), "", lambda _: None).facts()
+    return {"model": name, "recording": facts["file"], "labels": facts["labels"], "events": facts["events"]}
 
 
 def draw_richest(run: Run, selection: Selection) -> Path:
     """Draw the test recording whose windows vary most in their labels into the run folder."""
-    windows = selection.windows("test", [PROTOCOL], run.listening)
-    recording = richest_recording(windows, run.listening.labels)
+    recording = richest(run, selection)
     corpus = selection.corpora[0]
     events = corpus.events[corpus.events["path"] == recording]
     picture = run.path / "picture.png"

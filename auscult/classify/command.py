@@ -33,7 +33,9 @@ def classify_command(
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option("--model", metavar="NAME|BUNDLE", help="A model of `auscult models`, or a bundle's folder."),
+        typer.Option(
+            "--model", metavar="NAME|BUNDLE", help="One of `auscult models`, the first if nobody chooses, or a bundle."
+        ),
     ] = None,
     engine: Annotated[
         str, typer.Option(help="litert, or c: the generated C, built for this computer. The answer is the same.")
@@ -83,6 +85,8 @@ def classify_command(
 
         name, bundle = open_model(model)
         found = open_engine(bundle, engine, rounding, cache_folder())
+    if bundle.manifest.failed is not None:
+        _tell("note", f"{name} failed its gate and was written by force: {bundle.manifest.failed}")
     faults = list[str]()
     with _sound(sources or [], live, faults) as recordings:
         from auscult.classify.written import written

@@ -1,29 +1,39 @@
-"""The trained models in the package: bundles that run at once."""
+"""The trained models in the package: bundles that run at once, each with what is known of it beside."""
 
 from pathlib import Path
-from typing import Any
 
+from export.bundle.evidence import Evidence
 from export.bundle.manifest import MANIFEST_FILE
 from export.bundle.opening import Bundle
 from lungsound.errors import InputError
-from lungsound.files.plain_json import loads, take
+from lungsound.files.record import read_object, read_values
 
-FOLDER = Path(__file__).parent / "bundles"
-INDEX = FOLDER / "index.json"
-"""What is known of each bundle beside its manifest: made by ``benchmarks/ship_models.py``."""
+FOLDER = Path(__file__).parent / "trained"
+"""A folder NAME and a file NAME.json for each model; ``benchmarks/ship_models.py`` makes them."""
+
+DEFAULT = "sprsound-m7"
+"""Runs where nobody chooses: of those that become C, the one that hears best."""
 
 
 def names() -> list[str]:
-    """Return the names of the shipped models; the first is the one that is used if nobody chooses."""
-    return list(index())
+    """Return the names of the shipped models, the default first."""
+    found = sorted(path.parent.name for path in FOLDER.glob(f"*/{MANIFEST_FILE}"))
+    return sorted(found, key=lambda name: name != DEFAULT)
 
 
-def index() -> dict[str, dict[str, Any]]:
-    """Return what is known of the shipped models, by name."""
-    if not INDEX.is_file():
-        return {}
-    values = loads(INDEX.read_text(encoding="utf-8"))
-    return {name: take(values, name, dict) for name in values}
+def evidence_of(name: str) -> Evidence:
+    """Return what is known of a shipped model.
+
+    Raises
+    ------
+    InputError
+        If its file is missing or was changed.
+    """
+    file = FOLDER / f"{name}.json"
+    try:
+        return read_values(Evidence, read_object(file))
+    except InputError as error:
+        raise InputError(f"{file}: {error}; install auscult again") from error
 
 
 def open_model(asked: str | None) -> tuple[str, Bundle]:
@@ -32,7 +42,7 @@ def open_model(asked: str | None) -> tuple[str, Bundle]:
     Parameters
     ----------
     asked : str or None
-        The name or the folder; None for the first of the shipped models.
+        The name or the folder; None for the default.
 
     Returns
     -------
@@ -47,10 +57,7 @@ def open_model(asked: str | None) -> tuple[str, Bundle]:
         If it is neither, or is damaged.
     """
     known = names()
-    if asked is None:
-        if not known:
-            raise InputError("no model is in this package; name a bundle with --model")
-        asked = known[0]
+    asked = DEFAULT if asked is None else asked
     if asked in known:
         return asked, Bundle.open(FOLDER / asked)
     if not (Path(asked) / MANIFEST_FILE).is_file():

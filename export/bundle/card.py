@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from export.bundle.evidence import Evidence
+from export.bundle.front_matter import front_matter
 from export.bundle.manifest import ONNX_FLOAT_FILE, ONNX_INT8_FILE, TFLITE_FILE, Manifest
 from export.bundle.runtimes import RUNTIMES
 from lungsound.command.report import figure, headline
@@ -94,6 +96,27 @@ _FROM_ELSEWHERE = """\
 - Network: `{student[module]}`, weights: `{student[weights]}` (sha256 `{student[sha256]}`).
 - Licence: {teacher[licence]}."""
 
+_EVIDENCE = """
+## For whom
+
+{evidence.device}. {cost}Research use; not a diagnosis.
+
+## Figures on recordings that nothing was chosen on
+
+{figures}
+
+Intervals are of 95 %, whole patients drawn with replacement.
+
+## Data and patients
+
+{parts}
+
+{corpora}
+
+Recipe: {recipe}; seed {seed}; commit `{evidence.commit}`. The options of the training stand in `{evidence.name}.json`
+beside the bundle.
+"""
+
 _FILES = {
     TFLITE_FILE: "fully int8, int8 in and out, for LiteRT and microcontrollers",
     ONNX_INT8_FILE: "int8 inside (QDQ), float in and out, for onnxruntime",
@@ -101,14 +124,44 @@ _FILES = {
 }
 
 
-def card(manifest: Manifest) -> str:
-    """Return the README.md of a bundle as Markdown.
+def card(manifest: Manifest, evidence: Evidence | None = None) -> str:
+    """Return the README.md of a bundle as Markdown, with front matter.
 
     Parameters
     ----------
     manifest : Manifest
         With the sizes of the model files.
+    evidence : Evidence, optional
+        Of a model that was measured on a test part.
     """
+    return front_matter(manifest, evidence) + _text(manifest) + (_measured(manifest, evidence) if evidence else "")
+
+
+def _measured(manifest: Manifest, evidence: Evidence) -> str:
+    """Return what is known of a model that was measured on a test part."""
+    rows = ["| corpus | part | how | figure | value | interval |", "|---|---|---|---|---|---|"]
+    for one in evidence.figures:
+        how, interval = f"{one.protocol}, {one.level}", f"{figure(one.low)} to {figure(one.high)}"
+        rows.append(f"| {one.corpus} | {one.part} | {how} | {one.metric} | {figure(one.value)} | {interval} |")
+    parts = [f"- {part}: {count} recordings of {evidence.patients[part]} patients" for part, count in
+             evidence.recordings.items()]  # fmt: skip
+    corpora = [f"- `{name}`: {facts['terms']}. {facts['paper']}" for name, facts in evidence.corpora.items()]
+    cost = ""
+    if evidence.target:
+        cost = f"As firmware for {evidence.target} at most {evidence.ram_bytes:,} bytes of RAM, windows overlapping, "
+        cost += f"and {evidence.flash_bytes:,} of flash (`auscult plan`). "
+    return _EVIDENCE.format(
+        evidence=evidence,
+        cost=cost,
+        figures="\n".join(rows),
+        parts="\n".join(parts),
+        corpora="\n".join(corpora),
+        recipe=evidence.recipe or "none, the options themselves",
+        seed=manifest.seed,
+    )
+
+
+def _text(manifest: Manifest) -> str:
     listening = manifest.listening
     elsewhere = "module" in manifest.student
     corpora = " and ".join(manifest.data)

@@ -11,6 +11,7 @@ from firmware_bridge.device.targets import find_target, missing_packages
 from lungsound.shards.writing import ShardOptions, write_shards
 
 EXAMPLES = {
+    "models": [[]],
     "classify": [["{sound}", "--model", "{bundle}"]],
     "data list": [[]],
     "data check": [["icbhi2017", "--root", "{corpus}"]],

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -163,6 +164,17 @@ def test_less_than_a_window_is_heard_again_and_again_and_said(auscult, tmp_path,
     (one,), (other,) = (json.loads(said)["files"] for _, said, _ in (short, long))
     assert one["windows"][0]["probability"] == other["windows"][0]["probability"]
     assert [window["end"] for window in one["windows"]] == [0.75]
+
+
+def test_a_bundle_that_failed_its_gate_says_so(auscult, recording, tmp_path):
+    bundle = Bundle.open(BUNDLE)
+    gate = {"verdict": "failed", "reasons": ["int8 loses wheezes"], "falls": []}
+    shutil.copytree(BUNDLE, tmp_path / "bundle")
+    (tmp_path / "bundle" / "manifest.json").write_text(replace(bundle.manifest, gate=gate).to_json())
+    code, said, complaint = auscult("classify", "--model", tmp_path / "bundle", recording, "--json")
+    assert code == 0
+    assert json.loads(said)["files"]
+    assert complaint == f"note: {tmp_path / 'bundle'} failed its gate and was written by force: int8 loses wheezes\n"
 
 
 def test_stdin_is_a_recording(recording, auscult):
