@@ -9,6 +9,8 @@ from lungsound.files.plain_json import dumps, loads, take, take_list
 from lungsound.files.seal import UNSEALED, is_sealed, sealed
 from lungsound.listening import Listening
 from lungsound.networks.leaf_config import FRONT_ENDS
+from lungsound.quality.abstention import Abstention
+from lungsound.quality.features import check_window
 from lungsound.quantization import Quantization
 
 MANIFEST_FILE = "manifest.json"
@@ -111,6 +113,8 @@ class Manifest:
     flips : tuple of dict or None
         Windows that float has right and an int8 model loses, see :func:`lungsound.scores.flips.flips`; each tells its
         ``model``. None where the truth is not known, and in bundles of before.
+    abstention : Abstention or None
+        When to listen again; None gives every window an answer.
     """
 
     listening: Listening
@@ -134,6 +138,7 @@ class Manifest:
     gate: dict[str, Any] | None = None
     aim: str | None = None
     flips: tuple[dict[str, Any], ...] | None = None
+    abstention: Abstention | None = None
 
     @property
     def failed(self) -> str | None:
@@ -155,7 +160,7 @@ class Manifest:
     def to_json(self) -> str:
         """Return the text of ``manifest.json``; ``sha256`` in it is that of the text with 64 zeros in its place."""
         values = asdict(self) | {"listening": self.listening.to_dict()}
-        for name in ("front_end", "gate", "aim", "flips"):
+        for name in ("front_end", "gate", "aim", "flips", "abstention"):
             if values[name] is None:
                 del values[name]
         return sealed(dumps({"format": FORMAT, "sha256": UNSEALED} | values).encode()).decode()
@@ -200,6 +205,7 @@ class Manifest:
             gate=_gate(take(values, "gate", dict)) if "gate" in values else None,
             aim=take(values, "aim", str) if "aim" in values else None,
             flips=tuple(take_list(values, "flips", dict)) if "flips" in values else None,
+            abstention=Abstention.from_dict(take(values, "abstention", dict)) if "abstention" in values else None,
         )
         manifest._agree()
         return manifest
@@ -217,8 +223,20 @@ class Manifest:
             raise InputError("threshold_codes are not the codes of thresholds")
         if self.front_end is not None and {TFLITE_FILE, ONNX_INT8_FILE} & self.files.keys():
             raise InputError("front_end goes with a float model alone")
+        if self.abstention is not None:
+            self._agree_to_abstain(self.abstention)
         if GOLDEN_FILE not in self.files:
             raise InputError(f"files lacks {GOLDEN_FILE}")
+
+    def _agree_to_abstain(self, abstention: Abstention) -> None:
+        """Refuse certainties of other labels than the model's, or beside their thresholds."""
+        certain = abstention.certain
+        if self.threshold_codes is None or len(certain.absent_below) != len(self.threshold_codes):
+            raise InputError("abstention is not of the labels that have threshold_codes")
+        for low, code, high in zip(certain.absent_below, self.threshold_codes, certain.present_from, strict=True):
+            if not low <= code <= high:
+                raise InputError("a label is given where abstention says it is certainly absent, or the reverse")
+        check_window(self.listening.samples, self.listening.logmel.sample_rate)
 
 
 def _words(values: dict[str, Any], name: str, keys: tuple[str, ...]) -> dict[str, Any]:

@@ -112,6 +112,7 @@ def write_sources(folder: Path, footprint: Footprint) -> list[str]:
         interface.threshold_codes,
         overlapping=footprint.overlapping,
         shared=network.split is not None,
+        abstention=interface.abstention,
     )
     return sources + [path.name for path in written]
 

@@ -10,6 +10,7 @@ from firmware_bridge.plan.network import ROUNDINGS, Network, report
 from firmware_bridge.plan.sharing import Sharing
 from firmware_bridge.sound.frontend import frontend_table_bytes
 from firmware_bridge.sound.listener import listener_bytes, open_windows
+from firmware_bridge.sound.quality import CODE as QUALITY_CODE
 
 # Rounded up from what gcc -O2 makes of the C files on the cores of `targets`.
 _STACK_BYTES = 1024  # beside what one step reads
@@ -101,8 +102,13 @@ class Footprint:
         if self.model.interface is None:
             return {"networks": networks, "stack": self._stack}
         listening = self.model.interface.listening
-        whole = listener_bytes(listening, self.network.context_bytes, networks=self.networks)
-        return {"networks": networks, "front_end": whole - networks, "stack": self._stack}
+        context = self.network.context_bytes
+        plain = listener_bytes(listening, context, networks=self.networks)
+        parts = {"networks": networks, "front_end": plain - networks}
+        if self.model.interface.abstention:
+            whole = listener_bytes(listening, context, networks=self.networks, checked=self.windows)
+            parts["signal_check"] = whole - plain
+        return parts | {"stack": self._stack}
 
     @property
     def _stack(self) -> int:
@@ -120,7 +126,8 @@ class Footprint:
         if interface is None:
             return parts
         tables = frontend_table_bytes(interface.listening.logmel, interface.input.scale, interface.input.zero_point)
-        return parts | {"front_end_tables": tables, "front_end_code": _CODE_OF_FRONT_END}
+        check = {"signal_check": QUALITY_CODE} if interface.abstention else {}
+        return parts | {"front_end_tables": tables, "front_end_code": _CODE_OF_FRONT_END} | check
 
     @property
     def macs_per_second(self) -> int:
@@ -138,7 +145,7 @@ class Footprint:
         if interface is None:
             return None
         both = (replace(self, overlapping=overlapping) for overlapping in (False, True))
-        sizes = (plan.ram["networks"] + plan.ram["front_end"] for plan in both)
+        sizes = (sum(plan.ram.values()) - plan.ram["stack"] for plan in both)
         return dict(zip(("one_window", "overlapping"), sizes, strict=True))
 
     def facts(self) -> dict[str, Any]:

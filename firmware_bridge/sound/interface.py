@@ -15,6 +15,7 @@ from firmware_bridge.tflite.graph import Graph
 from lungsound.errors import InputError
 from lungsound.front_end import front_end
 from lungsound.listening import Listening, read_listening
+from lungsound.quality.abstention import Abstention
 from lungsound.quantization import Quantization
 
 
@@ -30,11 +31,14 @@ class SoundInterface:
         Of the normalised log-mel.
     threshold_codes : tuple of int
         Output codes at and above which a label is given; 128 never.
+    abstention : Abstention or None
+        When to listen again; None gives every window an answer.
     """
 
     listening: Listening
     input: Quantization
     threshold_codes: tuple[int, ...]
+    abstention: Abstention | None = None
 
     @classmethod
     def of_bundle(cls, manifest: Manifest, graph: Graph) -> Self:
@@ -55,7 +59,7 @@ class SoundInterface:
                     f"{graph.name}: its {role} has {found} where the manifest has {due}; export the run again"
                 )
         assert manifest.input is not None  # the model has an int8 input
-        return cls(manifest.listening, manifest.input, manifest.threshold_codes or ())
+        return cls(manifest.listening, manifest.input, manifest.threshold_codes or (), manifest.abstention)
 
     @classmethod
     def read(cls, file: Path, graph: Graph) -> Self:

@@ -12,7 +12,9 @@ from typing import Self
 from firmware_bridge.c.rendering import render
 from firmware_bridge.c.sources import source
 from firmware_bridge.sound.frontend import frontend_bytes
+from firmware_bridge.sound.quality import quality_bytes, write_quality
 from lungsound.listening import Listening
+from lungsound.quality.abstention import Abstention
 
 C_FILES = (source("auscult.h"), source("auscult.c"))
 
@@ -22,11 +24,16 @@ def open_windows(listening: Listening) -> int:
     return math.ceil(listening.samples / listening.hop_samples)
 
 
-def listener_bytes(listening: Listening, network_bytes: int, *, networks: int = 1) -> int:
-    """Return sizeof(auscult_t) on a 32-bit core, for so many networks of so many bytes."""
+def listener_bytes(listening: Listening, network_bytes: int, *, networks: int = 1, checked: int = 0) -> int:
+    """Return sizeof(auscult_t) on a 32-bit core, for so many networks of so many bytes, and windows whose signal is
+    checked.
+    """
     front_ends = networks if listening.logmel.padding == "reflect" else 1
     parts = front_ends * frontend_bytes(listening.logmel) + networks * (network_bytes + 4)
-    return -(-(parts + 8 + len(listening.labels)) // 8) * 8
+    rest = 8 + len(listening.labels)
+    if checked:
+        rest = -(-(rest + 1) // 4) * 4 + checked * (quality_bytes(listening.logmel.sample_rate) + 4) + 8
+    return -(-(parts + rest) // 8) * 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +84,13 @@ def label_constants(labels: Sequence[str]) -> list[str]:
 
 
 def write_listener(
-    folder: Path, listening: Listening, threshold_codes: Sequence[int], *, overlapping: bool, shared: bool = False
+    folder: Path,
+    listening: Listening,
+    threshold_codes: Sequence[int],
+    *,
+    overlapping: bool,
+    shared: bool = False,
+    abstention: Abstention | None = None,
 ) -> list[Path]:
     """Write ``auscult.h``, ``auscult.c`` and ``auscult_config.h`` beside the front end's and the network's files.
 
@@ -93,11 +106,13 @@ def write_listener(
         Decide every hop, as the ``stream`` protocol evaluates; otherwise one window after the other.
     shared : bool
         Whether the network is one for all windows that overlap.
+    abstention : Abstention, optional
+        When to listen again; the files of :func:`firmware_bridge.sound.quality.write_quality` are then written, too.
 
     Returns
     -------
     list of Path
-        The source, to be compiled.
+        The sources, to be compiled.
     """
     config = render(
         "auscult_config.h",
@@ -111,8 +126,13 @@ def write_listener(
         thresholds=threshold_codes,
         windows=open_windows(listening) if overlapping and not shared else 1,
         shared=shared,
+        checked=open_windows(listening) if overlapping else 1,
+        certain=abstention and abstention.certain,
     )
     (folder / "auscult_config.h").write_text(config)
     for path in C_FILES:
         shutil.copyfile(path, folder / path.name)
-    return [folder / "auscult.c"]
+    sources = [folder / "auscult.c"]
+    if abstention:
+        sources += write_quality(folder, abstention.signal, listening.logmel.sample_rate)
+    return sources

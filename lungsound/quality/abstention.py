@@ -104,6 +104,7 @@ def calibrate(
     labels: NDArray[np.int64],
     patients: Sequence[str],
     recordings: Sequence[str],
+    threshold_codes: Sequence[int],
     most: float = MOST,
 ) -> Abstention:
     """Fit thresholds to windows of good recordings that no model was trained on.
@@ -121,6 +122,8 @@ def calibrate(
         Truth.
     patients, recordings : sequence of str
         Of each window.
+    threshold_codes : sequence of int
+        Codes from which on the model gives each label.
     most : float
         Share of the recordings that may be answered with "listen again".
 
@@ -136,7 +139,7 @@ def calibrate(
     contact = _raised(shipped.contact, heard, _without(check, "contact"), recordings, most * _MOST_SIGNAL)
     check = replace(check, contact=contact)
     reasons = check.reasons_of(heard)
-    choices = [certainty(codes, labels, patients, error) for error in _ERRORS]
+    choices = [certainty(codes, labels, patients, threshold_codes, error) for error in _ERRORS]
     shares = [_share(with_certainty(reasons, choice, codes), recordings) for choice in choices]
     chosen = next((place for place, share in enumerate(shares) if share <= most), int(np.argmin(shares)))
     people, names = (len(set(values)) for values in (patients, recordings))

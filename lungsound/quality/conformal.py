@@ -52,12 +52,14 @@ class Certainty:
         wide = codes.astype(np.int64)
         return np.asarray(((wide >= self.absent_below) & (wide < self.present_from)).any(axis=-1))
 
-    def present(self, codes: NDArray[np.int8]) -> NDArray[np.int64]:
-        """Return 1 for every label that is present, [N, labels]; of windows that are not uncertain the label set."""
-        return (codes.astype(np.int64) >= self.present_from).astype(np.int64)
 
-
-def certainty(codes: NDArray[np.int8], labels: NDArray[np.int64], patients: Sequence[str], error: float) -> Certainty:
+def certainty(
+    codes: NDArray[np.int8],
+    labels: NDArray[np.int64],
+    patients: Sequence[str],
+    threshold_codes: Sequence[int],
+    error: float,
+) -> Certainty:
     """Calibrate on windows whose truth is known.
 
     A label may be present where no more than `error` of those who have it score lower, and absent where no more than
@@ -72,6 +74,8 @@ def certainty(codes: NDArray[np.int8], labels: NDArray[np.int64], patients: Sequ
         Truth.
     patients : sequence of str
         Whose window each is.
+    threshold_codes : sequence of int
+        Codes from which on labels are given; none lies where a label is certain, so that answers are those labels.
     error : float
         Share of a class that may be answered wrongly, above 0 and below 1.
 
@@ -93,8 +97,9 @@ def certainty(codes: NDArray[np.int8], labels: NDArray[np.int64], patients: Sequ
         score, there = codes[:, label].astype(np.int64), labels[:, label] == 1
         possible = _quantile(score[there], who[there], error)  # present may be from here on
         ruled_out = 1 - _quantile(-score[~there], who[~there], error)  # absent may be up to the code before
-        low.append(int(np.clip(min(possible, ruled_out), LOWEST, _BEYOND)))
-        high.append(int(np.clip(max(possible, ruled_out), LOWEST, _BEYOND)))
+        given = threshold_codes[label]
+        low.append(int(np.clip(min(possible, ruled_out, given), LOWEST, _BEYOND)))
+        high.append(int(np.clip(max(possible, ruled_out, given), LOWEST, _BEYOND)))
     return Certainty(tuple(low), tuple(high))
 
 

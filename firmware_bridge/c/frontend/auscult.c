@@ -34,6 +34,10 @@ void auscult_init(auscult_t *listener)
 #if FRONTEND_RECORDING
     frontend_init(&listener->frontends[0]);
 #endif
+#if defined(AUSCULT_CHECKED)
+    listener->reason = (uint8_t)AUSCULT_ANSWER;
+    auscult_quality_init(&listener->checked);
+#endif
     listener->until_start = 0u;
     listener->next = 0u;
     listener->closing = 0u;
@@ -73,6 +77,20 @@ static void open_window(auscult_t *listener)
     listener->until_start = AUSCULT_HOP;
 }
 
+/* Samples that every open window takes, for the check of its signal. */
+static void check(auscult_t *listener, const int16_t *pcm, size_t count)
+{
+#if defined(AUSCULT_CHECKED)
+    const auscult_reason_t reason = auscult_quality_listen(&listener->checked, pcm, count);
+
+    listener->reason = (uint8_t)reason;
+#else
+    (void)listener;
+    (void)pcm;
+    (void)count;
+#endif
+}
+
 #if defined(NET_HOP)
 
 /* The network is of all windows, and knows itself where one ends. */
@@ -107,6 +125,7 @@ static size_t take(auscult_t *listener, const int16_t *pcm, size_t count)
         }
         taken = (count < listener->missing[0]) ? count : listener->missing[0];
         hear(listener, pcm, taken);
+        check(listener, pcm, taken);
         listener->missing[0] -= (uint32_t)taken;
         if (listener->missing[0] == 0u) {
             listener->missing[0] = AUSCULT_HOP;
@@ -203,6 +222,7 @@ static size_t take(auscult_t *listener, const int16_t *pcm, size_t count)
         step = until_event(listener);
         step = ((count - taken) < step) ? (uint32_t)(count - taken) : step;
         hear(listener, &pcm[taken], step);
+        check(listener, &pcm[taken], step);
         taken += step;
         listener->until_start -= step;
         for (i = 0u; i < AUSCULT_WINDOWS; i++) {
@@ -269,3 +289,22 @@ bool auscult_has(const int8_t *scores, size_t label)
 
     return scores[label] >= thresholds[label];
 }
+
+#if defined(AUSCULT_CHECKED)
+
+auscult_reason_t auscult_answer(const auscult_t *listener)
+{
+    static const int16_t absent_below[NET_OUTPUT_VALUES] = AUSCULT_ABSENT_BELOW;
+    static const int16_t present_from[NET_OUTPUT_VALUES] = AUSCULT_PRESENT_FROM;
+    auscult_reason_t reason = (auscult_reason_t)listener->reason;
+    size_t i;
+
+    for (i = 0u; (reason == AUSCULT_ANSWER) && (i < NET_OUTPUT_VALUES); i++) {
+        const int8_t score = listener->scores[i];
+
+        reason = ((score >= absent_below[i]) && (score < present_from[i])) ? AUSCULT_UNCERTAIN : reason;
+    }
+    return reason;
+}
+
+#endif

@@ -22,6 +22,10 @@
 #include "frontend.h"
 #include "net.h"
 
+#if defined(AUSCULT_CHECKED)
+#include "auscult_quality.h"
+#endif
+
 #if FRONTEND_CENTRED
 #define AUSCULT_FRONTENDS AUSCULT_WINDOWS
 #else
@@ -41,6 +45,10 @@ typedef struct {
     uint16_t next;                     /* where it will be kept */
     uint16_t closing;                  /* 1 + which one has all its samples and is not decided yet; 0: none */
     int8_t scores[NET_OUTPUT_VALUES];
+#if defined(AUSCULT_CHECKED)
+    uint8_t reason; /* of the window that ended last */
+    auscult_quality_stream_t checked;
+#endif
 } auscult_t;
 
 /** Begin to listen; whatever was heard before is forgotten. A must before the first push: a context of zeros happens to
@@ -61,6 +69,12 @@ bool auscult_busy(const auscult_t *listener);
 /** Whether a decided window has a label: a constant of auscult_config.h, such as AUSCULT_LABEL_CRACKLE, its place in
  * AUSCULT_LABELS. */
 bool auscult_has(const int8_t *scores, size_t label);
+
+#if defined(AUSCULT_CHECKED)
+/** Whether the window that was decided last has an answer, the labels of auscult_has; otherwise listen again, for this
+ * reason. Ask before the next push. */
+auscult_reason_t auscult_answer(const auscult_t *listener);
+#endif
 
 #ifdef __cplusplus
 }
