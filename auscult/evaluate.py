@@ -35,6 +35,9 @@ def evaluate_command(
         str,
         typer.Option(help="Of an int8 bundle: single as XNNPACK, double as LiteRT's reference kernels and firmware."),
     ] = "single",
+    engine: Annotated[
+        str, typer.Option(help="Of an int8 bundle: litert, or c: the generated C, built for this computer by gcc.")
+    ] = "litert",
     drop_shared: options.DropShared = False,
     validation: options.Validation = 0.2,
     split_seed: options.SplitSeed = 0,
@@ -78,7 +81,7 @@ def evaluate_command(
     """
     targets = _each_seed(target)
     if all((one / RUN_FILE).is_file() for one in targets):
-        refuse_ignored(context, ["rounding"], "means something for a bundle alone; leave it out")
+        refuse_ignored(context, ["rounding", "engine"], "means something for a bundle alone; leave it out")
     if split not in ("train", "validation"):
         refuse_ignored(context, ["validation", "split_seed"], "changes no test part; leave it out")
     if len(targets) > 1:
@@ -89,7 +92,7 @@ def evaluate_command(
         from auscult.ledger.printing import print_spread
         from lungsound.corpora.selection import Selection
 
-        classifiers = [open_classifier(one, rounding) for one in targets]
+        classifiers = [open_classifier(one, rounding, engine) for one in targets]
     if not any(classifier.int8 for classifier in classifiers):
         refuse_ignored(context, ["rounding"], "means something for an int8 bundle alone; leave it out")
     selection = Selection.open(data, drop_shared=drop_shared, validation=validation, seed=split_seed)

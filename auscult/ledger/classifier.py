@@ -122,14 +122,28 @@ class FloatRun:
         return lambda x: teacher(x).logits, False
 
 
-def open_classifier(target: Path, rounding: str) -> Classifier:
+ENGINES = ("litert", "c")
+
+
+def open_classifier(target: Path, rounding: str, engine: str = "litert") -> Classifier:
     """Open a run, or a bundle to be run with one rounding.
+
+    Parameters
+    ----------
+    target : Path
+        Folder of the run or bundle.
+    rounding : {"single", "double"}
+        Of an int8 bundle.
+    engine : {"litert", "c"}
+        What runs an int8 bundle: LiteRT, or the C that becomes of it, built for this computer.
 
     Raises
     ------
     InputError
-        If the folder is neither.
+        If the folder is neither, or an engine is asked for that cannot run it.
     """
+    if engine not in ENGINES:
+        raise InputError(f"--engine {engine}: choose {' or '.join(ENGINES)}")
     if (target / RUN_FILE).is_file():
         return FloatRun(Run.load(target))
     from auscult.float_bundle import FloatBundle
@@ -141,5 +155,9 @@ def open_classifier(target: Path, rounding: str) -> Classifier:
         bundle = Bundle.open(target)
         if bundle.manifest.failed:
             err.print(f"note: {target} failed its gate: {bundle.manifest.failed}", style="yellow", markup=False)
+        if engine == "c":
+            from auscult.ledger.generated_c import GeneratedC
+
+            return GeneratedC(target, rounding)
         return FloatBundle(bundle) if bundle.manifest.front_end else Int8Bundle(target, rounding)
     raise InputError(f"{target}: neither a run ({RUN_FILE}) nor a bundle ({MANIFEST_FILE}); name the folder of one")
