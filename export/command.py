@@ -27,7 +27,7 @@ from lungsound.training.runs import Run, newest_run
 CALIBRATION = 512
 """Training windows that ranges are measured on."""
 
-WINDOWS, PERCENTILE = Range(1, 100_000), Range(50.001, 100)
+WINDOWS, PERCENTILE, LEFT = Range(1, 100_000), Range(50.001, 100), Range(0.001, 0.5)
 
 BOTH = list(Int8Format)
 
@@ -78,6 +78,12 @@ def export_command(
             help="Choose thresholds anew on validation, see `distill --aim`; else those of the training stand.",
         ),
     ] = None,
+    abstain: Annotated[
+        float | None,
+        options.number(
+            LEFT, "Let the model say 'listen again', of this share of good validation recordings at most, such as 0.05."
+        ),
+    ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Write a bundle that fails its gate, marked as failed.")
     ] = False,
@@ -94,6 +100,7 @@ def export_command(
     It is refused where a sensitivity (of a label, of any, of the exact class) falls by more than 1.0 point, or the
     Score by more than 0.5, and not by chance: the 95 % interval of the paired fall over patients lies above 0. It has
     passed where the interval's upper end is within that limit; what lies between is unproven, and --strict refuses it.
+    With --abstain the bundle and its firmware check each window's signal, and leave open what scores do not tell.
     A student with a learnt front end hears sound: its bundle holds a float ONNX model alone, held against torch.
 
     With --module the network maps one normalised log-mel [1, 1, frames, mels] to logits [1, labels]; the log-mel, the
@@ -109,7 +116,9 @@ def export_command(
     (null without int8, or: verdict (passed or unproven or failed or unmeasured), reasons (sentences), patients, falls
     (a list: model, figure, float, int8, fall, interval, patients, limit)), flips (null without recordings, or windows
     that float has right and int8 loses: model, class, windows, had, lost, won, recordings (a list: recording,
-    windows)).
+    windows)), abstention (null without --abstain, or: signal (the check's numbers), certain (absent_below and
+    present_from: codes by label), missed and false (promised shares by label of those who have, or lack, it),
+    recordings and patients (that it was calibrated on), listen_again (share of these recordings)).
     """
     if force and strict:
         raise typer.BadParameter("ask for one of --force and --strict", param_hint="--force")
@@ -129,7 +138,7 @@ def export_command(
                 refuse_ignored(context, of_int8, "ignored where there is no int8; leave it out")
             formats = int8 if is_given(context, "int8") else None
             folder = output or chosen.path / "bundle"
-            bundle = export_run(chosen, folder, formats, percentile, calibration, data or (), strictness, aim)
+            bundle = export_run(chosen, folder, formats, percentile, calibration, data or (), strictness, aim, abstain)
         else:
             refuse_ignored(context, ("run", "runs"), "ignored with --module; leave it out")
             if listening is None or output is None:
@@ -137,7 +146,7 @@ def export_command(
             if not data:
                 refuse_ignored(context, ("protocol", "calibration", "aim"), "ignored without --data; leave it out")
             foreign = Foreign(module, weights, listening, tuple(data or ()), tuple(protocol), aim)
-            bundle = export_module(foreign, output, int8, percentile, calibration, strictness)
+            bundle = export_module(foreign, output, int8, percentile, calibration, strictness, abstain)
     if json_output:
         print_json(_export_answer(None if module else chosen, bundle))
         return
@@ -153,6 +162,7 @@ def export_run(
     data: Sequence[str] = (),
     strictness: Strictness = Strictness.USUAL,
     aim: str | None = None,
+    abstain: float | None = None,
 ) -> Bundle:
     """Export a run's student, reading training and validation windows from its corpora.
 
@@ -174,6 +184,8 @@ def export_run(
         What the gate lets pass.
     aim : str, optional
         Choose thresholds anew for it, see :class:`lungsound.scores.aims.Aim`.
+    abstain : float, optional
+        See :func:`export.making.write_bundle`.
 
     Raises
     ------
@@ -220,7 +232,9 @@ def export_run(
     drawn = train.sample(min(calibration, len(train)), random_state=run.seed)
     features = normalise(logmel, heard_windows(drawn, logmel, seconds)).astype(np.float32)
     formats = BOTH if formats is None else formats
-    return write_bundle(folder, Origin.of_run(run, aim), student, features, heard, formats, percentile, strictness)
+    return write_bundle(
+        folder, Origin.of_run(run, aim), student, features, heard, formats, percentile, strictness, abstain
+    )
 
 
 def _export_answer(run: Run | None, bundle: Bundle) -> dict[str, Any]:
@@ -239,6 +253,7 @@ def _export_answer(run: Run | None, bundle: Bundle) -> dict[str, Any]:
         "validation": manifest.validation,
         "gate": manifest.gate,
         "flips": manifest.flips,
+        "abstention": manifest.abstention and manifest.abstention.to_dict(),
     }
 
 
@@ -265,6 +280,11 @@ def _print_export(bundle: Bundle) -> None:
     if manifest.gate is not None:
         told = "; ".join([manifest.gate["verdict"], *manifest.gate["reasons"]])
         out.print(f"gate: {told}", style="yellow" if manifest.gate["reasons"] else None, highlight=False, markup=False)
+    if (left := manifest.abstention) is not None:
+        out.print(f"listen again: {left.listen_again:.1%} of {left.recordings} good recordings", highlight=False)
+        for label, missed, false in zip(manifest.listening.labels, left.missed, left.false, strict=True):
+            told = f"promised to patients: missed {missed:.1%}, given in vain {false:.1%}"
+            out.print(f"{label}, of answers, {told}", highlight=False, markup=False)
     out.print(f"bundle: {bundle.path}", highlight=False)
 
 

@@ -61,6 +61,7 @@ def export_module(
     percentile: float | None,
     calibration: int,
     strictness: Strictness = Strictness.USUAL,
+    abstain: float | None = None,
 ) -> Bundle:
     """Export a network from elsewhere.
 
@@ -76,6 +77,8 @@ def export_module(
         Windows of recordings to measure ranges on.
     strictness : Strictness
         What the gate lets pass.
+    abstain : float, optional
+        See :func:`export.making.write_bundle`.
 
     Raises
     ------
@@ -106,7 +109,7 @@ def export_module(
     )
     try:
         return write_bundle(
-            folder, origin, network, heard.calibration, heard.validation, formats, percentile, strictness
+            folder, origin, network, heard.calibration, heard.validation, formats, percentile, strictness, abstain
         )
     except InputError as error:
         raise InputError(f"{foreign.module}: {error}") from error

@@ -11,6 +11,7 @@ import onnx
 from numpy.typing import NDArray
 from torch import nn
 
+from export.abstention import abstention_for
 from export.bundle.card import card
 from export.bundle.golden import Golden, golden_pcm
 from export.bundle.manifest import (
@@ -115,6 +116,7 @@ def write_bundle(
     formats: Collection[Int8Format] = tuple(Int8Format),
     percentile: float | None = None,
     strictness: Strictness = Strictness.USUAL,
+    abstain: float | None = None,
 ) -> Bundle:
     """Quantize a network, measure it, and write its bundle.
 
@@ -136,6 +138,8 @@ def write_bundle(
         See :func:`export.tflite.ranges.calibrate` and :func:`export.onnx.models.onnx_int8`.
     strictness : Strictness
         What the gate lets pass.
+    abstain : float, optional
+        Share of good recordings that may be answered with "listen again"; without it every window has an answer.
 
     Returns
     -------
@@ -161,6 +165,9 @@ def write_bundle(
     refuse(verdict, strictness)
     if validation.windows is not None:
         contents[PREDICTIONS_FILE] = predictions_bytes(validation.windows, logits, origin.listening.labels)
+    if abstain is not None:
+        given = (facts["output"], facts["threshold_codes"])
+        facts["abstention"] = abstention_for(abstain, origin.listening, *given, logits, validation)
     contents[GOLDEN_FILE] = _golden(origin.listening, facts["input"], runtimes).to_bytes()
     method = "minimum and maximum" if percentile is None else f"percentile {percentile:g}"
     manifest = Manifest(

@@ -76,7 +76,9 @@ class Footprint:
     def sharing(self) -> Sharing | None:
         """What windows would share if they overlap; None for a model whose windows do not."""
         interface = self.model.interface
-        return Sharing.of(self.window, interface.listening) if interface else None
+        if interface is None:
+            return None
+        return Sharing.of(self.window, interface.listening, checked=interface.abstention is not None)
 
     @property
     def network(self) -> Network:

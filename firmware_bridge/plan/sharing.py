@@ -33,7 +33,7 @@ class Sharing:
     apart_macs_per_second: int
 
     @classmethod
-    def of(cls, window: Network, listening: Listening) -> Self | None:
+    def of(cls, window: Network, listening: Listening, *, checked: bool = False) -> Self | None:
         """Find out; None where windows do not overlap.
 
         Parameters
@@ -42,17 +42,21 @@ class Sharing:
             The layout for one window.
         listening : Listening
             The window, and the hop from one to the next.
+        checked : bool
+            Whether the signal of every window is checked.
         """
         windows = open_windows(listening)
         if windows == 1:
             return None
         found = _share(window, listening)
         macs = report(window)["macs"]
-        apart = listener_bytes(listening, window.context_bytes, networks=windows), round(macs / listening.hop_seconds)
+        signals = windows if checked else 0
+        apart_ram = listener_bytes(listening, window.context_bytes, networks=windows, checked=signals)
+        apart = apart_ram, round(macs / listening.hop_seconds)
         if isinstance(found, str):
-            ram = listener_bytes(listening, window.context_bytes)
+            ram = listener_bytes(listening, window.context_bytes, checked=signals)
             return cls(None, found, ram, round(macs / listening.seconds), *apart)
-        ram = listener_bytes(listening, found.context_bytes)
+        ram = listener_bytes(listening, found.context_bytes, checked=signals)
         return cls(found, None, ram, round(report(found)["macs"] / listening.hop_seconds), *apart)
 
     def facts(self) -> dict[str, Any]:

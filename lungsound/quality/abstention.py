@@ -7,7 +7,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from lungsound.files.plain_json import take
+from lungsound.errors import InputError
+from lungsound.files.plain_json import take, take_list
 from lungsound.quality.check import LinearScore, Reason, SignalCheck
 from lungsound.quality.conformal import Certainty, certainty
 from lungsound.quality.features import FEATURES, Signal
@@ -16,7 +17,7 @@ MOST = 0.05
 """Share of good recordings that may be answered with "listen again"."""
 
 _MOST_NOISE, _MOST_SIGNAL = 0.2, 0.8  # of that share, for noise alone and for all that the signal tells
-_ERRORS = tuple(round(step / 100, 2) for step in range(1, 51))
+_SHARES = tuple(step / 50 for step in range(1, 51))
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,8 @@ class Abstention:
         Of its sound.
     certain : Certainty
         Of the model's output.
-    error : float
-        Share of those who have, or lack, a label that may be answered wrongly; see
-        :func:`lungsound.quality.conformal.certainty`.
+    missed, false : tuple of float
+        Promised shares of wrong answers, a label each; see :func:`lungsound.quality.conformal.certainty`.
     recordings, patients : int
         That it was calibrated on.
     listen_again : float
@@ -40,10 +40,18 @@ class Abstention:
 
     signal: SignalCheck
     certain: Certainty
-    error: float
+    missed: tuple[float, ...]
+    false: tuple[float, ...]
     recordings: int
     patients: int
     listen_again: float
+
+    def __post_init__(self) -> None:
+        labels = len(self.certain.absent_below)
+        for name in ("missed", "false"):
+            shares = getattr(self, name)
+            if len(shares) != labels or not all(0 <= share <= 1 for share in shares):
+                raise InputError(f"{name} is {str(shares)[:40]} where shares of {labels} labels are due")
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
@@ -51,7 +59,8 @@ class Abstention:
         return cls(
             SignalCheck.from_dict(take(values, "signal", dict)),
             Certainty.from_dict(take(values, "certain", dict)),
-            float(take(values, "error", float)),
+            tuple(map(float, take_list(values, "missed", float))),
+            tuple(map(float, take_list(values, "false", float))),
             take(values, "recordings", int),
             take(values, "patients", int),
             float(take(values, "listen_again", float)),
@@ -110,7 +119,8 @@ def calibrate(
     """Fit thresholds to windows of good recordings that no model was trained on.
 
     The shipped thresholds of the signal are raised where more than their part of the recordings would be left
-    unanswered, as on another stethoscope; what is left of `most` goes to the smallest error that it pays for.
+    unanswered, as on another stethoscope; what is left of `most` pays for errors, which fall to the
+    same share of what they are without.
 
     Parameters
     ----------
@@ -130,8 +140,7 @@ def calibrate(
     Returns
     -------
     Abstention
-        Where the signal alone takes more than `most`, which only silence, clipping and hum can, its error is the one
-        that leaves fewest windows open.
+        Where the signal alone takes more than `most`, which only silence, clipping and hum can, no score is left open.
     """
     shipped = SignalCheck.shipped()
     noise = _raised(shipped.noise, heard, _without(shipped, "noise", "contact"), recordings, most * _MOST_NOISE)
@@ -139,11 +148,12 @@ def calibrate(
     contact = _raised(shipped.contact, heard, _without(check, "contact"), recordings, most * _MOST_SIGNAL)
     check = replace(check, contact=contact)
     reasons = check.reasons_of(heard)
-    choices = [certainty(codes, labels, patients, threshold_codes, error) for error in _ERRORS]
-    shares = [_share(with_certainty(reasons, choice, codes), recordings) for choice in choices]
-    chosen = next((place for place, share in enumerate(shares) if share <= most), int(np.argmin(shares)))
-    people, names = (len(set(values)) for values in (patients, recordings))
-    return Abstention(check, choices[chosen], _ERRORS[chosen], names, people, shares[chosen])
+    for share in _SHARES:
+        certain, missed, false = certainty(codes, labels, patients, threshold_codes, share)
+        left = _share(with_certainty(reasons, certain, codes), recordings)
+        if left <= most:
+            break
+    return Abstention(check, certain, missed, false, len(set(recordings)), len(set(patients)), left)
 
 
 def _share(reasons: NDArray[np.uint8], recordings: Sequence[str]) -> float:

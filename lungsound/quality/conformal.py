@@ -18,6 +18,7 @@ from lungsound.quantization import HIGHEST, LOWEST
 
 _BEYOND = HIGHEST + 1  # no code reaches it
 _NEVER = -(2**15)
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -58,13 +59,14 @@ def certainty(
     labels: NDArray[np.int64],
     patients: Sequence[str],
     threshold_codes: Sequence[int],
-    error: float,
-) -> Certainty:
+    share: float,
+) -> tuple[Certainty, tuple[float, ...], tuple[float, ...]]:
     """Calibrate on windows whose truth is known.
 
-    A label may be present where no more than `error` of those who have it score lower, and absent where no more than
-    that of those who do not score higher; `error` counts patients, of each the share of such windows, and one more
-    patient, who is always among the worst. Where both may be, or neither, a window is uncertain.
+    Thresholds alone miss a share of those who have a label, and give it to a share of those who lack it. Both are to
+    fall to `share` of that: codes below the threshold stay open down to where no more than that many of those who
+    have the label score lower, and codes above it up to where no more of those who lack it score higher. Shares count
+    patients, of each the share of such windows, and one more patient, who is always among the wrong.
 
     Parameters
     ----------
@@ -75,44 +77,55 @@ def certainty(
     patients : sequence of str
         Whose window each is.
     threshold_codes : sequence of int
-        Codes from which on labels are given; none lies where a label is certain, so that answers are those labels.
-    error : float
-        Share of a class that may be answered wrongly, above 0 and below 1.
+        Codes from which on labels are given; of answers that is what they still say.
+    share : float
+        Above 0, 1 at most.
 
     Returns
     -------
-    Certainty
-        A label that fewer than ``1 / error - 1`` patients have, or lack, is never without doubt there.
+    certain : Certainty
+        A label that too few patients have, or lack, is never without doubt.
+    missed, false : tuple of float
+        Shares that are promised of another patient's windows: of those who have a label, how many are told that they
+        do not, and of those who lack it, that they do.
 
     Raises
     ------
     InputError
-        If `error` is out of range.
+        If `share` is out of range.
     """
-    if not 0 < error < 1:
-        raise InputError(f"an error rate of {error} is impossible; give one between 0 and 1")
+    if not 0 < share <= 1:
+        raise InputError(f"a share of {share} of the errors is impossible; give one above 0, 1 at most")
     who = np.unique(np.asarray(patients, str), return_inverse=True)[1]
-    low, high = [], []
-    for label in range(labels.shape[1]):
+    low, high, missed, false = [], [], [], []
+    for label, given in enumerate(threshold_codes):
         score, there = codes[:, label].astype(np.int64), labels[:, label] == 1
-        possible = _quantile(score[there], who[there], error)  # present may be from here on
-        ruled_out = 1 - _quantile(-score[~there], who[~there], error)  # absent may be up to the code before
-        given = threshold_codes[label]
-        low.append(int(np.clip(min(possible, ruled_out, given), LOWEST, _BEYOND)))
-        high.append(int(np.clip(max(possible, ruled_out, given), LOWEST, _BEYOND)))
-    return Certainty(tuple(low), tuple(high))
+        missed.append(share * _beyond(score[there] < given, who[there]))
+        false.append(share * _beyond(score[~there] >= given, who[~there]))
+        possible = _quantile(score[there], who[there], missed[-1])  # present may be from here on
+        ruled_out = 1 - _quantile(-score[~there], who[~there], false[-1])  # absent may be up to the code before
+        low.append(int(np.clip(min(possible, given), LOWEST, _BEYOND)))
+        high.append(int(np.clip(max(ruled_out, given), LOWEST, _BEYOND)))
+    return Certainty(tuple(low), tuple(high)), tuple(missed), tuple(false)
+
+
+def _beyond(wrong: NDArray[np.bool_], who: NDArray[np.int64]) -> float:
+    """Return the share of the patients who are wrong, with one more who is."""
+    counts = np.bincount(who)
+    shares = np.bincount(who, wrong)[counts > 0] / counts[counts > 0]
+    return float((shares.sum() + 1) / (len(shares) + 1))
 
 
 def _quantile(scores: NDArray[np.int64], who: NDArray[np.int64], error: float) -> int:
     """Return the largest score below which no more than `error` of the patients lie, with one who lies below all."""
     people, counts = np.unique(who, return_counts=True)
     allowed = error * (len(people) + 1) - 1
-    if len(people) == 0 or allowed < 0:
+    if len(people) == 0 or allowed < -_ROUNDING:
         return _NEVER
     order = np.argsort(scores, kind="stable")
     weight = (1 / counts)[np.searchsorted(people, who[order])]
     below = np.concatenate([[0.0], np.cumsum(weight)])[:-1]
     sorted_scores = scores[order]
     first = np.searchsorted(sorted_scores, sorted_scores)  # of equal scores the first has what lies below all of them
-    fits = below[first] <= allowed + 1e-9
+    fits = below[first] <= allowed + _ROUNDING
     return int(sorted_scores[fits].max())

@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ from lungsound.listening import Listening
 from lungsound.logmel import SPECS
 
 LISTENERS = Path(__file__).parent / "support" / "listener_windows.c"
+ANSWERS = Path(__file__).parent / "support" / "listener_answers.c"
 SECONDS, ROW = 3.0, 0.256
 """Of the student's window, and of one row of its trunk: eight frames of 32 ms."""
 ROWS = 7
@@ -245,3 +247,28 @@ def test_samples_may_come_one_by_one_to_two_listeners_at_once(installed, student
         # One of 50,000 codes may differ by 1.
         assert np.abs(scores.astype(int) - wanted).max() <= 1
         assert np.count_nonzero(scores != wanted) <= 2
+
+
+def test_the_signal_of_windows_that_share_a_trunk_is_checked_as_python_does(student, installed, tmp_path):
+    from lungsound.quality.abstention import Abstention
+    from lungsound.quality.check import Reason, SignalCheck
+    from lungsound.quality.conformal import Certainty
+
+    abstention = Abstention(SignalCheck.shipped(), Certainty((-3, 0), (1, 0)), (0.1, 0.1), (0.1, 0.1), 0, 0, 0.0)
+    model = Model.open(*student(2), overlapping=True)
+    hears = replace(model.interface, abstention=abstention)
+    model = replace(model, interface=hears)
+    footprint = Footprint(model, model.plan("c99", "double", 0), overlapping=True)
+    sources = [tmp_path / name for name in write_sources(tmp_path, footprint)]
+    made = build([*sources, ANSWERS], installed("host"), tmp_path / "out", include=[tmp_path], flags=SANITIZERS)
+    assert made.warnings == ""
+    pcm = hears.sounds().ravel()
+    done = run(made, inputs={"pcm.bin": pcm.tobytes(), "how.bin": np.uint32(1000).tobytes()}, outputs=["answers.bin"])
+    told = np.frombuffer(done.files["answers.bin"], np.int8).reshape(-1, 2)
+    windows = np.lib.stride_tricks.sliding_window_view(pcm, hears.listening.samples)[:: hears.listening.hop_samples]
+    scores = np.stack([told[:, 1], np.full(len(told), 5, np.int8)], axis=1)
+    due = abstention.reasons(windows, hears.listening.logmel.sample_rate, scores)
+    assert told[:, 0].tolist() == due.tolist()
+    assert {Reason.SILENT, Reason.CLIPPED} <= set(due.tolist())
+    parts = footprint.ram
+    assert footprint.sharing.ram_bytes == parts["networks"] + parts["front_end"] + parts["signal_check"]

@@ -289,22 +289,3 @@ bool auscult_has(const int8_t *scores, size_t label)
 
     return scores[label] >= thresholds[label];
 }
-
-#if defined(AUSCULT_CHECKED)
-
-auscult_reason_t auscult_answer(const auscult_t *listener)
-{
-    static const int16_t absent_below[NET_OUTPUT_VALUES] = AUSCULT_ABSENT_BELOW;
-    static const int16_t present_from[NET_OUTPUT_VALUES] = AUSCULT_PRESENT_FROM;
-    auscult_reason_t reason = (auscult_reason_t)listener->reason;
-    size_t i;
-
-    for (i = 0u; (reason == AUSCULT_ANSWER) && (i < NET_OUTPUT_VALUES); i++) {
-        const int8_t score = listener->scores[i];
-
-        reason = ((score >= absent_below[i]) && (score < present_from[i])) ? AUSCULT_UNCERTAIN : reason;
-    }
-    return reason;
-}
-
-#endif

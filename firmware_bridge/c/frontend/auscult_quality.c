@@ -1,7 +1,7 @@
 /* The check of a window's signal. */
-#include "auscult_quality.h"
-
 #include <string.h>
+
+#include "auscult.h"
 
 enum { UNIT = 16, STEPS = 16, SHARE = 256 };
 
@@ -281,4 +281,19 @@ auscult_reason_t auscult_quality_listen(auscult_quality_stream_t *stream, const 
         taken += step;
     }
     return (auscult_reason_t)stream->reason;
+}
+
+auscult_reason_t auscult_answer(const auscult_t *listener)
+{
+    static const int16_t absent_below[NET_OUTPUT_VALUES] = AUSCULT_ABSENT_BELOW;
+    static const int16_t present_from[NET_OUTPUT_VALUES] = AUSCULT_PRESENT_FROM;
+    auscult_reason_t reason = (auscult_reason_t)listener->reason;
+    size_t i;
+
+    for (i = 0u; (reason == AUSCULT_ANSWER) && (i < NET_OUTPUT_VALUES); i++) {
+        const int8_t score = listener->scores[i];
+
+        reason = ((score >= absent_below[i]) && (score < present_from[i])) ? AUSCULT_UNCERTAIN : reason;
+    }
+    return reason;
 }

@@ -25,7 +25,7 @@ from lungsound.quality.conformal import Certainty
 
 MAIN = Path(__file__).parents[1] / "support" / "listener_answers.c"
 SCALE, ZERO_POINT = 0.02, -5
-ABSTENTION = Abstention(SignalCheck.shipped(), Certainty((-20,), (10,)), 0.1, 0, 0, 0.0)
+ABSTENTION = Abstention(SignalCheck.shipped(), Certainty((-20,), (10,)), (0.1,), (0.1,), 0, 0, 0.0)
 
 
 @pytest.fixture(scope="module")

@@ -21,43 +21,47 @@ def patients(random, count, windows=5):
     return np.clip(np.rint(code), -128, 127).astype(np.int8)[:, None], there[:, None].astype(int), who.astype(str)
 
 
-def test_each_class_is_wrong_as_often_as_was_allowed():
-    random, wrong = np.random.default_rng(0), []
+def test_another_patient_is_told_what_was_promised():
+    random, wrong, promised = np.random.default_rng(0), [], []
     for _ in range(60):
-        found = certainty(*patients(random, 60), [0], error=0.2)
+        found, missed, false = certainty(*patients(random, 60), [5], share=0.6)
         codes, labels, _ = patients(random, 200)
         there = labels[:, 0] == 1
         absent = (codes[:, 0] < found.absent_below[0])[there].mean()
         wrong.append([absent, (codes[:, 0] >= found.present_from[0])[~there].mean()])
-    assert (np.mean(wrong, axis=0) < 0.2).all()
-    assert (np.mean(wrong, axis=0) > 0.14).all()  # of 30 patients a class one more counts as wrong
+        promised.append([*missed, *false])
+    assert (np.mean(wrong, axis=0) < np.mean(promised, axis=0) + 0.01).all()
+    assert (np.mean(wrong, axis=0) > np.mean(promised, axis=0) - 0.05).all()  # of 30 patients one more counts as wrong
 
 
-def test_a_smaller_error_leaves_more_open():
+def test_fewer_errors_leave_more_open():
     values = patients(np.random.default_rng(1), 100)
-    open_ = [certainty(*values, [0], error=error).uncertain(values[0]).mean() for error in (0.02, 0.05, 0.1, 0.2)]
+    found = [certainty(*values, [0], share=share) for share in (0.1, 0.3, 0.6, 1.0)]
+    open_ = [certain.uncertain(values[0]).mean() for certain, _, _ in found]
     assert open_ == sorted(open_, reverse=True)
-    assert open_[0] > open_[-1] + 0.2
+    assert open_[0] > 0.2
+    assert open_[-1] == 0
 
 
 def test_by_hand():
     codes = np.array([[10], [20], [30], [40], [-10], [0], [15], [5]], np.int8)
     labels = np.array([[1]] * 4 + [[0]] * 4)
-    found = certainty(
-        codes, labels, list("abcdefgh"), [10], error=0.4
-    )  # of 5 each, one's own among them, one may be wrong
-    assert found == Certainty((6,), (20,))
-    assert codes[found.uncertain(codes), 0].tolist() == [10, 15]
+    whole = certainty(codes, labels, list("abcdefgh"), [10], share=1.0)  # of 5 each, one more among them, who is wrong
+    assert whole == (Certainty((10,), (10,)), (0.2,), (0.4,))
+    found, missed, false = certainty(codes, labels, list("abcdefgh"), [10], share=0.5)
+    assert (found, missed, false) == (Certainty((-128,), (16,)), (0.1,), (0.2,))
+    assert codes[found.uncertain(codes), 0].tolist() == [10, -10, 0, 15, 5]
 
 
-def test_too_few_patients_leave_everything_open():
-    codes, labels = np.array([[100], [-100]], np.int8), np.array([[1], [0]])
-    assert certainty(codes, labels, ["a", "b"], [0], error=0.1) == Certainty((-128,), (128,))
+def test_two_windows_of_a_patient_count_as_one():
+    codes, labels = np.array([[0], [0], [9], [20], [-9]], np.int8), np.array([[1], [1], [1], [1], [0]])
+    _, missed, _ = certainty(codes, labels, ["a", "a", "a", "b", "c"], [5], share=1.0)
+    assert missed == (pytest.approx((2 / 3 + 1) / 3),)
 
 
 def test_impossible_values_are_refused():
-    with pytest.raises(InputError, match="error rate"):
-        certainty(np.zeros((1, 1), np.int8), np.zeros((1, 1), int), ["a"], [0], error=0.0)
+    with pytest.raises(InputError, match="share of 0"):
+        certainty(np.zeros((1, 1), np.int8), np.zeros((1, 1), int), ["a"], [0], share=0.0)
     for values in ({"absent_below": [3], "present_from": [2]}, {"absent_below": [3], "present_from": [4, 5]}):
         with pytest.raises(InputError):
             Certainty.from_dict(values)
