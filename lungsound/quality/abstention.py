@@ -179,3 +179,35 @@ def _raised(
     worst = np.sort(tells)[::-1]
     threshold = int(worst[allowed]) + 1 if worst[allowed] < np.iinfo(np.int64).max else score.threshold
     return replace(score, threshold=max(score.threshold, threshold))
+
+
+def answer_figures(
+    truth: NDArray[np.int64], decisions: NDArray[np.bool_], reasons: NDArray[np.uint8]
+) -> dict[str, Any]:
+    """Count what is answered, and how often answers are wrong.
+
+    Parameters
+    ----------
+    truth : ndarray of int64, shape [N, labels]
+        0 or 1.
+    decisions : ndarray of bool, shape [N, labels]
+        What labels thresholds give.
+    reasons : ndarray of uint8, shape [N]
+        Of :meth:`Abstention.reasons`.
+
+    Returns
+    -------
+    dict
+        ``windows``; ``answered`` (share); ``reasons`` (share of the windows by :attr:`Reason.title`); ``error`` and
+        ``error_answered``: share of windows with a wrong label set, of all and of those with an answer (None without).
+    """
+    answered = reasons == Reason.NONE
+    wrong = (truth.astype(bool) != decisions).any(axis=1)
+    shares = {reason.title: float(np.mean(reasons == reason)) for reason in Reason if reason != Reason.NONE}
+    return {
+        "windows": len(reasons),
+        "answered": float(answered.mean()),
+        "reasons": shares,
+        "error": float(wrong.mean()),
+        "error_answered": float(wrong[answered].mean()) if answered.any() else None,
+    }

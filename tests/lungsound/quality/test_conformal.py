@@ -7,7 +7,7 @@ import pytest
 
 from lungsound.errors import InputError
 from lungsound.front_end import decide
-from lungsound.quality.abstention import Abstention, calibrate, with_certainty
+from lungsound.quality.abstention import Abstention, answer_figures, calibrate, with_certainty
 from lungsound.quality.check import Reason, SignalCheck
 from lungsound.quality.conformal import Certainty, certainty
 from lungsound.quality.features import FEATURES, Signal
@@ -81,3 +81,15 @@ def test_calibration_spends_what_it_may():
     assert set(reasons.tolist()) <= {Reason.NONE, Reason.NOISE, Reason.VOICE, Reason.CONTACT, Reason.UNCERTAIN}
     wrong = decide(codes, [0]) != labels
     assert wrong[reasons == Reason.NONE].mean() < wrong.mean()
+
+
+def test_answers_are_counted_by_hand():
+    truth = np.array([[1, 0], [0, 0], [0, 1], [1, 1]])
+    decisions = np.array([[1, 0], [1, 0], [0, 1], [1, 0]], bool)
+    reasons = np.array([Reason.NONE, Reason.NOISE, Reason.NONE, Reason.NONE], np.uint8)
+    found = answer_figures(truth, decisions, reasons)
+    assert (found["windows"], found["answered"], found["error"]) == (4, 0.75, 0.5)
+    assert found["error_answered"] == pytest.approx(1 / 3)
+    assert found["reasons"]["noise"] == 0.25
+    assert sum(found["reasons"].values()) == 0.25
+    assert answer_figures(truth, decisions, reasons * 0 + Reason.HUM)["error_answered"] is None
