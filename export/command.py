@@ -116,9 +116,10 @@ def export_command(
     (null without int8, or: verdict (passed or unproven or failed or unmeasured), reasons (sentences), patients, falls
     (a list: model, figure, float, int8, fall, interval, patients, limit)), flips (null without recordings, or windows
     that float has right and int8 loses: model, class, windows, had, lost, won, recordings (a list: recording,
-    windows)), abstention (null without --abstain, or: signal (the check's numbers), certain (absent_below and
-    present_from: codes by label), missed and false (promised shares by label of those who have, or lack, it),
-    recordings and patients (that it was calibrated on), listen_again (share of these recordings)).
+    windows)), abstention (null without --abstain, or: signal (the check's numbers), certain (of: absent_below (codes
+    by label), present_from (codes by label)), missed (promised share by label of those who have it), false (promised
+    share by label of those who lack it), recordings (that it was calibrated on), patients, listen_again (share of these
+    recordings)).
     """
     if force and strict:
         raise typer.BadParameter("ask for one of --force and --strict", param_hint="--force")

@@ -22,7 +22,7 @@ EXAMPLES = {
     "teachers": [[]],
     "recipes": [[]],
     "runs": [["{runs}"]],
-    "export": [["{student}", "-o", "{new}/bundle"]],
+    "export": [["{student}", "-o", "{new}/bundle", "--abstain", "0.1"]],
     "check": [["{bundle}"]],
     "evaluate": [
         ["{student}", "--data", "icbhi2017:{corpus}"],
