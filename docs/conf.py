@@ -1,9 +1,9 @@
 """Sphinx: pages in Markdown, the reference from docstrings and C headers, the commands from their own help."""
 
+import inspect
 import subprocess
 import sys
-import tempfile
-from functools import partial
+from functools import cache
 from pathlib import Path
 from types import GenericAlias
 from typing import Any
@@ -12,10 +12,11 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent
 sys.path[:0] = [str(HERE / "_extensions"), str(ROOT)]
 
-from jinja2 import FileSystemBytecodeCache  # noqa: E402
+from jinja2 import BaseLoader  # noqa: E402
 from jinja2.sandbox import SandboxedEnvironment  # noqa: E402
 from numpydoc import docscrape_sphinx  # noqa: E402
 from sphinx.application import Sphinx  # noqa: E402
+from sphinx.domains.python import PythonDomain  # noqa: E402
 
 from lungsound import cpu_wheels as cpu_wheels  # noqa: E402  # before anything that imports torchvision or torchaudio
 from lungsound.files.versions import own_version  # noqa: E402
@@ -24,9 +25,6 @@ project = "auscult"
 author = "auscult maintainers"
 copyright = "auscult maintainers, Apache-2.0"
 release = own_version()
-
-TEMPLATES = tempfile.TemporaryDirectory(prefix="auscult-docs-")
-"""Compiled once; goes with the process."""
 
 extensions = [
     "myst_parser",
@@ -63,6 +61,7 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
+autodoc_use_type_comments = False  # there are none, and each function would be parsed to look for them
 numpydoc_show_class_members = False
 numpydoc_validation_checks: set[str] = set()
 
@@ -94,11 +93,26 @@ def fold_navigation(app: Sphinx, page: str, template: str, context: dict[str, An
         context["toctree"] = lambda **options: whole(**options | {"collapse": True})
 
 
+_environments: dict[type[BaseLoader], SandboxedEnvironment] = {}
+
+
+def environment(loader: BaseLoader) -> SandboxedEnvironment:
+    """Return the environment of a kind of loader, the same each time: it keeps its templates compiled."""
+    if type(loader) not in _environments:
+        _environments[type(loader)] = SandboxedEnvironment(loader=loader)
+    return _environments[type(loader)]
+
+
+def ask_once() -> None:
+    """Keep what is asked again and again, a fifth of the time of a build."""
+    docscrape_sphinx.SandboxedEnvironment = environment  # numpydoc makes one for each of some thousand docstrings
+    PythonDomain.find_obj = cache(PythonDomain.find_obj)  # compares a name that is not ours with all that are
+    inspect.getsource = cache(inspect.getsource)  # once for the lines of a function and once for its arguments
+
+
 def setup(app: Sphinx) -> None:
     """Write what the pages include, and register with Sphinx."""
-    # numpydoc compiles its template anew for each of some thousand docstrings.
-    compiled = FileSystemBytecodeCache(TEMPLATES.name)
-    docscrape_sphinx.SandboxedEnvironment = partial(SandboxedEnvironment, bytecode_cache=compiled)
+    ask_once()
     write_firmware()
     app.connect("autodoc-skip-member", leave_out_aliases)
     app.connect("html-page-context", fold_navigation, priority=400)  # the theme asks for the tree at 500
