@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from lungsound.logmel import log_mel, normalise
 from teachers.fusion import Fusion, flatten_grid, stack_frequency
 from teachers.m2d import names as m2d_names
-from teachers.m2d.config import M2DConfig
+from teachers.m2d.config import NORM_STATS, M2DConfig
 from teachers.m2d.encoder import M2DEncoder, fit_columns, position_table
 from teachers.m2d.names import M2DName
 
@@ -136,7 +136,7 @@ def recipe(seed: int, state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]
         if state[name].ndim <= 1:
             values = 1 + 0.1 * values if name.endswith("weight") else 0.05 * values
         else:
-            values = 0.02 * values
+            values *= 0.02
         drawn[name] = torch.from_numpy(values.astype(np.float32))
     return drawn
 
@@ -147,8 +147,11 @@ def recipe(seed: int, state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]
 def test_fixture_m2d_full(case: dict[str, Any]) -> None:
     it = Case("m2d_full", case)
     shape = tuple(it.meta["input_size"]), tuple(it.meta["patch_size"])
-    encoder = M2DEncoder(M2DConfig(*m2d_names.SIZES["base"], *shape)).eval()
-    encoder.load_state_dict(recipe(case["seed"], encoder.state_dict()))
+    config = M2DConfig(*m2d_names.SIZES["base"], *shape)
+    with torch.device("meta"):  # no weight is drawn that the recipe's replaces
+        encoder = M2DEncoder(config).eval()
+    tables = {"pos_embed": position_table(config.embed_dim, config.grid), "norm_stats": torch.tensor(NORM_STATS)}
+    encoder.load_state_dict(recipe(case["seed"], encoder.state_dict()) | tables, assign=True)
     draw = np.random.RandomState(case["seed"] + 1)
     x = torch.from_numpy(draw.standard_normal((1, 1, shape[0][0], it.meta["frames"])).astype(np.float32))
     if "x" in it.inputs:
