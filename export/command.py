@@ -2,37 +2,35 @@
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import typer
 
+from export.bundle.answer import export_answer, print_export
 from export.bundle.opening import Bundle, Int8Format
-from export.bundle.runtimes import RUNTIMES
 from export.foreign import Foreign, export_module
 from export.gate import Strictness, Validation
 from lungsound.command import options
 from lungsound.command.console import print_json
-from lungsound.command.report import figure, figures_table, headline
 from lungsound.command.usage import is_given, refuse_ignored
 from lungsound.errors import InputError
 from lungsound.files.record import Range
 from lungsound.listening import PROTOCOLS
 from lungsound.logmel import normalise
 from lungsound.scores.aims import Aim
-from lungsound.scores.flips import in_words
-from lungsound.terminal import activity, err, out, print_table
+from lungsound.terminal import activity
 from lungsound.training.runs import Run, newest_run
 
 CALIBRATION = 512
 """Training windows that ranges are measured on."""
 
+EPOCHS = Range(1, 1000)
+"""Of a training through int8."""
+
 WINDOWS, PERCENTILE, LEFT = Range(1, 100_000), Range(50.001, 100), Range(0.001, 0.5)
 
 BOTH = list(Int8Format)
-
-UNLIKE_FLOAT = 0.01
-"""Share of the decisions beyond which int8 is worth a note."""
 
 
 def export_command(
@@ -71,6 +69,10 @@ def export_command(
         ),
     ] = None,
     protocol: options.Protocols = list(PROTOCOLS),  # noqa: B006
+    qat: Annotated[
+        int | None,
+        options.number(EPOCHS, "Epochs of a training through int8 on the --calibration windows, before the .tflite."),
+    ] = None,
     aim: Annotated[
         str | None,
         typer.Option(
@@ -135,13 +137,15 @@ def export_command(
                 refuse_ignored(context, ["runs"], "ignored with RUN; leave it out")
             chosen = Run.load(run) if run is not None else newest_run(runs, "student")
             if chosen.model.get("front_end"):
-                of_int8 = ("percentile", "calibration", "force", "strict")
+                of_int8 = ("percentile", "calibration", "qat", "force", "strict")
                 refuse_ignored(context, of_int8, "ignored where there is no int8; leave it out")
             formats = int8 if is_given(context, "int8") else None
             folder = output or chosen.path / "bundle"
-            bundle = export_run(chosen, folder, formats, percentile, calibration, data or (), strictness, aim, abstain)
+            bundle = export_run(
+                chosen, folder, formats, percentile, calibration, data or (), strictness, aim, abstain, qat
+            )
         else:
-            refuse_ignored(context, ("run", "runs"), "ignored with --module; leave it out")
+            refuse_ignored(context, ("run", "runs", "qat"), "ignored with --module; leave it out")
             if listening is None or output is None:
                 raise InputError("--module needs --listening FILE.json and --output FOLDER; give both")
             if not data:
@@ -149,9 +153,9 @@ def export_command(
             foreign = Foreign(module, weights, listening, tuple(data or ()), tuple(protocol), aim)
             bundle = export_module(foreign, output, int8, percentile, calibration, strictness, abstain)
     if json_output:
-        print_json(_export_answer(None if module else chosen, bundle))
+        print_json(export_answer(None if module else chosen, bundle))
         return
-    _print_export(bundle)
+    print_export(bundle)
 
 
 def export_run(
@@ -164,6 +168,7 @@ def export_run(
     strictness: Strictness = Strictness.USUAL,
     aim: str | None = None,
     abstain: float | None = None,
+    qat: int | None = None,
 ) -> Bundle:
     """Export a run's student, reading training and validation windows from its corpora.
 
@@ -187,6 +192,8 @@ def export_run(
         Choose thresholds anew for it, see :class:`lungsound.scores.aims.Aim`.
     abstain : float, optional
         See :func:`export.making.write_bundle`.
+    qat : int, optional
+        Epochs of a training through int8, see :func:`export.tflite.aware.aware_tflite`; of the .tflite alone.
 
     Raises
     ------
@@ -196,6 +203,7 @@ def export_run(
     """
     from export.making import Origin, refuse_to_replace, write_bundle
     from export.sound import learnt_front_end, write_sound_bundle
+    from export.tflite.aware import Aware
     from lungsound.features import heard_windows, pcm_windows
     from lungsound.training.data import DataOptions
     from students.student import Student
@@ -232,62 +240,10 @@ def export_run(
         return write_sound_bundle(folder, Origin.of_run(run, aim), student, heard)
     drawn = train.sample(min(calibration, len(train)), random_state=run.seed)
     features = normalise(logmel, heard_windows(drawn, logmel, seconds)).astype(np.float32)
-    formats = BOTH if formats is None else formats
+    if formats is None:
+        formats = BOTH if qat is None else [Int8Format.TFLITE]
+    aware = None if qat is None else Aware(qat, run.seed)
+    origin = Origin.of_run(run, aim)
     return write_bundle(
-        folder, Origin.of_run(run, aim), student, features, heard, formats, percentile, strictness, abstain
+        folder, origin, student, features, heard, formats, percentile, strictness, abstain=abstain, aware=aware
     )
-
-
-def _export_answer(run: Run | None, bundle: Bundle) -> dict[str, Any]:
-    manifest = bundle.manifest
-    return {
-        "bundle": str(bundle.path),
-        "run": run and str(run.path),
-        "synthetic": manifest.synthetic,
-        "files": {name: facts.size for name, facts in manifest.files.items()},
-        "parameters": manifest.parameters,
-        "labels": manifest.listening.labels,
-        "thresholds": manifest.thresholds,
-        "aim": manifest.aim,
-        "threshold_codes": manifest.threshold_codes,
-        "ranges": manifest.ranges,
-        "validation": manifest.validation,
-        "gate": manifest.gate,
-        "flips": manifest.flips,
-        "abstention": manifest.abstention and manifest.abstention.to_dict(),
-    }
-
-
-def _print_export(bundle: Bundle) -> None:
-    manifest = bundle.manifest
-    found = manifest.validation
-    title = f"{' + '.join(manifest.data)}, validation" if manifest.data else "made-up sound"
-    title = f"{title}, {found['windows']} windows{' (synthetic corpus)' if manifest.synthetic else ''}"
-    figures = headline(found.get("float", {}))
-    heads = [name.replace(" ", "\n") for name in figures]
-    table = figures_table(title, "", "KB", *heads, "unlike\nfloat", "max\nerror", "mean\nerror")
-    table.add_row("float", _kilobytes(bundle, "onnxruntime_float"), *figures.values(), "", "", "")
-    for name, scores in found["int8"].items():
-        against = [f"{scores['differing_decisions']:.2%}", figure(scores["max_error"]), figure(scores["mean_error"])]
-        table.add_row(RUNTIMES[name].title, _kilobytes(bundle, name), *headline(scores).values(), *against)
-        if scores["differing_decisions"] > UNLIKE_FLOAT:
-            err.print(
-                f"note: {RUNTIMES[name].title} often decides otherwise than float", style="yellow", highlight=False
-            )
-    print_table(table)
-    for name in found["int8"]:
-        if lost := [flip for flip in manifest.flips or () if flip["model"] == name]:
-            out.print(f"{RUNTIMES[name].title}, of what float has right it loses: {in_words(lost)}", highlight=False)
-    if manifest.gate is not None:
-        told = "; ".join([manifest.gate["verdict"], *manifest.gate["reasons"]])
-        out.print(f"gate: {told}", style="yellow" if manifest.gate["reasons"] else None, highlight=False, markup=False)
-    if (left := manifest.abstention) is not None:
-        out.print(f"listen again: {left.listen_again:.1%} of {left.recordings} good recordings", highlight=False)
-        for label, missed, false in zip(manifest.listening.labels, left.missed, left.false, strict=True):
-            told = f"promised to patients: missed {missed:.1%}, given in vain {false:.1%}"
-            out.print(f"{label}, of answers, {told}", highlight=False, markup=False)
-    out.print(f"bundle: {bundle.path}", highlight=False)
-
-
-def _kilobytes(bundle: Bundle, runtime: str) -> str:
-    return f"{bundle.manifest.files[RUNTIMES[runtime].file].size / 1000:.1f}"

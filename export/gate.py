@@ -29,8 +29,8 @@ PASSED, UNPROVEN, FAILED, UNMEASURED = "passed", "unproven", "failed", "unmeasur
 """Verdicts: nothing fell, as far as an interval can show; it cannot show that; something fell; no truth by patient."""
 
 TO_TRY = (
-    "calibrate on more windows (--calibration), try other ranges (with or without --percentile), or export the other "
-    "format alone (--int8)"
+    "calibrate on more windows (--calibration), try other ranges (with or without --percentile), train the .tflite "
+    "through int8 (--qat 20), or export the other format alone (--int8)"
 )
 """What may mend an int8 model that lost something."""
 

@@ -33,6 +33,7 @@ from export.gate import Strictness, Validation, gate, int8_flips, refuse, valida
 from export.graph.read import graph_of
 from export.graph.trace import recorded
 from export.onnx.models import input_quantization, onnx_int8, onnx_of
+from export.tflite.aware import Aware, aware_tflite
 from export.tflite.bias import corrected_biases
 from export.tflite.float_model import write_graph
 from export.tflite.int8_model import int8_tflite
@@ -117,6 +118,7 @@ def write_bundle(
     percentile: float | None = None,
     strictness: Strictness = Strictness.USUAL,
     abstain: float | None = None,
+    aware: Aware | None = None,
 ) -> Bundle:
     """Quantize a network, measure it, and write its bundle.
 
@@ -140,6 +142,8 @@ def write_bundle(
         What the gate lets pass.
     abstain : float, optional
         Share of good recordings that may be answered with "listen again"; without it every window has an answer.
+    aware : Aware, optional
+        Train through int8 first, see :func:`export.tflite.aware.aware_tflite`; the .tflite is the only format then.
 
     Returns
     -------
@@ -153,9 +157,11 @@ def write_bundle(
         nothing is left behind then.
     """
     refuse_to_replace(folder)
+    if aware is not None and Int8Format.ONNX in formats:
+        raise InputError("training through int8 is of the .tflite alone; give --int8 tflite")
     if not formats:
         raise InputError("no int8 format given; choose tflite, onnx or both")
-    contents = build_models(network, origin.listening, calibration, formats, percentile)
+    contents = build_models(network, origin.listening, calibration, formats, percentile, aware)
     runtimes = {name: kind.load(contents[kind.file], 1) for name, kind in RUNTIMES.items() if kind.file in contents}
     facts = _quantization_facts(origin.thresholds, contents, runtimes)
     logits = _logits(origin, facts["input"], runtimes, validation)
@@ -170,6 +176,7 @@ def write_bundle(
         facts["abstention"] = abstention_for(abstain, origin.listening, *given, logits, validation)
     contents[GOLDEN_FILE] = _golden(origin.listening, facts["input"], runtimes).to_bytes()
     method = "minimum and maximum" if percentile is None else f"percentile {percentile:g}"
+    method += f", then learnt in {aware.epochs} epochs" if aware is not None else ""
     manifest = Manifest(
         **facts,
         **origin.facts(),
@@ -220,12 +227,15 @@ def build_models(
     calibration: NDArray[np.float32],
     formats: Collection[Int8Format],
     percentile: float | None,
+    aware: Aware | None = None,
 ) -> dict[str, bytes]:
     """Return the content of every model file by its name in the bundle; parameters as for :func:`write_bundle`."""
     program = recorded(network, 1, listening.frames, listening.logmel.n_mels)
     exact = onnx_of(program)
     models = {ONNX_FLOAT_FILE: exact.SerializeToString()}
-    if Int8Format.TFLITE in formats:
+    if Int8Format.TFLITE in formats and aware is not None:
+        models[TFLITE_FILE], _ = aware_tflite(graph_of(program), calibration, aware, percentile)
+    elif Int8Format.TFLITE in formats:
         float_model = write_graph(graph_of(program))
         ranges = calibrate(float_model, calibration, percentile)
         corrected = corrected_biases(float_model, ranges, calibration[:CORRECTION])

@@ -79,6 +79,11 @@ def float_tflite(network: nn.Module, listening: Listening) -> bytes:
 
 def write_graph(graph: Graph) -> bytes:
     """Write a graph as a float .tflite; see :func:`float_tflite`."""
+    return write_named(graph)[0]
+
+
+def write_named(graph: Graph) -> tuple[bytes, dict[Node, str]]:
+    """Write a graph as a float .tflite, and return which of its tensors each node has become."""
     writer = TfliteWriter("network")
     lowering = Lowering(writer, _needed_in_order(graph))
     for node in graph.nodes:
@@ -91,7 +96,8 @@ def write_graph(graph: Graph) -> bytes:
     if logits == given:
         raise InputError("the network gives its input back; it must compute logits from it")
     writer.rename(logits, OUTPUT)
-    return writer.finish({INPUT: given}, {OUTPUT: logits})
+    names = {node: writer.name(value.tensor) for node, value in lowering.values.items()}
+    return writer.finish({INPUT: given}, {OUTPUT: logits}), names
 
 
 def _needed_in_order(graph: Graph) -> set[Node]:

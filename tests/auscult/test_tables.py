@@ -11,7 +11,7 @@ from rich.table import Table
 from auscult import bench, demo, recipes, runs
 from auscult.ledger import printing
 from auscult.ledger.evaluation import Evaluation
-from export import command as export
+from export.bundle import answer as export
 from firmware_bridge import bench_target
 from firmware_bridge import command as firmware
 from firmware_bridge.device.targets import targets
@@ -153,7 +153,7 @@ def test_a_terminal_folds_words_and_keeps_names(monkeypatch):
 
 @pytest.fixture
 def bundle_table(small_bundle):
-    return lambda: export._print_export(small_bundle)
+    return lambda: export.print_export(small_bundle)
 
 
 def test_the_table_of_an_export_fits(bundle_table, monkeypatch, capsys):

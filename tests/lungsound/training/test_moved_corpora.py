@@ -49,7 +49,7 @@ def test_a_bundle_is_made_from_another_folder_and_of_moved_sound(moved, tmp_path
     from export.command import export_run
 
     made = []
-    monkeypatch.setattr("export.making.write_bundle", lambda folder, *_: made.append(folder))
+    monkeypatch.setattr("export.making.write_bundle", lambda folder, *_, **__: made.append(folder))
     monkeypatch.chdir(tmp_path)
     run = Run.load(moved / "student")
     with pytest.raises(InputError, match="/gone/corpus: no such folder"):
