@@ -90,7 +90,7 @@ def read_predictions(content: bytes, manifest: Manifest) -> "pd.DataFrame":
     Parameters
     ----------
     content : bytes
-        Of the file, as :attr:`export.bundle.opening.Bundle.contents` has it.
+        Of the file, as a bundle holds it.
     manifest : Manifest
         Names the labels and the models.
 

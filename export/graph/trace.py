@@ -23,8 +23,8 @@ def recorded(network: nn.Module, *shape: int) -> ExportedProgram:
     Parameters
     ----------
     network : Module
-        Maps [1, *shape] to [1, labels]; it stays as it is.
-    *shape : int
+        Maps [1, ...] of that shape to [1, labels]; it stays as it is.
+    shape : int
         Size of the window: channels, frames and mels, or samples.
 
     Raises

@@ -1,7 +1,7 @@
 /* The listener as a program of an operating system: messages of samples on stdin, decisions on stdout.
  *
- * A message is a count, 32 bits, and so many samples of 16, both as this computer orders bytes. After the last sample of
- * a message every decision that it brought has been written: the scores, a byte a label. */
+ * A message is a count, 32 bits, and so many samples of 16, both as this computer orders bytes. After the last sample
+ * of a message every decision that it brought has been written: the scores, a byte a label. */
 #include <stdint.h>
 #include <stdio.h>
 
