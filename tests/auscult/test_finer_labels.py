@@ -1,6 +1,7 @@
 """Five labels from training to firmware, on synthetic sound in the layout of SPRSound."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -104,7 +105,7 @@ def test_every_task_of_the_challenge_is_scored(run_of_five, bundle_of_five, eval
 def test_the_table_names_every_label(bundle_of_five, evaluated):
     said, _ = evaluated(bundle_of_five.path, "--protocol", "cycles")
     assert all(f"{figure} {label}" in said for label in LABELS for figure in ("AUROC", "sensitivity", "F1"))
-    assert "balanced accuracy, 95 % interval over patients" in said
+    assert re.search(r"balanced accuracy, 95 % interval over \d+ patients", said)
     assert "SPRSound task 1-2: SP" in said
     assert "Se any" not in said
 

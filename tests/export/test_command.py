@@ -55,7 +55,7 @@ def exported(run):
 @pytest.mark.slow
 def test_export_writes_a_bundle_and_answers_in_one_object(run, exported):
     keys = "bundle run synthetic files parameters labels thresholds aim threshold_codes ranges validation gate flips"
-    assert set(exported) == set(keys.split())
+    assert set(exported) == {*keys.split(), "abstention"}
     assert exported["bundle"] == str(run.path / "bundle")
     assert exported["synthetic"] is True
     assert exported["ranges"] == {"method": "minimum and maximum", "windows": 40}

@@ -51,7 +51,7 @@ def bundle(hearer, tmp_path_factory) -> Bundle:
 
 def test_it_holds_what_an_onnx_runtime_needs_and_no_more(bundle, hearer):
     manifest = Bundle.open(bundle.path).manifest
-    assert sorted(manifest.files) == ["README.md", "golden.npz", "model_float.onnx"]
+    assert sorted(manifest.files) == ["README.md", "golden.npz", "model_float.onnx", "validation.csv.gz"]
     assert (manifest.input, manifest.output, manifest.threshold_codes) == (None, None, None)
     assert manifest.front_end == LearntFrontEnd("leaf-logtbn", hearer.front_end.multiply_accumulates())
     assert manifest.parameters == sum(parameter.numel() for parameter in hearer.parameters())

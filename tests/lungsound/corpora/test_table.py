@@ -90,10 +90,10 @@ def test_slashes_of_windows_and_absolute_paths(table, tmp_path):
 
 def test_remarks_are_no_labels(table):
     corpus = open_corpus(
-        "table", table("path,crackle,age,comment,empty,wheeze\na.wav,1,70,none,,\nb.wav,0,61,loud,,1\nc.flac,,1,,,0\n")
+        "table", table("path,crackle,bmi,comment,empty,wheeze\na.wav,1,70,none,,\nb.wav,0,61,loud,,1\nc.flac,,1,,,0\n")
     )
     assert corpus.labels == ("crackle", "wheeze")
-    assert any("left out: 3 (age, comment, empty)" in note for note in corpus.notes)
+    assert any("left out: 3 (bmi, comment, empty)" in note for note in corpus.notes)
     assert rows(corpus, "recording", "crackle", "wheeze") == [["a.wav", 1, 0], ["b.wav", 0, 1], ["c.flac", 0, 0]]
 
 
