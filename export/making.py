@@ -12,10 +12,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from export.abstention import abstention_for
-from export.bundle.card import card
 from export.bundle.golden import Golden, golden_pcm
 from export.bundle.manifest import (
-    CARD_FILE,
     FILES,
     GOLDEN_FILE,
     MANIFEST_FILE,
@@ -28,6 +26,7 @@ from export.bundle.manifest import (
 from export.bundle.opening import Bundle, Int8Format
 from export.bundle.predictions import predictions_bytes
 from export.bundle.runtimes import RUNTIMES, Runtime, as_input
+from export.bundle.writing import with_card, write_into
 from export.check import check
 from export.gate import Strictness, Validation, gate, int8_flips, refuse, validation_figures, validation_logits
 from export.graph.read import graph_of
@@ -192,13 +191,9 @@ def write_bundle(
 
 def write_files(folder: Path, manifest: Manifest, contents: dict[str, bytes]) -> Bundle:
     """Write models and golden vectors with a manifest and a card, replay them, and read the bundle back."""
-    manifest = manifest.with_files(contents)
-    contents[CARD_FILE] = card(manifest).encode()
-    manifest = manifest.with_files(contents)
+    manifest = with_card(manifest, contents)
     with whole_folder(folder) as temporary:
-        for name, content in contents.items():
-            (temporary / name).write_bytes(content)
-        (temporary / MANIFEST_FILE).write_text(manifest.to_json(), encoding="utf-8")
+        write_into(temporary, manifest, contents)
         check(Bundle.open(temporary))
     return Bundle.open(folder)
 

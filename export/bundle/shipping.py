@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from export.bundle.card import card
 from export.bundle.evidence import Evidence
-from export.bundle.manifest import CARD_FILE, MANIFEST_FILE, ONNX_FLOAT_FILE, ONNX_INT8_FILE
+from export.bundle.manifest import CARD_FILE, ONNX_FLOAT_FILE, ONNX_INT8_FILE
 from export.bundle.opening import Bundle
+from export.bundle.writing import with_card, write_into
 from lungsound.files.atomic import whole_folder
 
 _LEFT_OUT = (CARD_FILE, ONNX_FLOAT_FILE, ONNX_INT8_FILE)
@@ -34,11 +34,7 @@ def ship(bundle: Bundle, evidence: Evidence, folder: Path) -> Bundle:
         If it cannot be written there.
     """
     contents = {name: content for name, content in bundle.contents.items() if name not in _LEFT_OUT}
-    manifest = bundle.manifest.with_files(contents)
-    contents[CARD_FILE] = card(manifest, evidence).encode()
-    manifest = manifest.with_files(contents)
+    manifest = with_card(bundle.manifest, contents, evidence)
     with whole_folder(folder) as temporary:
-        for name, content in contents.items():
-            (temporary / name).write_bytes(content)
-        (temporary / MANIFEST_FILE).write_text(manifest.to_json(), encoding="utf-8")
+        write_into(temporary, manifest, contents)
     return Bundle.open(folder)
